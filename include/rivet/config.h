@@ -1,0 +1,182 @@
+/* rivet/config.h - the typed configuration after validation. Nobody outside config/ sees YAML.
+ *
+ * Everything lies in one arena owned by the rv_config; strings are borrowed from it. Keys, types, ranges, defaults
+ * and documentation come from src/config/schema.def, the table that also makes the JSON Schema and the reference
+ * page. Immutable once loaded; any thread may read it. */
+#ifndef RIVET_CONFIG_H
+#define RIVET_CONFIG_H
+
+#include "rivet/schema.h"
+#include "rivet/secret.h"
+#include "rivet/sink.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum rv_tls_mode {
+    RV_TLS_UNSET =
+        0, /* no tls block, no sslmode in the URL: plaintext, allowed to loopback and sockets only */
+    RV_TLS_DISABLE,
+    RV_TLS_REQUIRE,
+    RV_TLS_VERIFY_CA,
+    RV_TLS_VERIFY_FULL,
+} rv_tls_mode;
+
+typedef struct rv_tls_config {
+    rv_tls_mode mode;
+    const char *ca_file; /* NULL: the system's */
+    bool accept_invalid_certs, accept_invalid_hostnames;
+} rv_tls_config;
+
+/* How to reach a source. For SQLite only `kind` and `path` are set. */
+typedef struct rv_source_config {
+    const char *kind; /* "postgres", "mysql", "mssql", "sqlite": names the driver */
+    const char *host; /* NULL: the driver's default; starts with '/': a socket directory */
+    int port;         /* 0: the driver's default */
+    const char *user, *database;
+    rv_secret *password; /* NULL: none given */
+    const char *path;    /* SQLite: file, relative to the configuration's folder already applied */
+    rv_tls_config tls;
+    const char *application_name; /* what the server shows for us */
+    int connect_timeout_s;
+    const char *display; /* "postgresql://etl@db1:5432/shop": for messages; never holds a secret */
+} rv_source_config;
+
+typedef enum rv_profile { RV_PROFILE_BALANCED = 0, RV_PROFILE_FAST, RV_PROFILE_SAFE } rv_profile;
+
+/* Effective for one export: profile, then source.tuning, then the export's tuning, field by field. */
+typedef struct rv_tuning {
+    rv_profile profile;
+    int64_t batch_size;           /* most rows of one page; 0: by time and memory alone */
+    int64_t batch_size_memory_mb; /* most megabytes of one page; 0: the default of the memory plan */
+    int64_t throttle_ms;          /* pause per batch_size (or 10,000) rows, between statements; 0: none */
+    bool throttle_given;
+    int64_t statement_timeout_s; /* 0: none */
+    int64_t lock_timeout_s;      /* 0: none */
+    int64_t statement_target_ms; /* what one statement should take */
+    int64_t duty_percent;        /* share of time the source may be kept busy, 1..100 */
+    int64_t max_value_mb;        /* 0: no limit but the format's */
+    int64_t max_snapshot_age_s;  /* 0: no limit */
+} rv_tuning;
+
+typedef enum rv_relation_kind { RV_RELATION_TABLE = 1, RV_RELATION_QUERY } rv_relation_kind;
+typedef struct rv_relation {
+    rv_relation_kind kind;
+    const char *schema; /* TABLE: NULL: found by the source's own search rules */
+    const char *table;  /* exactly as the source spells it: no folding, no quotes */
+    const char *query;  /* QUERY: one SELECT without a trailing semicolon */
+} rv_relation;
+
+typedef enum rv_format_kind { RV_FORMAT_PARQUET = 1, RV_FORMAT_CSV } rv_format_kind;
+typedef enum rv_codec {
+    RV_CODEC_NONE = 0,
+    RV_CODEC_ZSTD,
+    RV_CODEC_SNAPPY,
+    RV_CODEC_GZIP,
+    RV_CODEC_LZ4
+} rv_codec;
+
+typedef struct rv_csv_options {
+    char delimiter;          /* one ASCII byte; default ',' */
+    const char *null_text;   /* default "": an empty unquoted field */
+    bool header;             /* default true */
+    const char *line_ending; /* "\n" (default) or "\r\n" */
+} rv_csv_options;
+
+typedef struct rv_format_config {
+    rv_format_kind kind;
+    rv_codec codec;
+    int level; /* codec's own scale; 0: the codec's default */
+    rv_csv_options csv;
+} rv_format_config;
+
+typedef struct rv_dest_config {
+    const char *kind; /* "local", "stdout" */
+    const char *path; /* local: folder, placeholders unexpanded, relative to the working directory */
+} rv_dest_config;
+
+typedef enum rv_on_existing { RV_EXISTING_APPEND = 0, RV_EXISTING_REPLACE, RV_EXISTING_FAIL } rv_on_existing;
+typedef enum rv_consistency { RV_CONSISTENCY_SNAPSHOT = 0, RV_CONSISTENCY_STATEMENT } rv_consistency;
+
+typedef struct rv_export_config {
+    const char *name;
+    const char *mode; /* "full" */
+    rv_relation relation;
+    rv_format_config format;
+    rv_dest_config dest;
+    rv_tuning tuning;
+    rv_schema_options schema; /* overrides and policies */
+    rv_on_existing on_existing;
+    rv_consistency consistency;
+    bool skip_empty;
+    bool row_security_acknowledged; /* row_security: acknowledge */
+} rv_export_config;
+
+typedef struct rv_config {
+    rv_arena *arena;
+    const char *path;      /* as given */
+    const char *directory; /* the folder it lies in */
+    rv_source_config source;
+    rv_export_config *exports;
+    int n_exports;
+} rv_config;
+
+/* One problem of a file. `line` and `column` are 1-based; 0: not tied to a place. */
+typedef struct rv_finding {
+    rv_code code;
+    bool warning;
+    int line, column;
+    const char *path;    /* "exports[0].destination.type" */
+    const char *message; /* what was found, what is allowed, "did you mean" */
+} rv_finding;
+typedef struct rv_findings {
+    rv_arena *arena;
+    rv_finding *items;
+    int n, capacity;
+} rv_findings;
+
+void rv_findings_free(rv_findings *findings); /* contents only */
+
+/* --param K=V, beating the environment. */
+typedef struct rv_param {
+    const char *name, *value;
+} rv_param;
+
+typedef struct rv_config_input {
+    const char *path;
+    const rv_param *params;
+    int n_params;
+    const char *(*getenv)(const char *name); /* injected; NULL: the process's environment */
+} rv_config_input;
+
+/* Read, check and bind a file. All problems (and warnings) are put into `findings` in file order; the secrets met
+ * are added to `redactor`. Fails CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID (see findings; the code of the
+ * only problem when there is just one), OUT_OF_MEMORY. On success there may still be warnings. */
+rv_code rv_config_load(rv_config **out, const rv_config_input *input, rv_redactor *redactor,
+                       rv_findings *findings, rv_error *err) RV_MUST_CHECK;
+void rv_config_free(rv_config *config);
+RV_DEFINE_AUTO(rv_config, rv_config_free)
+
+/* NULL when there is none; then *suggestion (may be NULL) is the nearest name or NULL. */
+const rv_export_config *rv_config_export(const rv_config *config, const char *name, const char **suggestion);
+
+/* Parse a connection URL (postgresql://, postgres://, sqlite://path, mysql://, sqlserver://, mssql://) into a
+ * source configuration; user, password and database are percent-decoded; ?sslmode= and ?sslrootcert= become the
+ * TLS block. Fails CONFIG_VALUE, without repeating any part after the scheme. */
+rv_code rv_source_config_from_url(rv_arena *arena, const char *url, rv_redactor *redactor,
+                                  rv_source_config *out, rv_error *err) RV_MUST_CHECK;
+
+/* The generated documents, from the same table that the loader reads. */
+rv_code rv_config_write_json_schema(rv_sink *sink, rv_error *err) RV_MUST_CHECK;
+rv_code rv_config_write_reference(rv_sink *sink, rv_error *err) RV_MUST_CHECK; /* Markdown */
+
+/* The reading of the `table:` key: [schema.]table, each part a plain text without dots or a "double-quoted" one
+ * ("" inside stands for a quote). Fills relation->schema and ->table in the arena. Fails CONFIG_VALUE. */
+rv_code rv_relation_parse_table(rv_arena *arena, const char *text, rv_relation *relation,
+                                rv_error *err) RV_MUST_CHECK;
+
+const char *rv_profile_name(rv_profile profile);
+const char *rv_codec_name(rv_codec codec);
+const char *rv_format_name(rv_format_kind kind); /* also the file extension */
+
+#endif

@@ -1,0 +1,55 @@
+/* rivet/format.h - batches become bytes of a file. A format writes to a sink and knows no destination.
+ *
+ * A writer makes one part. It has three endings: finish (the file is complete), discard (no more bytes are
+ * written), or close without either, which discards. One thread at a time. The same rows give the same bytes,
+ * however they were split into batches. */
+#ifndef RIVET_FORMAT_H
+#define RIVET_FORMAT_H
+
+#include "rivet/batch.h"
+#include "rivet/config.h"
+#include "rivet/sink.h"
+
+typedef struct rv_writer rv_writer;
+
+typedef struct rv_writer_options {
+    const rv_format_config *format;
+    const rv_schema *schema; /* outlives the writer */
+    rv_budget *budget;       /* charged for everything the writer holds; may be NULL */
+    size_t memory_bytes;     /* what the writer may hold: open pages, dictionaries, finished pages */
+} rv_writer_options;
+
+typedef struct rv_writer_stats {
+    int64_t rows;
+    uint64_t bytes;     /* of the finished file */
+    uint64_t raw_bytes; /* of the values before encoding */
+    int64_t row_groups;
+} rv_writer_stats;
+
+typedef struct rv_format_ops {
+    rv_format_kind kind;
+    const char *extension;  /* "parquet" */
+    const char *media_type; /* "application/vnd.apache.parquet" */
+
+    rv_code (*open)(rv_writer **out, rv_sink *sink, const rv_writer_options *options, rv_error *err);
+    rv_code (*write)(rv_writer *writer, const rv_batch *batch, rv_error *err); /* borrows the batch */
+    uint64_t (*size)(const rv_writer *writer); /* bytes written so far plus a fair estimate of what is held */
+    rv_code (*finish)(rv_writer *writer, rv_writer_stats *stats, rv_error *err);
+    void (*close)(rv_writer *writer); /* NULL is fine */
+} rv_format_ops;
+
+struct rv_writer {
+    const rv_format_ops *ops;
+};
+
+const rv_format_ops *rv_format(rv_format_kind kind);
+/* Fails FORMAT_UNSUPPORTED naming the column, with the override that helps. */
+rv_code rv_writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *options,
+                       rv_error *err) RV_MUST_CHECK;
+rv_code rv_writer_write(rv_writer *writer, const rv_batch *batch, rv_error *err) RV_MUST_CHECK;
+uint64_t rv_writer_size(const rv_writer *writer);
+rv_code rv_writer_finish(rv_writer *writer, rv_writer_stats *stats, rv_error *err) RV_MUST_CHECK;
+void rv_writer_close(rv_writer *writer);
+RV_DEFINE_AUTO(rv_writer, rv_writer_close)
+
+#endif

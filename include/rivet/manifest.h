@@ -1,0 +1,47 @@
+/* rivet/manifest.h - the document at the destination that says which parts make up a run.
+ *
+ * manifest-<run_id>.json is each run's own and never changes; manifest.json is the newest; _SUCCESS holds the XXH3-64
+ * of manifest.json's exact bytes as one line "xxh3:<16 hex>\n". The fields are the contract's version 1 (4.5) plus
+ * additions; readers ignore what they do not know. */
+#ifndef RIVET_MANIFEST_H
+#define RIVET_MANIFEST_H
+
+#include "rivet/bytes.h"
+#include "rivet/dest.h"
+#include "rivet/state.h"
+
+typedef struct rv_manifest_column {
+    const char *name, *type, *native_type, *fidelity;
+    bool nullable;
+    uint64_t digest;                         /* over all parts: the modular sum of theirs */
+    int64_t policy_uses[RV_INVALID_CLASSES]; /* cells changed by on_invalid */
+} rv_manifest_column;
+
+typedef struct rv_manifest {
+    const char *run_id, *export_name;
+    int64_t started_us, finished_us;
+    const char *engine, *engine_version, *source_schema, *source_table; /* schema, table NULL for a query */
+    const char *dest_kind, *dest_uri, *format, *compression;
+    const char *strategy, *consistency;
+    uint64_t schema_fingerprint;
+    int64_t rows;
+    const rv_manifest_column *columns;
+    int n_columns;
+    const rv_part *parts;
+    int64_t n_parts;
+} rv_manifest;
+
+enum { RV_MANIFEST_MAX_BYTES = 64 << 20 }; /* a larger file at the destination is refused unread */
+
+/* Pretty JSON, deterministic for the same content. */
+rv_code rv_manifest_render(const rv_manifest *manifest, rv_bytes *out, rv_error *err) RV_MUST_CHECK;
+/* Bytes from a destination, trusted in nothing. MANIFEST_INVALID. Strings live in the arena. */
+rv_code rv_manifest_parse(const void *data, size_t len, rv_arena *arena, rv_manifest *out,
+                          rv_error *err) RV_MUST_CHECK;
+/* Puts manifest-<run_id>.json, then manifest.json, then _SUCCESS. Safe to repeat. */
+rv_code rv_manifest_publish(rv_dest *dest, const rv_manifest *manifest, rv_error *err) RV_MUST_CHECK;
+/* The text of _SUCCESS for these manifest bytes. */
+enum { RV_SUCCESS_TEXT_BYTES = 32 };
+void rv_manifest_success_text(char out[RV_SUCCESS_TEXT_BYTES], const void *manifest, size_t len);
+
+#endif

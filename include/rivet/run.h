@@ -1,0 +1,72 @@
+/* rivet/run.h - one execution of one export: the executor, and what it tells its caller.
+ *
+ * All modes are lists of chunks; this is the only place that reads pages, starts threads and retries. */
+#ifndef RIVET_RUN_H
+#define RIVET_RUN_H
+
+#include "rivet/clock.h"
+#include "rivet/plan.h"
+
+/* A moment of a run, for progress displays. Counters only grow. */
+typedef struct rv_progress {
+    const char *export_name;
+    int64_t rows_read, rows_written;
+    uint64_t wire_bytes, file_bytes;
+    int64_t est_rows; /* -1: unknown */
+    int64_t chunks_done, n_chunks;
+    int64_t units_done, n_units; /* of a physical strategy; 0: unknown */
+    int64_t elapsed_us, pages;
+    uint64_t rss_bytes;
+} rv_progress;
+
+enum { RV_MAX_NOTES = 16, RV_NOTE_BYTES = 240 };
+
+/* How a run ended. Plain data; strings are inside. */
+typedef struct rv_summary {
+    char export_name[RV_RUN_ID_BYTES], run_id[RV_RUN_ID_BYTES];
+    char mode[24], strategy[24], reason[RV_NOTE_BYTES], format[16], compression[16], profile[16];
+    char source[RV_NOTE_BYTES], dest_uri[4096], relation[RV_NOTE_BYTES];
+    rv_run_status status;
+    bool resumed; /* an earlier, interrupted run was finished or repeated under its own run_id */
+    int64_t started_us, finished_us, duration_ms;
+    int64_t rows, files, n_chunks, pages, longest_statement_ms, retries;
+    uint64_t bytes, wire_bytes, peak_rss_bytes, peak_budget_bytes;
+    int64_t policy_uses; /* cells changed by on_invalid, all columns together */
+    int n_notes;
+    char notes[RV_MAX_NOTES][RV_NOTE_BYTES];
+    rv_error error; /* code RV_OK unless status is FAILED or INTERRUPTED; redacted */
+} rv_summary;
+
+/* Callbacks run on the run's monitor thread, one at a time, a few times a second. All may be NULL. */
+typedef struct rv_observer {
+    void *context;
+    void (*on_progress)(void *context, const rv_progress *progress);
+} rv_observer;
+
+typedef struct rv_run_context {
+    const rv_config *config;
+    const char *state_path;
+    const rv_clock *clock;
+    rv_cancel *cancel; /* requested by a signal; the run has a token of its own below it */
+    const rv_redactor *redactor;
+    rv_observer observer;
+} rv_run_context;
+
+/* Run one export to its verdict. Everything learnt is in `summary`, also on failure. The code returned is
+ * summary->error.code: RV_OK for SUCCEEDED and SKIPPED. DEST_CLOSED (the reader of stdout went away) is a clean end. */
+rv_code rv_run_export(const rv_run_context *context, const rv_export_config *export_config,
+                      rv_summary *summary);
+
+/* Where the state of a configuration lies: .rivet_state.db in its folder. */
+rv_code rv_run_state_path(const rv_config *config, rv_arena *arena, const char **out,
+                          rv_error *err) RV_MUST_CHECK;
+
+/* SIGINT, SIGTERM and SIGHUP are blocked in every thread and received by one: the first requests `cancel`, the
+ * second ends the process at once. SIGPIPE is ignored. Call before any other thread starts. */
+typedef struct rv_signals rv_signals;
+rv_code rv_signals_start(rv_signals **out, rv_cancel *cancel, rv_error *err) RV_MUST_CHECK;
+int rv_signals_received(const rv_signals *signals); /* the first signal's number; 0: none */
+void rv_signals_stop(rv_signals *signals);          /* joins; NULL is fine */
+RV_DEFINE_AUTO(rv_signals, rv_signals_stop)
+
+#endif

@@ -1,0 +1,163 @@
+/* rivet/source.h - the database we read: one vtable, one wrapper per slot, one conformance suite.
+ *
+ * Life of a source: open, describe, begin, { scan_open, scan_next …, scan_close } …, end, close. A chunk of an
+ * export is one scan; a page is what one rv_scan_next() returns, and it is returned only after the protocol's own
+ * terminator was seen and its row count equals the rows decoded: a cut connection never looks like the end of data.
+ *
+ * Every call on one source is made by one thread at a time (it may be handed over), except rv_source_interrupt().
+ * After a failure the source is good for nothing but end and close, unless the error's retry class is
+ * RV_RETRY_SAME or RV_RETRY_SMALLER: then the scan stands where it stood and may be asked again. */
+#ifndef RIVET_SOURCE_H
+#define RIVET_SOURCE_H
+
+#include "rivet/batch.h"
+#include "rivet/cancel.h"
+#include "rivet/config.h"
+
+typedef struct rv_source rv_source;
+typedef struct rv_scan rv_scan;
+
+/* What a driver can do; the planner asks this table and never who the driver is. */
+enum {
+    RV_SOURCE_CAP_PHYSICAL = 1u << 0, /* may offer rv_relation_info.physical: ranges in storage order */
+    RV_SOURCE_CAP_STREAM = 1u << 1,   /* reads any relation as one ordered stream of pages */
+    RV_SOURCE_CAP_SNAPSHOT = 1u << 2, /* begin() with snapshot: all scans until end() see one point in time */
+    RV_SOURCE_CAP_INTERRUPT = 1u << 3, /* the interrupt slot is set */
+};
+
+typedef struct rv_server_info {
+    char product[32];    /* "PostgreSQL" */
+    char version[64];    /* as the server spells it: "15.8" */
+    int version_number;  /* the driver's own scale: PostgreSQL 150008 */
+    bool tls;            /* the connection is encrypted */
+    char tls_detail[96]; /* "TLSv1.3, certificate verified for db1"; "" without TLS */
+    bool pooled;         /* behind a transaction pooler, as far as can be told */
+} rv_server_info;
+
+/* Ranges in the order in which the source stores the rows. Units are the driver's: blocks, row ids. */
+typedef struct rv_physical {
+    bool available;
+    const char *strategy; /* "ctid", "rowid": for plan, manifest and summary */
+    const char *unit;     /* "block", "rowid" */
+    const char *why_not;  /* when not available: in words for the user */
+    int64_t first, last;  /* inclusive; first > last: no rows */
+    bool needs_snapshot;  /* ranges are only correct when all of them are read under one snapshot */
+} rv_physical;
+
+typedef struct rv_relation_info {
+    rv_schema schema;      /* natural types; in the arena given to describe */
+    const char *kind;      /* "table", "view", "partitioned table", "query" … for messages */
+    const char *namespace; /* the schema it was found in; NULL for a query */
+    int64_t est_rows;      /* from statistics; -1: unknown, never 0 for unknown */
+    int64_t est_bytes;     /* with out-of-line storage; -1: unknown */
+    rv_physical physical;
+    bool row_security; /* row-level security would hide rows from this user */
+} rv_relation_info;
+
+typedef struct rv_read_options {
+    bool snapshot;                /* one point in time until end() */
+    int64_t statement_timeout_ms; /* 0: none */
+    int64_t lock_timeout_ms;      /* 0: none */
+    int64_t idle_timeout_ms;      /* how long the server may let our transaction idle; 0: no limit */
+    bool accept_row_security;     /* read what row-level security leaves */
+} rv_read_options;
+
+typedef enum rv_bounds_kind { RV_BOUNDS_ALL = 1, RV_BOUNDS_PHYSICAL } rv_bounds_kind;
+/* Which rows of the relation a chunk holds. */
+typedef struct rv_bounds {
+    rv_bounds_kind kind;
+    int64_t first, last; /* PHYSICAL: inclusive, in the driver's units */
+} rv_bounds;
+
+typedef struct rv_scan_request {
+    const rv_relation *relation;
+    const rv_relation_info *info;
+    const rv_schema *schema; /* resolved; its fields are read in this order */
+    rv_bounds bounds;
+    uint64_t max_value_bytes; /* 0: no limit; checked before a value is copied */
+} rv_scan_request;
+
+typedef struct rv_page_limits {
+    int64_t units;    /* how much one statement should cover, in the scan's own unit (>= 1) */
+    int64_t max_rows; /* 0: no limit; exact for scans whose unit is rows */
+    size_t
+        max_bytes; /* of decoded content; the driver gives up the statement rather than pass it: see below */
+} rv_page_limits;
+
+typedef struct rv_page {
+    int64_t units;        /* covered by this statement */
+    int64_t statement_us; /* from sending the statement to its terminator */
+    uint64_t wire_bytes;  /* received for it */
+    bool end;             /* the scan is exhausted; this page may still hold rows */
+} rv_page;
+
+typedef struct rv_table_entry {
+    const char *schema, *name, *kind;
+    int64_t est_rows, est_bytes; /* -1: unknown */
+} rv_table_entry;
+typedef rv_code (*rv_table_fn)(void *context, const rv_table_entry *entry, rv_error *err);
+
+/* What a driver implements. One const table per driver, no driver state in it. Call through rv_source_*(). */
+typedef struct rv_source_ops {
+    const char *kind; /* value of source.type: "postgres" */
+    uint32_t caps;
+    int default_port; /* 0: none */
+
+    /* Connects within cfg->connect_timeout_s. SOURCE_AUTH, SOURCE_CONNECT, SOURCE_TLS, SOURCE_BUSY, CANCELLED. */
+    rv_code (*open)(rv_source **out, const rv_source_config *cfg, rv_cancel *cancel, rv_error *err);
+    rv_code (*server)(rv_source *src, rv_server_info *out, rv_error *err);
+    /* Catalog only: no scan, no COUNT(*). SOURCE_NOT_FOUND, SOURCE_DENIED, SOURCE_QUERY. */
+    rv_code (*describe)(rv_source *src, const rv_relation *relation, rv_arena *arena, rv_relation_info *out,
+                        rv_error *err);
+    /* Tables and views of one schema (NULL: the source's default), by name. Strings live during the call. */
+    rv_code (*list)(rv_source *src, const char *schema, rv_table_fn fn, void *context, rv_error *err);
+
+    rv_code (*begin)(rv_source *src, const rv_read_options *options, rv_error *err);
+    void (*end)(rv_source *src); /* also after failure; leaves nothing behind on a pooled session */
+
+    /* At most one scan is open on a source. */
+    rv_code (*scan_open)(rv_scan **out, rv_source *src, const rv_scan_request *request, rv_error *err);
+    /* Runs one statement and appends its rows to `out` (empty on entry). A page that would pass max_bytes is
+     * given up and fails with LIMIT_EXCEEDED and RV_RETRY_SMALLER, except when units is already 1. */
+    rv_code (*scan_next)(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
+                         rv_error *err);
+    void (*scan_close)(rv_scan *scan); /* NULL is fine */
+
+    void (*interrupt)(rv_source *src); /* makes a blocked call return CANCELLED soon; any thread */
+    void (*close)(rv_source *src);     /* NULL is fine; never fails */
+} rv_source_ops;
+
+/* First members of every driver's own structs; filled by the wrappers. */
+struct rv_source {
+    const rv_source_ops *ops;
+    rv_cancel *cancel;
+};
+struct rv_scan {
+    rv_source *source;
+    const char *unit; /* what rv_page_limits.units counts: "block", "row" */
+};
+
+/* The registry. NULL: no such driver in this build. */
+const rv_source_ops *rv_source_driver(const char *kind);
+const rv_source_ops *const *rv_source_drivers(size_t *n);
+
+rv_code rv_source_open(rv_source **out, const rv_source_config *cfg, rv_cancel *cancel,
+                       rv_error *err) RV_MUST_CHECK;
+rv_code rv_source_server(rv_source *src, rv_server_info *out, rv_error *err) RV_MUST_CHECK;
+rv_code rv_source_describe(rv_source *src, const rv_relation *relation, rv_arena *arena,
+                           rv_relation_info *out, rv_error *err) RV_MUST_CHECK;
+rv_code rv_source_list(rv_source *src, const char *schema, rv_table_fn fn, void *context,
+                       rv_error *err) RV_MUST_CHECK;
+rv_code rv_source_begin(rv_source *src, const rv_read_options *options, rv_error *err) RV_MUST_CHECK;
+void rv_source_end(rv_source *src);
+rv_code rv_scan_open(rv_scan **out, rv_source *src, const rv_scan_request *request,
+                     rv_error *err) RV_MUST_CHECK;
+rv_code rv_scan_next(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
+                     rv_error *err) RV_MUST_CHECK;
+void rv_scan_close(rv_scan *scan);
+void rv_source_interrupt(rv_source *src);
+void rv_source_close(rv_source *src);
+RV_DEFINE_AUTO(rv_source, rv_source_close)
+RV_DEFINE_AUTO(rv_scan, rv_scan_close)
+
+#endif

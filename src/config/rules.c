@@ -1,0 +1,385 @@
+/* rules.c - keys against each other: the second table.
+ *
+ * Pairs that exclude each other are rows of schema.def. Everything else is a function named after what it
+ * demands, run once for each block of its section. A rule looks only at values that were found good, so that
+ * one mistake is reported once. */
+#include "config/internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct rule {
+    rvi_section section;
+    void (*check)(rvi_report *report, rvi_node *root, rvi_node *block);
+} rule;
+
+static bool is_good(const rvi_node *node)
+{
+    return node && !node->bad;
+}
+
+static bool has_value(const rvi_node *block, rvi_key_id id)
+{
+    return is_good(rvi_child(block, id));
+}
+
+/* ---- source -------------------------------------------------------------------------------------------- */
+
+static bool names_server(const rvi_node *source)
+{
+    static const rvi_key_id parts[] = {RVI_K_SOURCE_HOST,         RVI_K_SOURCE_PORT,
+                                       RVI_K_SOURCE_USER,         RVI_K_SOURCE_PASSWORD,
+                                       RVI_K_SOURCE_PASSWORD_ENV, RVI_K_SOURCE_DATABASE};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (rvi_child(source, parts[i]))
+            return true;
+    return false;
+}
+
+static bool has_url(const rvi_node *source)
+{
+    return rvi_child(source, RVI_K_SOURCE_URL) || rvi_child(source, RVI_K_SOURCE_URL_ENV) ||
+           rvi_child(source, RVI_K_SOURCE_URL_FILE);
+}
+
+static void source_says_how_to_reach_it(rvi_report *report, rvi_node *root, rvi_node *source)
+{
+    (void)root;
+    if (has_url(source) || rvi_child(source, RVI_K_SOURCE_PATH))
+        return;
+    bool was_bad = source->bad;
+    if (!names_server(source)) {
+        rvi_problem(
+            report, source, RV_E_CONFIG_MISSING_KEY,
+            "one of 'url', 'url_env', 'url_file', 'host' (with 'database') or 'path' (SQLite) is missing");
+    } else {
+        if (!rvi_child(source, RVI_K_SOURCE_HOST))
+            rvi_problem(report, source, RV_E_CONFIG_MISSING_KEY, "the key 'host' is missing");
+        if (!rvi_child(source, RVI_K_SOURCE_DATABASE))
+            rvi_problem(report, source, RV_E_CONFIG_MISSING_KEY, "the key 'database' is missing");
+        if (!rvi_child(source, RVI_K_SOURCE_TYPE))
+            rvi_problem(report, source, RV_E_CONFIG_MISSING_KEY, "the key 'type' is missing");
+    }
+    source->bad = was_bad;
+}
+
+static void source_type_fits_its_keys(rvi_report *report, rvi_node *root, rvi_node *source)
+{
+    (void)root;
+    rvi_node *type = rvi_child(source, RVI_K_SOURCE_TYPE), *path = rvi_child(source, RVI_K_SOURCE_PATH);
+    if (!is_good(type))
+        return;
+    bool sqlite = rvi_word(source, RVI_K_SOURCE_TYPE) == RVI_DRIVER_SQLITE;
+    if (path && !sqlite)
+        rvi_problem_at_key(report, path, RV_E_CONFIG_EXCLUSIVE, "'path' is only for 'type: sqlite'");
+    if (sqlite && !path && !has_url(source) && names_server(source))
+        rvi_problem(report, type, RV_E_CONFIG_EXCLUSIVE,
+                    "a SQLite source takes 'path' or a URL, not a server");
+}
+
+static void password_is_kept_out_of_the_file(rvi_report *report, rvi_node *root, rvi_node *source)
+{
+    (void)root;
+    rvi_node *password = rvi_child(source, RVI_K_SOURCE_PASSWORD);
+    if (is_good(password) && !password->expanded)
+        rvi_warning(report, password, NULL, RV_E_CONFIG_VALUE,
+                    "the password is written out in the file; better use 'password_env' or ${VAR}");
+}
+
+static void tls_checks_the_server(rvi_report *report, rvi_node *root, rvi_node *tls)
+{
+    (void)root;
+    static const rvi_key_id relaxing[] = {RVI_K_TLS_ACCEPT_INVALID_CERTS, RVI_K_TLS_ACCEPT_INVALID_HOSTNAMES};
+    for (size_t i = 0; i < sizeof relaxing / sizeof relaxing[0]; i++)
+        if (rvi_bool(tls, relaxing[i]))
+            rvi_warning(report, rvi_child(tls, relaxing[i]), NULL, RV_E_CONFIG_VALUE,
+                        "the server's identity is not fully checked");
+    if (!has_value(tls, RVI_K_TLS_MODE) || rvi_word(tls, RVI_K_TLS_MODE) != RV_TLS_DISABLE)
+        return;
+    for (int i = 0; i < tls->n_items; i++)
+        if (tls->items[i]->key && tls->items[i]->key->id != RVI_K_TLS_MODE && !tls->items[i]->bad)
+            rvi_problem_at_key(report, tls->items[i], RV_E_CONFIG_EXCLUSIVE,
+                               "'%s' means nothing with 'mode: disable'", tls->items[i]->name);
+}
+
+/* ---- exports ------------------------------------------------------------------------------------------- */
+
+static void there_are_exports(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    (void)block;
+    rvi_node *exports = rvi_child(root, RVI_K_EXPORTS);
+    if (!exports || (exports->kind == RVI_NODE_LIST && exports->n_items == 0))
+        rvi_problem(report, exports ? exports : root, RV_E_CONFIG_NO_EXPORTS,
+                    "there are no exports; 'exports' takes a list of at least one");
+    else if (exports->n_items > RVI_MAX_EXPORTS)
+        rvi_problem(report, exports, RV_E_CONFIG_VALUE, "there are %d exports; at most %d", exports->n_items,
+                    RVI_MAX_EXPORTS);
+}
+
+static void export_names_are_unique(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    (void)root;
+    rvi_node *name = rvi_child(block, RVI_K_EXPORT_NAME);
+    if (!is_good(name) || !block->parent)
+        return;
+    for (int i = 0; i < block->index && i < RVI_MAX_EXPORTS; i++) {
+        const rvi_node *other = rvi_child(block->parent->items[i], RVI_K_EXPORT_NAME);
+        if (!is_good(other) || strcmp(other->text, name->text) != 0)
+            continue;
+        rvi_problem(report, name, RV_E_CONFIG_DUPLICATE_EXPORT, "the export in line %d has the same name",
+                    other->line);
+        return;
+    }
+}
+
+/* The name becomes part of file names and of run ids. */
+static void export_name_is_a_file_name(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    (void)root;
+    rvi_node *name = rvi_child(block, RVI_K_EXPORT_NAME);
+    if (!is_good(name))
+        return;
+    if (name->text[0] == '.') {
+        rvi_problem(report, name, RV_E_CONFIG_VALUE, "a name cannot begin with a dot");
+        return;
+    }
+    for (const char *c = name->text; *c; c++) {
+        if (*c != '/' && (unsigned char)*c >= 0x20 && *c != 0x7f)
+            continue;
+        rvi_problem(report, name, RV_E_CONFIG_VALUE, "a name cannot contain '/' or control characters");
+        return;
+    }
+}
+
+static void export_says_what_to_read(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    (void)root;
+    bool was_bad = block->bad;
+    if (!rvi_child(block, RVI_K_EXPORT_TABLE) && !rvi_child(block, RVI_K_EXPORT_QUERY) &&
+        !rvi_child(block, RVI_K_EXPORT_QUERY_FILE))
+        rvi_problem(report, block, RV_E_CONFIG_MISSING_KEY,
+                    "one of 'table', 'query' or 'query_file' is missing");
+    block->bad = was_bad;
+}
+
+static bool is_csv(const rvi_node *block)
+{
+    return has_value(block, RVI_K_EXPORT_FORMAT) && rvi_word(block, RVI_K_EXPORT_FORMAT) == RV_FORMAT_CSV;
+}
+
+static void csv_is_not_compressed(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    (void)root;
+    rvi_node *codec = rvi_child(block, RVI_K_EXPORT_COMPRESSION);
+    rvi_node *profile = rvi_child(block, RVI_K_EXPORT_COMPRESSION_PROFILE);
+    rvi_node *level = rvi_child(block, RVI_K_EXPORT_COMPRESSION_LEVEL);
+    if (!is_csv(block))
+        return;
+    if (is_good(codec) && rvi_word(block, RVI_K_EXPORT_COMPRESSION) != RV_CODEC_NONE)
+        rvi_problem(
+            report, codec, RV_E_CONFIG_NOT_SUPPORTED_YET,
+            "compressed CSV is not supported by this version of Rivet; leave the key out or say none");
+    if (is_good(profile) && rvi_word(block, RVI_K_EXPORT_COMPRESSION_PROFILE) != RVI_CODEC_PROFILE_NONE)
+        rvi_problem(
+            report, profile, RV_E_CONFIG_NOT_SUPPORTED_YET,
+            "compressed CSV is not supported by this version of Rivet; leave the key out or say none");
+    if (is_good(level))
+        rvi_problem_at_key(report, level, RV_E_CONFIG_EXCLUSIVE,
+                           "CSV files are not compressed: there is no level");
+}
+
+static void level_fits_the_codec(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    (void)root;
+    enum { MAX_LEVEL = 15 }; /* above it zstd needs more memory for a page than the budget plans for */
+    rvi_node *level = rvi_child(block, RVI_K_EXPORT_COMPRESSION_LEVEL);
+    if (!is_good(level) || is_csv(block))
+        return;
+    int64_t value = rvi_int(block, RVI_K_EXPORT_COMPRESSION_LEVEL);
+    if (has_value(block, RVI_K_EXPORT_COMPRESSION_PROFILE))
+        rvi_warning(report, level, NULL, RV_E_CONFIG_VALUE,
+                    "has no effect: 'compression_profile' sets the level");
+    else if (rvi_word(block, RVI_K_EXPORT_COMPRESSION) == RV_CODEC_NONE)
+        rvi_problem_at_key(report, level, RV_E_CONFIG_EXCLUSIVE, "'compression: none' has no level");
+    else if (value < 1)
+        rvi_problem(report, level, RV_E_CONFIG_VALUE, "zstd has the levels 1 to 15");
+    else if (value > MAX_LEVEL)
+        rvi_problem(report, level, RV_E_CONFIG_NOT_SUPPORTED_YET,
+                    "zstd levels above 15 are not supported by this version of Rivet");
+}
+
+static void csv_block_needs_csv(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    (void)root;
+    rvi_node *csv = rvi_child(block, RVI_K_EXPORT_CSV);
+    if (csv && has_value(block, RVI_K_EXPORT_FORMAT) && !is_csv(block))
+        rvi_problem_at_key(report, csv, RV_E_CONFIG_EXCLUSIVE, "'csv' is only for 'format: csv'");
+}
+
+/* A delimiter that can be part of a number, date or word would be told apart from them only by quotes. */
+static void csv_delimiter_is_unambiguous(rvi_report *report, rvi_node *root, rvi_node *csv)
+{
+    (void)root;
+    static const char refused[] = "\"\r\n+-.:0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    rvi_node *node = rvi_child(csv, RVI_K_CSV_DELIMITER);
+    if (!is_good(node))
+        return;
+    char c = node->text[0];
+    if (c == '\0' || (unsigned char)c >= 0x7f || strchr(refused, c))
+        rvi_problem(
+            report, node, RV_E_CONFIG_VALUE,
+            "is not a delimiter; allowed: one ASCII character that is no letter, digit, quote, line end "
+            "or one of + - . :");
+}
+
+static void csv_null_stays_in_its_field(rvi_report *report, rvi_node *root, rvi_node *csv)
+{
+    (void)root;
+    rvi_node *node = rvi_child(csv, RVI_K_CSV_NULL);
+    const char *delimiter = rvi_text(csv, RVI_K_CSV_DELIMITER);
+    if (is_good(node) && (strpbrk(node->text, "\"\r\n") || strchr(node->text, delimiter[0])))
+        rvi_problem(report, node, RV_E_CONFIG_VALUE, "cannot contain the delimiter, a quote or a line end");
+}
+
+static void merged_tuning_limits_a_page_once(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    static const rvi_key_id sizes[] = {RVI_K_TUNING_BATCH_SIZE, RVI_K_TUNING_BATCH_SIZE_MEMORY_MB};
+    const rvi_node *outer = rvi_child(rvi_child(root, RVI_K_SOURCE), RVI_K_SOURCE_TUNING);
+    rvi_node *inner = rvi_child(block, RVI_K_EXPORT_TUNING);
+    for (int i = 0; i < 2; i++) {
+        rvi_node *mine = rvi_child(inner, sizes[i]), *theirs = rvi_child(outer, sizes[1 - i]);
+        if (mine && theirs && !rvi_child(inner, sizes[1 - i]))
+            rvi_problem_at_key(report, mine, RV_E_CONFIG_EXCLUSIVE,
+                               "'%s' and '%s' exclude each other; the second is in source.tuning, line %d",
+                               mine->name, theirs->name, theirs->line);
+    }
+}
+
+/* ---- destination --------------------------------------------------------------------------------------- */
+
+static void destination_keys_fit_its_type(rvi_report *report, rvi_node *root, rvi_node *dest)
+{
+    (void)root;
+    rvi_node *path = rvi_child(dest, RVI_K_DEST_PATH);
+    int type = rvi_word(dest, RVI_K_DEST_TYPE);
+    bool was_bad = dest->bad;
+    if (type == RVI_DEST_LOCAL && !path)
+        rvi_problem(report, dest, RV_E_CONFIG_MISSING_KEY,
+                    "the key 'path' is missing: the folder for the files");
+    dest->bad = was_bad;
+    if (type == RVI_DEST_STDOUT && path)
+        rvi_problem_at_key(report, path, RV_E_CONFIG_EXCLUSIVE, "'path' means nothing with 'type: stdout'");
+}
+
+static void stdout_holds_nothing_to_replace(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    (void)root;
+    rvi_node *on_existing = rvi_child(block, RVI_K_EXPORT_ON_EXISTING);
+    const rvi_node *dest = rvi_child(block, RVI_K_EXPORT_DESTINATION);
+    if (is_good(on_existing) && rvi_word(dest, RVI_K_DEST_TYPE) == RVI_DEST_STDOUT)
+        rvi_problem_at_key(report, on_existing, RV_E_CONFIG_EXCLUSIVE,
+                           "'on_existing' means nothing with 'type: stdout'");
+}
+
+static void check_placeholder(rvi_report *report, rvi_node *path, const char *name, size_t len)
+{
+    static const char *const words[] = {"date", "export", "table", "run_id", "partition"};
+    char copy[32], hint[RVI_ECHO_BYTES];
+    if (len >= sizeof copy)
+        len = sizeof copy - 1;
+    memcpy(copy, name, len);
+    copy[len] = '\0';
+    if (strcmp(copy, "partition") == 0) {
+        rvi_problem(report, path, RV_E_CONFIG_NOT_SUPPORTED_YET,
+                    "the placeholder {partition} is not supported by this version of Rivet");
+        return;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(copy, words[i]) == 0)
+            return;
+    rvi_problem(report, path, RV_E_CONFIG_VALUE,
+                "has an unknown placeholder; known: {date}, {export}, {table}, {run_id}%s",
+                rvi_suggest(report, copy, words, sizeof words / sizeof words[0], hint));
+}
+
+static void path_placeholders_are_known(rvi_report *report, rvi_node *root, rvi_node *dest)
+{
+    (void)root;
+    rvi_node *path = rvi_child(dest, RVI_K_DEST_PATH);
+    if (!is_good(path))
+        return;
+    const char *open = strchr(path->text, '{');
+    while (open) {
+        const char *close = strchr(open, '}');
+        if (!close) {
+            rvi_problem(report, path, RV_E_CONFIG_VALUE, "has a '{' without a closing '}'");
+            return;
+        }
+        check_placeholder(report, path, open + 1, (size_t)(close - open - 1));
+        open = strchr(close, '{');
+    }
+}
+
+/* ---- running them -------------------------------------------------------------------------------------- */
+
+static const rule rules[] = {
+    {RVI_S_ROOT, there_are_exports},
+    {RVI_S_SOURCE, source_says_how_to_reach_it},
+    {RVI_S_SOURCE, source_type_fits_its_keys},
+    {RVI_S_SOURCE, password_is_kept_out_of_the_file},
+    {RVI_S_TLS, tls_checks_the_server},
+    {RVI_S_EXPORT, export_names_are_unique},
+    {RVI_S_EXPORT, export_name_is_a_file_name},
+    {RVI_S_EXPORT, export_says_what_to_read},
+    {RVI_S_EXPORT, csv_is_not_compressed},
+    {RVI_S_EXPORT, level_fits_the_codec},
+    {RVI_S_EXPORT, csv_block_needs_csv},
+    {RVI_S_EXPORT, merged_tuning_limits_a_page_once},
+    {RVI_S_EXPORT, stdout_holds_nothing_to_replace},
+    {RVI_S_CSV, csv_delimiter_is_unambiguous},
+    {RVI_S_CSV, csv_null_stays_in_its_field},
+    {RVI_S_DESTINATION, destination_keys_fit_its_type},
+    {RVI_S_DESTINATION, path_placeholders_are_known},
+};
+
+static void check_exclusions(rvi_report *report, rvi_node *block)
+{
+    size_t n = 0;
+    const rvi_exclusion *pairs = rvi_exclusions(&n);
+    for (size_t i = 0; i < n; i++) {
+        rvi_node *a = rvi_child(block, pairs[i].a), *b = rvi_child(block, pairs[i].b);
+        if (!a || !b || (a->key->flags | b->key->flags) & RVI_LATER)
+            continue;
+        rvi_node *later = a->index > b->index ? a : b;
+        const rvi_node *earlier = later == a ? b : a;
+        rvi_problem_at_key(report, later, RV_E_CONFIG_EXCLUSIVE,
+                           "'%s' and '%s' (line %d) exclude each other; give one of them", later->name,
+                           earlier->name, earlier->key_line);
+    }
+}
+
+static void check_block(rvi_report *report, rvi_node *root, rvi_node *block, rvi_section section)
+{
+    if (block->kind != RVI_NODE_MAP)
+        return;
+    check_exclusions(report, block);
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].section == section)
+            rules[i].check(report, root, block);
+    for (int i = 0; i < block->n_items; i++) {
+        rvi_node *child = block->items[i];
+        if (!child->key || child->key->flags & RVI_LATER || rvi_is_null(child))
+            continue;
+        if (child->key->kind == RVI_KIND_BLOCK)
+            check_block(report, root, child, child->key->inner);
+        else if (child->key->kind == RVI_KIND_BLOCKS)
+            for (int k = 0; k < child->n_items; k++)
+                check_block(report, root, child->items[k], child->key->inner);
+    }
+}
+
+void rvi_check_rules(rvi_report *report, rvi_node *root)
+{
+    check_block(report, root, root, RVI_S_ROOT);
+}

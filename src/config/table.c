@@ -1,0 +1,174 @@
+/* table.c - schema.def as arrays, and what is looked up in them. */
+#include "config/internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* The columns of schema.def, as designated initialisers. */
+#define NONE             .min = 0
+#define RANGE(low, high) .min = (low), .max = (high)
+#define BYTES(low, high) .min = (low), .max = (high)
+#define NAMES(id)        .set = RVI_SET_##id
+#define INNER(id)        .inner = RVI_S_##id
+#define NOW              RVI_NOW
+#define LATER            RVI_LATER
+#define REQUIRED         RVI_REQUIRED
+#define SECRET           RVI_SECRET
+#define BY_PROFILE       RVI_BY_PROFILE
+
+static const rvi_key keys[RVI_KEYS] = {
+#define RVI_KEY(id_, section_, name_, kind_, limits, unit_, fallback_, flags_, doc_) \
+    {.id = RVI_K_##id_,                                                              \
+     .section = RVI_S_##section_,                                                    \
+     .name = name_,                                                                  \
+     .kind = RVI_KIND_##kind_,                                                       \
+     limits,                                                                         \
+     .unit = unit_,                                                                  \
+     .fallback = fallback_,                                                          \
+     .flags = flags_,                                                                \
+     .doc = doc_},
+#include "config/schema.def"
+};
+
+static const rvi_name names[] = {
+#define RVI_NAME(set_, text_, value_, support) {RVI_SET_##set_, text_, (int)(value_), support},
+#include "config/schema.def"
+};
+enum { N_NAMES = sizeof names / sizeof names[0] };
+
+static const rvi_exclusion exclusions[] = {
+#define RVI_EXCLUDES(a, b) {RVI_K_##a, RVI_K_##b},
+#include "config/schema.def"
+};
+
+static const struct {
+    const char *id, *name, *doc;
+} sections[RVI_SECTIONS] = {
+#define RVI_SECTION(id_, name_, doc_) {#id_, name_, doc_},
+#include "config/schema.def"
+};
+
+const rvi_key *rvi_key_row(rvi_key_id id)
+{
+    assert(id < RVI_KEYS && keys[id].id == id);
+    return &keys[id];
+}
+
+const rvi_key *rvi_key_find(rvi_section section, const char *name)
+{
+    for (int i = 0; i < RVI_KEYS; i++)
+        if (keys[i].section == section && strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+const rvi_exclusion *rvi_exclusions(size_t *n)
+{
+    *n = sizeof exclusions / sizeof exclusions[0];
+    return exclusions;
+}
+
+const char *rvi_section_id(rvi_section section)
+{
+    assert(section < RVI_SECTIONS);
+    return sections[section].id;
+}
+
+const char *rvi_section_name(rvi_section section)
+{
+    assert(section < RVI_SECTIONS);
+    return sections[section].name;
+}
+
+const char *rvi_section_doc(rvi_section section)
+{
+    assert(section < RVI_SECTIONS);
+    return sections[section].doc;
+}
+
+const rvi_name *rvi_name_next(rvi_set set, const rvi_name *previous)
+{
+    for (const rvi_name *name = previous ? previous + 1 : names; name < names + N_NAMES; name++)
+        if (name->set == set)
+            return name;
+    return NULL;
+}
+
+const rvi_name *rvi_name_find(rvi_set set, const char *text)
+{
+    for (const rvi_name *name = rvi_name_next(set, NULL); name; name = rvi_name_next(set, name))
+        if (strcmp(name->text, text) == 0)
+            return name;
+    return NULL;
+}
+
+size_t rvi_section_words(rvi_section section, const char *words[RVI_MAX_WORDS])
+{
+    size_t n = 0;
+    for (int i = 0; i < RVI_KEYS && n < RVI_MAX_WORDS; i++)
+        if (keys[i].section == section)
+            words[n++] = keys[i].name;
+    return n;
+}
+
+size_t rvi_set_words(rvi_set set, const char *words[RVI_MAX_WORDS])
+{
+    size_t n = 0;
+    for (const rvi_name *name = rvi_name_next(set, NULL); name && n < RVI_MAX_WORDS;
+         name = rvi_name_next(set, name))
+        words[n++] = name->text;
+    return n;
+}
+
+bool rvi_parse_int(const char *text, int64_t *out)
+{
+    enum { MAX_DIGITS = 18 }; /* 10^18 - 1 fits int64_t */
+    const char *digits = text + (text[0] == '-');
+    size_t n = strspn(digits, "0123456789");
+    if (n == 0 || n > MAX_DIGITS || digits[n] != '\0')
+        return false;
+    if (digits[0] == '0' && n > 1) /* octal to YAML 1.1, decimal to YAML 1.2: ask the user */
+        return false;
+    int64_t value = 0;
+    for (size_t i = 0; i < n; i++)
+        value = value * 10 + (digits[i] - '0');
+    *out = text[0] == '-' ? -value : value;
+    return true;
+}
+
+bool rvi_parse_bool(const char *text, bool *out)
+{
+    /* YAML 1.2.2, 10.3.2, core schema. */
+    static const char *const spelled[2][3] = {{"false", "False", "FALSE"}, {"true", "True", "TRUE"}};
+    for (int value = 0; value < 2; value++)
+        for (int i = 0; i < 3; i++)
+            if (strcmp(text, spelled[value][i]) == 0) {
+                *out = value != 0;
+                return true;
+            }
+    return false;
+}
+
+int64_t rvi_default_int(const rvi_key *key, rv_profile profile)
+{
+    if (!key->fallback)
+        return 0;
+    /* "fast|balanced|safe"; a default without '|' is the same for all. */
+    static const int place[] = {[RV_PROFILE_FAST] = 0, [RV_PROFILE_BALANCED] = 1, [RV_PROFILE_SAFE] = 2};
+    const char *start = key->fallback;
+    int skip = key->flags & RVI_BY_PROFILE ? place[profile] : 0;
+    for (; skip > 0; skip--) {
+        start = strchr(start, '|');
+        assert(start);
+        start++;
+    }
+    char digits[32];
+    size_t n = strcspn(start, "|");
+    assert(n < sizeof digits);
+    memcpy(digits, start, n);
+    digits[n] = '\0';
+    int64_t value = 0;
+    bool ok = rvi_parse_int(digits, &value);
+    assert(ok);
+    return ok ? value : 0;
+}

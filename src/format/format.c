@@ -1,0 +1,56 @@
+#include "rivet/format.h"
+
+#include "registry.h"
+
+#include <assert.h>
+
+static const rv_format_ops *const FORMATS[] = {&rvi_parquet_ops, &rvi_csv_ops};
+
+const rv_format_ops *rv_format(rv_format_kind kind)
+{
+    for (size_t i = 0; i < sizeof FORMATS / sizeof FORMATS[0]; i++)
+        if (FORMATS[i]->kind == kind)
+            return FORMATS[i];
+    return NULL;
+}
+
+rv_code rv_writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *options, rv_error *err)
+{
+    assert(out && sink && options && options->format && options->schema);
+    const rv_format_ops *ops = rv_format(options->format->kind);
+    assert(ops);
+    rv_writer *writer = NULL;
+    RV_TRY_CTX(ops->open(&writer, sink, options, err), err, "opening a %s file", ops->extension);
+    writer->ops = ops;
+    *out = writer;
+    return RV_OK;
+}
+
+rv_code rv_writer_write(rv_writer *writer, const rv_batch *batch, rv_error *err)
+{
+    assert(writer && batch);
+    if (batch->rows == 0)
+        return RV_OK;
+    RV_TRY_CTX(writer->ops->write(writer, batch, err), err, "writing a %s file", writer->ops->extension);
+    return RV_OK;
+}
+
+uint64_t rv_writer_size(const rv_writer *writer)
+{
+    return writer->ops->size(writer);
+}
+
+rv_code rv_writer_finish(rv_writer *writer, rv_writer_stats *stats, rv_error *err)
+{
+    assert(writer && stats);
+    rv_writer_stats made = {0};
+    RV_TRY_CTX(writer->ops->finish(writer, &made, err), err, "finishing a %s file", writer->ops->extension);
+    *stats = made;
+    return RV_OK;
+}
+
+void rv_writer_close(rv_writer *writer)
+{
+    if (writer != NULL)
+        writer->ops->close(writer);
+}

@@ -1,0 +1,302 @@
+/* column.c - rows in, pages out; when a dictionary is used and when it is given up.
+ *
+ * A column of a type that may repeat starts every chunk with a dictionary. Until the first page with values
+ * closes, it can be dropped without a trace: the indices are turned back into PLAIN values. That happens when two
+ * thirds of the values are distinct or the dictionary and its indices are no smaller. Later, when the dictionary
+ * is full, its pages stay and the rest of the chunk is PLAIN.
+ *
+ * The dictionary fills up in the middle of a row or of a run, at a place that depends on how the rows were cut
+ * into batches. So the run is undone and repeated up to the last row that fits whole. */
+#include "column.h"
+
+#include "page.h"
+
+#include <assert.h>
+
+static rv_code start_dictionary(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
+{
+    column->dict_state = RVI_PQ_DICT_OFF;
+    if (!column->leaf.dictionary || work->dict_bytes == 0)
+        return RV_OK;
+    if (column->dict.slots == NULL) {
+        rvi_pq_dict_deinit(&column->dict);
+        RV_TRY(rvi_pq_dict_init(&column->dict, &column->leaf, work->dict_bytes, work->memory, err));
+    }
+    rvi_pq_dict_clear(&column->dict);
+    column->dict_state = RVI_PQ_DICT_TRIED;
+    return RV_OK;
+}
+
+rv_code rvi_pq_column_init(rvi_pq_column *column, const rv_field *field, rvi_pq_workspace *work, rv_error *err)
+{
+    *column = (rvi_pq_column){0};
+    RV_TRY(rvi_pq_leaf_init(&column->leaf, field, err));
+    rvi_pq_levels_init(&column->page.levels, &column->leaf, work->memory);
+    column->page.values.memory = column->infos.memory = column->bounds.memory = work->memory;
+    return start_dictionary(column, work, err);
+}
+
+void rvi_pq_column_deinit(rvi_pq_column *column)
+{
+    if (column->infos.memory == NULL)
+        return;
+    rvi_pq_levels_deinit(&column->page.levels);
+    rvi_pq_buf_free(&column->page.values);
+    rvi_pq_buf_free(&column->infos);
+    rvi_pq_buf_free(&column->bounds);
+    rvi_pq_dict_deinit(&column->dict);
+    *column = (rvi_pq_column){0};
+}
+
+/* A huge value must not hold its memory for the rest of the file. */
+static void shrink(rvi_pq_buf *buf, const rvi_pq_workspace *work)
+{
+    enum { KEPT_PAGES = 2, KEPT_BYTES = 4096 };
+    if (buf->cap > KEPT_PAGES * work->page_weight + KEPT_BYTES)
+        rvi_pq_buf_free(buf);
+}
+
+void rvi_pq_workspace_trim(rvi_pq_workspace *work)
+{
+    shrink(&work->body, work);
+    shrink(&work->packed, work);
+    shrink(&work->header, work);
+}
+
+static void clear_page(rvi_pq_column *column, rvi_pq_workspace *work)
+{
+    rvi_pq_open_page *page = &column->page;
+    page->rows = page->n_present = 0;
+    page->weight = page->data_bytes = 0;
+    page->values.len = 0;
+    rvi_pq_levels_clear(&page->levels);
+    rvi_pq_stats_clear(&page->stats);
+    rvi_pq_dict_next_round(&column->dict);
+    shrink(&page->values, work);
+}
+
+rv_code rvi_pq_column_clear(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
+{
+    assert(column->page.rows == 0);
+    column->codec = RVI_PQ_CODEC_OPEN;
+    column->infos.len = column->bounds.len = 0;
+    column->n_pages = 0;
+    rvi_pq_stats_clear(&column->stats);
+    column->rows = column->n_levels = column->n_null = 0;
+    column->data_bytes = column->raw_bytes = column->stored_bytes = 0;
+    memset(column->def_histogram, 0, sizeof column->def_histogram);
+    memset(column->rep_histogram, 0, sizeof column->rep_histogram);
+    memset(column->n_pages_of, 0, sizeof column->n_pages_of);
+    return start_dictionary(column, work, err);
+}
+
+static bool uses_dictionary(const rvi_pq_column *column)
+{
+    return column->dict_state == RVI_PQ_DICT_TRIED || column->dict_state == RVI_PQ_DICT_ON;
+}
+
+static const uint32_t *page_indices(const rvi_pq_open_page *page)
+{
+    return (const uint32_t *)(const void *)page->values.data;
+}
+
+/* Whether the dictionary pays, judged by the values of the open page. */
+static bool dictionary_pays(const rvi_pq_column *column)
+{
+    const rvi_pq_dict *dict = &column->dict;
+    uint64_t           n = (uint64_t)column->page.n_present;
+    if (n == 0 || (uint64_t)dict->n * 3 > n * 2)
+        return false;
+    uint64_t index_bytes = n * (uint64_t)rvi_pq_bit_width(dict->n - 1) / 8;
+    return dict->entries.len + index_bytes < rvi_pq_dict_plain_bytes(dict, page_indices(&column->page), n);
+}
+
+/* The open page's indices become the values they stand for, and the chunk has no dictionary. */
+static rv_code drop_dictionary(rvi_pq_column *column, rv_error *err)
+{
+    rvi_pq_open_page *page = &column->page;
+    rvi_pq_buf        plain = {.memory = page->values.memory};
+    rv_code rc = rvi_pq_dict_expand(&column->dict, page_indices(page), (size_t)page->n_present, &plain, err);
+    if (rc != RV_OK) {
+        rvi_pq_buf_free(&plain);
+        return rc;
+    }
+    rvi_pq_buf_free(&page->values);
+    page->values = plain;
+    rvi_pq_dict_deinit(&column->dict);
+    column->dict = (rvi_pq_dict){0};
+    column->dict_state = RVI_PQ_DICT_OFF;
+    return RV_OK;
+}
+
+rv_code rvi_pq_column_close_page(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
+{
+    if (column->page.rows == 0)
+        return RV_OK;
+    if (column->dict_state == RVI_PQ_DICT_TRIED && column->page.n_present > 0) {
+        if (dictionary_pays(column))
+            column->dict_state = RVI_PQ_DICT_ON;
+        else
+            RV_TRY(drop_dictionary(column, err));
+    }
+    RV_TRY(rvi_pq_page_finish(column, work, err));
+    clear_page(column, work);
+    return RV_OK;
+}
+
+/* The dictionary takes no more values: either it never was one, or what it holds stays. */
+static rv_code leave_dictionary(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
+{
+    if (column->dict_state == RVI_PQ_DICT_TRIED && !dictionary_pays(column))
+        return drop_dictionary(column, err);
+    RV_TRY(rvi_pq_column_close_page(column, work, err));
+    rvi_pq_dict_freeze(&column->dict);
+    /* Its capacity followed a run that was undone; see memory.h. */
+    rvi_pq_buf_free(&column->page.values);
+    column->dict_state = RVI_PQ_DICT_FULL;
+    return RV_OK;
+}
+
+/* Most rows of [from, to) that still belong to the open page; 0: it is full. */
+static int64_t rows_that_fit(const rvi_pq_column *column, const rv_column *source, int64_t from, int64_t to,
+                             const rvi_pq_workspace *work)
+{
+    const rvi_pq_open_page *page = &column->page;
+    uint64_t                room = page->weight < work->page_weight ? work->page_weight - page->weight : 0;
+    int64_t                 most = RVI_PQ_PAGE_ROWS - page->rows;
+    most = most < to - from ? most : to - from;
+    if (most <= 0 || rvi_pq_leaf_weight(&column->leaf, source, from, from + most) <= room)
+        return most;
+    int64_t fits = 0, too_many = most; /* weight(fits) <= room < weight(too_many) */
+    while (too_many - fits > 1) {
+        int64_t middle = fits + (too_many - fits) / 2;
+        if (rvi_pq_leaf_weight(&column->leaf, source, from, from + middle) <= room)
+            fits = middle;
+        else
+            too_many = middle;
+    }
+    return fits == 0 && page->rows == 0 ? 1 : fits;
+}
+
+/* Number the values of a run. *n_done as rvi_pq_dict_add(). */
+static rv_code append_indices(rvi_pq_column *column, const rvi_pq_values *values, int32_t *n_done, rv_error *err)
+{
+    rvi_pq_open_page *page = &column->page;
+    RV_TRY(rvi_pq_buf_reserve(&page->values, (size_t)values->n * sizeof(uint32_t), err));
+    uint32_t *indices = (uint32_t *)(void *)(page->values.data + page->values.len);
+    RV_TRY(rvi_pq_dict_add(&column->dict, values, indices, n_done, err));
+    if (*n_done < values->n)
+        return RV_OK;
+    page->values.len += (size_t)values->n * sizeof(uint32_t);
+    if (column->leaf.width == 0)
+        rvi_pq_dict_touch(&column->dict, indices, values->n, &page->stats);
+    else
+        rvi_pq_stats_update(&column->leaf, &page->stats, values);
+    return RV_OK;
+}
+
+/* Rows from `from` on before the one that holds present value number n (from 0), which exists. */
+static int64_t rows_before(const rv_column *source, int64_t from, int32_t n)
+{
+    int64_t rows = 0;
+    for (int32_t passed = 0;; rows++) {
+        if (rv_column_is_null(source, from + rows))
+            continue;
+        if (passed++ == n)
+            return rows;
+    }
+}
+
+/* Values [from, from + n) of the leaf's own column (a list's child). *n_done: rows of it that were taken, all of
+ * them but when the dictionary is full. */
+static rv_code append_values(rvi_pq_column *column, const rv_column *source, int64_t from, int64_t n,
+                             rvi_pq_workspace *work, int64_t *n_done, rv_error *err)
+{
+    rvi_pq_open_page *page = &column->page;
+    for (*n_done = 0; *n_done < n;) {
+        int32_t       step = n - *n_done < RVI_PQ_RUN ? (int32_t)(n - *n_done) : RVI_PQ_RUN;
+        rvi_pq_values values;
+        rvi_pq_gather(&column->leaf, source, from + *n_done, step, work->gather, &values);
+        int32_t accepted = values.n;
+        if (uses_dictionary(column)) {
+            RV_TRY(append_indices(column, &values, &accepted, err));
+        } else {
+            RV_TRY(rvi_pq_plain_append(&column->leaf, &values, page->n_present, &page->values, err));
+            rvi_pq_stats_update(&column->leaf, &page->stats, &values);
+        }
+        if (accepted < values.n) {
+            *n_done += rows_before(source, from + *n_done, accepted);
+            return RV_OK;
+        }
+        page->n_present += values.n;
+        page->data_bytes += values.data_bytes;
+        *n_done += step;
+    }
+    return RV_OK;
+}
+
+/* Whole rows among n whose values all lie among the first n_values elements from `from` on. */
+static int64_t whole_rows(const rvi_pq_column *column, const rv_column *source, int64_t from, int64_t n,
+                          int64_t n_values)
+{
+    if (!column->leaf.is_list)
+        return n_values;
+    int64_t rows = 0;
+    while (rows < n && source->offsets[from + rows + 1] - source->offsets[from] <= n_values)
+        rows++;
+    return rows;
+}
+
+static rv_code append_row_values(rvi_pq_column *column, const rv_column *source, int64_t from, int64_t n,
+                                 rvi_pq_workspace *work, int64_t *n_done, rv_error *err)
+{
+    if (!column->leaf.is_list)
+        return append_values(column, source, from, n, work, n_done, err);
+    int64_t first = source->offsets[from], last = source->offsets[from + n];
+    return append_values(column, source->child, first, last - first, work, n_done, err);
+}
+
+/* Append n rows to the open page, which has room for them. *n_done: fewer than n when the dictionary is full. */
+static rv_code append_rows(rvi_pq_column *column, const rv_column *source, int64_t from, int64_t n,
+                           rvi_pq_workspace *work, int64_t *n_done, rv_error *err)
+{
+    rvi_pq_open_page *page = &column->page;
+    const size_t      len = page->values.len;
+    const int64_t     n_present = page->n_present;
+    const uint64_t    data_bytes = page->data_bytes;
+    const rvi_pq_stats stats = page->stats;
+    int64_t n_values = 0;
+    RV_TRY(append_row_values(column, source, from, n, work, &n_values, err));
+    *n_done = whole_rows(column, source, from, n, n_values);
+    if (*n_done < n) {
+        page->values.len = len;
+        page->n_present = n_present;
+        page->data_bytes = data_bytes;
+        page->stats = stats;
+        rvi_pq_dict_next_round(&column->dict);
+        if (*n_done == 0)
+            return RV_OK;
+        RV_TRY(append_row_values(column, source, from, *n_done, work, &n_values, err));
+    }
+    RV_TRY(rvi_pq_levels_append(&page->levels, source, from, *n_done, err));
+    page->weight += rvi_pq_leaf_weight(&column->leaf, source, from, from + *n_done);
+    page->rows += *n_done;
+    return RV_OK;
+}
+
+rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int64_t from, int64_t to,
+                             rvi_pq_workspace *work, rv_error *err)
+{
+    while (from < to) {
+        int64_t n = rows_that_fit(column, source, from, to, work), done = 0;
+        if (n == 0) {
+            RV_TRY(rvi_pq_column_close_page(column, work, err));
+            continue;
+        }
+        RV_TRY(append_rows(column, source, from, n, work, &done, err));
+        from += done;
+        if (done < n)
+            RV_TRY(leave_dictionary(column, work, err));
+    }
+    return RV_OK;
+}

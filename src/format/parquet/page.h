@@ -1,0 +1,17 @@
+/* page.h - a page's bytes: levels and encoded values, compressed, behind a header with a checksum.
+ *
+ * Spec: parquet-format, README, "Data Pages" (V1) and "Checksumming". */
+#ifndef RIVET_PARQUET_PAGE_H
+#define RIVET_PARQUET_PAGE_H
+
+#include "column.h"
+
+/* Turn the open page into a finished one in work->pages and append it to the chunk's infos and totals.
+ * The page must have rows. Fails OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED (2 GiB). */
+rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
+
+/* Write the chunk's dictionary page to the output and add it to the chunk's totals. */
+rv_code rvi_pq_page_write_dictionary(rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_output *out,
+                                     rv_error *err) RV_MUST_CHECK;
+
+#endif

@@ -1,0 +1,35 @@
+#include "internal.h"
+
+/* A chunk aims at one part of about 256 MB: few enough files for a reader, small enough to repeat. What the source
+ * stores shrinks to roughly a third in compressed Parquet (docs/benchmarks.md), so more of it goes into a part. */
+enum { PART_BYTES = 256 << 20, COMPRESSED_PARQUET_RATIO = 3 };
+
+int64_t rvi_chunk_count(int64_t est_bytes, const rv_format_config *format)
+{
+    bool shrinks = format->kind == RV_FORMAT_PARQUET && format->codec != RV_CODEC_NONE;
+    int64_t target = (int64_t)PART_BYTES * (shrinks ? COMPRESSED_PARQUET_RATIO : 1);
+    if (est_bytes <= target)
+        return 1;
+    int64_t n = est_bytes / target + (est_bytes % target != 0);
+    return n < RV_MAX_CHUNKS ? n : RV_MAX_CHUNKS;
+}
+
+/* The number of units can be 2^64 (all of int64), so spans are kept as `last - first` in uint64 and one unit is
+ * added only after dividing. */
+int64_t rv_plan_tile(int64_t first, int64_t last, int64_t n, rv_bounds *out)
+{
+    if (first > last || n < 1)
+        return 0;
+    uint64_t span = (uint64_t)last - (uint64_t)first; /* units - 1 */
+    if ((uint64_t)(n - 1) > span)
+        n = (int64_t)span + 1;
+    uint64_t each = span / (uint64_t)n, left = span % (uint64_t)n;
+    /* span = n * each + left, so units = n * each + left + 1: the first left + 1 ranges hold one unit more. */
+    uint64_t at = (uint64_t)first;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t units = each + ((uint64_t)i < left + 1 ? 1 : 0);
+        out[i] = (rv_bounds){RV_BOUNDS_PHYSICAL, (int64_t)at, (int64_t)(at + units - 1)};
+        at += units;
+    }
+    return n;
+}

@@ -1,0 +1,176 @@
+/* run/internal.h - what the threads of one run share.
+ *
+ *   reader ──pages──▶ encoder ──parts──▶ uploader ──records──▶ recorder
+ *     ▲───spare batches──┘                      (claims and heartbeats go to the recorder as well)
+ *
+ * Shared mutable state: the four queues (each with its own leaf lock), the cancel token, the atomics in
+ * rvi_counters, and the first-failure slot. Everything else in rvi_run is written before the threads start or by
+ * the one thread named beside it, and read by others after they are joined. */
+#ifndef RUN_INTERNAL_H
+#define RUN_INTERNAL_H
+
+#include "rivet/bytes.h"
+#include "rivet/dest.h"
+#include "rivet/format.h"
+#include "rivet/manifest.h"
+#include "rivet/queue.h"
+#include "rivet/run.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* How the process's memory is dealt out, for one lane. All in bytes. */
+typedef struct rvi_memory {
+    size_t budget;      /* the whole account */
+    size_t page_target; /* what the pace aims at for one page */
+    size_t page_max;    /* a page that would pass it is given up and read again smaller */
+    size_t writer;      /* what a format writer may hold */
+    int n_batches;      /* in circulation: one filled, one waiting, one encoded */
+} rvi_memory;
+rvi_memory rvi_memory_plan(const rv_tuning *tuning);
+
+/* Steers page sizes so that a statement takes about target_us and a page about target_bytes. Pure. */
+typedef struct rvi_pace {
+    int64_t target_us, target_bytes, max_rows; /* max_rows 0: none */
+    int64_t units;                             /* what the next statement should cover, >= 1 */
+    int64_t duty_percent;
+    int64_t throttle_ms, throttle_rows; /* pause throttle_ms for every throttle_rows read; 0: none */
+} rvi_pace;
+void rvi_pace_init(rvi_pace *pace, const rv_tuning *tuning, size_t target_bytes, bool unit_is_row,
+                   double est_bytes_per_unit);
+void rvi_pace_learn(rvi_pace *pace, const rv_page *page, size_t bytes);
+bool rvi_pace_shrink(rvi_pace *pace); /* after a page was given up; false: it is at one unit already */
+int64_t rvi_pace_pause_us(const rvi_pace *pace, int64_t statement_us,
+                          int64_t rows); /* before the next statement */
+
+typedef struct rvi_counters {
+    atomic_int_fast64_t rows_read, rows_written, pages, chunks_done, units_done, longest_statement_us,
+        retries;
+    atomic_uint_fast64_t wire_bytes, file_bytes;
+} rvi_counters;
+
+typedef struct rvi_run {
+    const rv_run_context *context;
+    const rv_export_config *export_config;
+    rv_arena *arena;
+    rv_cancel *cancel; /* this run's own; requested by the context's, or by the first failure */
+    rv_waker parent_waker, source_waker, queues_waker;
+    rv_budget budget;
+    rvi_memory memory;
+
+    rv_state *state;   /* main before and after the threads, the recorder between */
+    rv_source *source; /* main before and after, the reader between */
+    rv_dest *dest;     /* main before and after, encoder (stream) or uploader (objects) between */
+    rv_server_info server;
+    rv_plan plan;
+    rv_owner owner;
+    const char *run_id, *dest_path;
+    int64_t started_us, started_mono_us, snapshot_mono_us;
+    bool recorded;  /* the run stands in the state store as running, held by us */
+    bool published; /* a manifest may name the parts: they must not be removed any more */
+
+    rv_queue *pages, *spare, *parts, *records, *claims;
+    rvi_counters counters;
+    uint64_t bytes_per_part_hint;
+
+    pthread_mutex_t failure_lock; /* guards the next two; leaf */
+    rv_error failure;             /* the first one; code RV_OK: none */
+    int n_later_failures;
+
+    int64_t *policy_uses; /* [column][class], the encoder's */
+    rv_summary *summary;
+} rvi_run;
+
+/* First failure wins: keep it if the slot is empty, then cancel the rest. Any thread. */
+void rvi_run_fail(rvi_run *run, const rv_error *err);
+rv_code rvi_run_failure(rvi_run *run, rv_error *out); /* RV_OK: none */
+void rvi_run_note(rvi_run *run, const char *fmt, ...)
+    RV_PRINTF(2, 3); /* main only; also logged as a warning */
+
+/* Threads, started and joined in pipeline.c only. */
+typedef struct rvi_thread {
+    pthread_t id;
+    bool started;
+} rvi_thread;
+rv_code rvi_thread_start(rvi_thread *thread, void *(*body)(void *), void *argument, const char *name,
+                         rv_error *err) RV_MUST_CHECK;
+void rvi_thread_join(rvi_thread *thread);
+
+rv_code rvi_pipeline_run(rvi_run *run, rv_error *err) RV_MUST_CHECK; /* reads and commits every open chunk */
+void *rvi_reader_main(void *run);
+void *rvi_encoder_main(void *run);
+void *rvi_uploader_main(void *run);
+void *rvi_recorder_main(void *run);
+typedef struct rvi_monitor {
+    rvi_run *run;
+    rv_cancel *done; /* requested when the work is over */
+} rvi_monitor;
+void *rvi_monitor_main(void *monitor);
+void rvi_run_snapshot_progress(const rvi_run *run, rv_progress *out);
+
+/* One page on its way from reader to encoder. `batch` goes back through the spare queue. */
+typedef struct rvi_page_item {
+    rv_batch *batch;
+    int64_t chunk_index;
+    bool end;           /* the chunk's last page */
+    int64_t chunk_rows; /* with `end`: rows the reader got for this chunk */
+} rvi_page_item;
+void rvi_page_item_free(void *item);
+
+/* One finished part on its way from encoder to uploader; `last` closes the chunk. */
+typedef struct rvi_part_item {
+    rv_spool *spool; /* NULL: nothing to put (an empty chunk, or the bytes went to a stream) */
+    rv_part part;    /* part.name and part.column_digests are owned by the item; name NULL: no part */
+    int64_t chunk_index, chunk_rows;
+    bool last;
+} rvi_part_item;
+void rvi_part_item_free(void *item);
+
+typedef enum rvi_record_kind {
+    RVI_RECORD_CLAIM = 1,
+    RVI_RECORD_CHUNK_DONE,
+    RVI_RECORD_HEARTBEAT
+} rvi_record_kind;
+/* A message to the recorder. CHUNK_DONE owns its parts. */
+typedef struct rvi_record {
+    rvi_record_kind kind;
+    int64_t chunk_index, rows, n_parts;
+    rv_part *parts;
+} rvi_record;
+void rvi_record_free(void *record);
+rv_code rvi_record_push(rvi_run *run, rvi_record_kind kind,
+                        rv_error *err) RV_MUST_CHECK; /* CLAIM, HEARTBEAT */
+
+typedef struct rvi_claim {
+    bool found;
+    rv_chunk chunk;
+} rvi_claim;
+
+enum { RVI_LEASE_MS = 60 * 1000, RVI_HEARTBEAT_US = 10 * 1000 * 1000 };
+
+/* What an earlier process left: decide, take over, clean. Sets run->run_id and run->dest and records the run. */
+rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+/* Make a run that failed before it was recorded visible in the store; then run->recorded. Best effort. */
+void rvi_run_record_early_failure(rvi_run *run);
+/* Remove every object and spool file that belongs to `run_id` at `dest`. */
+rv_code rvi_remove_run_objects(rv_dest *dest, const char *run_id, rv_arena *arena,
+                               rv_error *err) RV_MUST_CHECK;
+
+/* Manifest, _SUCCESS, replaced runs, verdict. After it the run is over. */
+rv_code rvi_run_commit(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+/* The verdict of a run that did not make it: parts removed, failure recorded. Never fails; notes what it could not do. */
+void rvi_run_abandon(rvi_run *run, const rv_error *failure);
+void rvi_run_result(const rvi_run *run, rv_run_status status, rv_run_result *out);
+void rvi_run_journal(rvi_run *run, const char *event,
+                     const char *detail_json); /* best effort: logs what fails */
+/* The objects of one run begin with its id followed by one of these. */
+bool rvi_object_belongs(const char *name, const char *run_id);
+
+/* JSON that state and journal keep: the resolved schema; where it came from. Appended to `out`. */
+rv_code rvi_schema_json(const rv_schema *schema, rv_bytes *out, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_source_json(const rv_server_info *server, const char *schema, const char *table, rv_bytes *out,
+                        rv_error *err) RV_MUST_CHECK;
+
+void rvi_summary_fill(rvi_run *run, rv_run_status status);
+
+#endif

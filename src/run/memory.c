@@ -1,0 +1,25 @@
+#include "internal.h"
+
+/* DESIGN's promise is 64 MiB per lane plus 32 MiB for the whole process. The 32 MiB hold what no account sees: code,
+ * client libraries, stacks, the allocator's slack. Of the lane's 64 MiB the batches in circulation take a third to
+ * a half (their columns grow by doubling), the writer the rest. */
+enum { MIB = 1 << 20, LANE_MIB = 64, PAGE_TARGET_MIB = 6, PAGE_MAX_MIB = 12, WRITER_MIB = 24, BATCHES = 3 };
+
+rvi_memory rvi_memory_plan(const rv_tuning *tuning)
+{
+    rvi_memory memory = {
+        .budget = (size_t)LANE_MIB * MIB,
+        .page_target = (size_t)PAGE_TARGET_MIB * MIB,
+        .page_max = (size_t)PAGE_MAX_MIB * MIB,
+        .writer = (size_t)WRITER_MIB * MIB,
+        .n_batches = BATCHES,
+    };
+    if (tuning->batch_size_memory_mb > 0) {
+        size_t asked = (size_t)tuning->batch_size_memory_mb * MIB;
+        if (asked > memory.page_target) /* the user raised the ceiling knowingly */
+            memory.budget += (asked - memory.page_target) * 2 * BATCHES;
+        memory.page_target = asked;
+        memory.page_max = 2 * asked;
+    }
+    return memory;
+}

@@ -1,0 +1,66 @@
+#include "internal.h"
+
+/* The controller between statements. It learns from the last page how long one unit takes and how many bytes it
+ * makes, and aims the next page at whichever of its two targets is nearer. Growth is bounded so that one lucky
+ * page (cached, empty) cannot make the next one huge; shrinking is immediate. */
+enum { GROWTH = 2, FIRST_PAGE_BYTES = 1 << 20, FIRST_PAGE_ROWS = 2000, DEFAULT_THROTTLE_ROWS = 10000 };
+#define MAX_UNITS ((int64_t)1 << 32)
+
+static int64_t clamp_units(const rvi_pace *pace, double units)
+{
+    double most = pace->max_rows > 0 ? (double)pace->max_rows : (double)MAX_UNITS;
+    if (!(units > 1)) /* also NaN */
+        return 1;
+    return units < most ? (int64_t)units : (int64_t)most;
+}
+
+void rvi_pace_init(rvi_pace *pace, const rv_tuning *tuning, size_t target_bytes, bool unit_is_row,
+                   double est_bytes_per_unit)
+{
+    *pace = (rvi_pace){
+        .target_us = tuning->statement_target_ms * 1000,
+        .target_bytes = (int64_t)target_bytes,
+        .max_rows = unit_is_row ? tuning->batch_size : 0,
+        .duty_percent = tuning->duty_percent > 0 ? tuning->duty_percent : 100,
+        .throttle_ms = tuning->throttle_ms,
+        .throttle_rows = tuning->batch_size > 0 ? tuning->batch_size : DEFAULT_THROTTLE_ROWS,
+    };
+    double first = est_bytes_per_unit > 0 ? FIRST_PAGE_BYTES / est_bytes_per_unit : FIRST_PAGE_ROWS;
+    pace->units = clamp_units(pace, first);
+}
+
+void rvi_pace_learn(rvi_pace *pace, const rv_page *page, size_t bytes)
+{
+    if (page->units <= 0)
+        return;
+    double units = (double)page->units * GROWTH;
+    if (page->statement_us > 0) {
+        double by_time = (double)page->units * (double)pace->target_us / (double)page->statement_us;
+        units = by_time < units ? by_time : units;
+    }
+    if (bytes > 0) {
+        double by_bytes = (double)page->units * (double)pace->target_bytes / (double)bytes;
+        units = by_bytes < units ? by_bytes : units;
+    }
+    pace->units = clamp_units(pace, units);
+}
+
+bool rvi_pace_shrink(rvi_pace *pace)
+{
+    if (pace->units <= 1)
+        return false;
+    pace->units /= 4;
+    if (pace->units < 1)
+        pace->units = 1;
+    return true;
+}
+
+int64_t rvi_pace_pause_us(const rvi_pace *pace, int64_t statement_us, int64_t rows)
+{
+    int64_t pause = 0;
+    if (pace->duty_percent < 100)
+        pause += statement_us * (100 - pace->duty_percent) / pace->duty_percent;
+    if (pace->throttle_ms > 0)
+        pause += (int64_t)((double)pace->throttle_ms * 1000.0 * (double)rows / (double)pace->throttle_rows);
+    return pause;
+}

@@ -1,0 +1,86 @@
+/* uploader.c - the thread that takes finished parts to the destination, so that the encoder, and with it the
+ * database, never waits for it longer than the parts queue allows. A chunk is reported complete only after the last
+ * of its parts is durable. */
+#include "internal.h"
+
+#include "rivet/crash_point.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static rv_code put_part(rvi_run *run, rvi_part_item *item, rv_error *err)
+{
+    if (item->spool == NULL)
+        return RV_OK;
+    RV_CRASH_POINT("before-part-put");
+    RV_TRY(rv_dest_put_file(run->dest, rv_spool_path(item->spool), item->part.name, err));
+    rv_spool_release(item->spool);
+    item->spool = NULL;
+    RV_CRASH_POINT("after-part-put");
+    return RV_OK;
+}
+
+void rvi_record_free(void *record)
+{
+    rvi_record *r = record;
+    if (r == NULL)
+        return;
+    for (int64_t i = 0; i < r->n_parts; i++) {
+        free((char *)r->parts[i].name);
+        free((char *)r->parts[i].column_digests);
+    }
+    free(r->parts);
+    free(r);
+}
+
+static rv_code collect_part(rvi_record *record, rvi_part_item *item, rv_error *err)
+{
+    if (item->part.name == NULL)
+        return RV_OK;
+    rv_part *grown = realloc(record->parts, (size_t)(record->n_parts + 1) * sizeof *grown);
+    if (grown == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "recording a part");
+    record->parts = grown;
+    record->parts[record->n_parts++] = item->part;
+    item->part = (rv_part){0};
+    return RV_OK;
+}
+
+static rv_code report_chunk(rvi_run *run, rvi_record **record, const rvi_part_item *item, rv_error *err)
+{
+    (*record)->kind = RVI_RECORD_CHUNK_DONE;
+    (*record)->chunk_index = item->chunk_index;
+    (*record)->rows = item->chunk_rows;
+    if (!rv_queue_push(run->records, *record, 1))
+        return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+    *record = NULL;
+    return RV_OK;
+}
+
+static rv_code upload_part(rvi_run *run, rvi_record **record, rvi_part_item *item, rv_error *err)
+{
+    if (*record == NULL)
+        *record = calloc(1, sizeof **record);
+    if (*record == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "recording a part");
+    RV_TRY_CTX(put_part(run, item, err), err, "chunk %" PRId64 " of %" PRId64, item->chunk_index + 1,
+               run->plan.n_chunks);
+    RV_TRY(collect_part(*record, item, err));
+    return item->last ? report_chunk(run, record, item, err) : RV_OK;
+}
+
+void *rvi_uploader_main(void *argument)
+{
+    rvi_run *run = argument;
+    rvi_record *record = NULL; /* of the chunk whose parts are arriving */
+    rv_error err = {0};
+    void *item = NULL;
+    while (err.code == RV_OK && rv_queue_pop(run->parts, &item)) {
+        if (upload_part(run, &record, item, &err) != RV_OK)
+            rvi_run_fail(run, &err);
+        rvi_part_item_free(item);
+    }
+    rvi_record_free(record);
+    rv_queue_close(run->records);
+    return NULL;
+}

@@ -1,0 +1,259 @@
+/* postgres/internal.h - what the files of the PostgreSQL driver share.
+ *
+ *   connect.c  from a configuration to a connection, nothing taken from the environment
+ *   session.c  waiting, statements, transactions: every wait has a deadline and hears the cancel token
+ *   catalog.c  describe and list; types.c  from type OIDs to schema types and wire forms
+ *   scan.c     a scan's SQL and its pages; page.c  one COPY or FETCH from the network
+ *   copy.c     the binary COPY stream; rows.c  a row's cells into a batch; decode.c  one cell
+ *   errors.c   SQLSTATE to code and retry class
+ *
+ * copy.c, rows.c and decode.c see bytes only and never the server. */
+#ifndef SOURCE_POSTGRES_INTERNAL_H
+#define SOURCE_POSTGRES_INTERNAL_H
+
+#include "rivet/bytes.h"
+#include "rivet/source.h"
+
+#include <libpq-fe.h>
+#include <stdatomic.h>
+
+RV_DEFINE_AUTO(PGresult, PQclear)
+/* RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(…): for the struct itself, not a pointer to it. */
+static inline void rvi_pg_bytes_auto(rv_bytes *bytes)
+{
+    rv_bytes_deinit(bytes);
+}
+/* Text that libpq allocated. */
+static inline void rvi_pg_text_free(char *text)
+{
+    PQfreemem(text);
+}
+RV_DEFINE_AUTO(char, rvi_pg_text_free)
+
+enum {
+    RVI_PG_POLL_SLICE_MS = 100,    /* how soon a wait hears a cancellation */
+    RVI_PG_CONTROL_MS = 60 * 1000, /* BEGIN, SET, catalog look-ups; a pooler may queue us meanwhile */
+    RVI_PG_GRACE_MS = 10 * 1000,   /* on top of the server's own limits, which should speak first */
+    RVI_PG_STALL_MS =
+        60 * 1000, /* a COPY of blocks without a filter has no reason to send nothing for so long */
+    RVI_PG_END_MS = 5 * 1000,       /* giving a transaction back */
+    RVI_PG_SQL_BYTES = 64 << 20,    /* ceiling of any statement that is built */
+    RVI_PG_PHYSICAL_SINCE = 140000, /* TID range scans. PostgreSQL 14 release notes, E.1.3.1.4 */
+};
+#define RVI_PG_NO_DEADLINE INT64_MAX
+
+/* One connection. Made by open, owned by the caller of open; one thread at a time, `interrupted` excepted. */
+typedef struct rvi_pg {
+    rv_source base;
+    PGconn *conn;            /* NULL: given up */
+    atomic_bool interrupted; /* set by any thread; stays set */
+    bool ending;             /* end() is running: cancellation must not keep it from its work */
+    bool begun;              /* between begin() and end() */
+    bool snapshot;           /* a REPEATABLE READ transaction is open until end() */
+    bool watches_client;     /* client_connection_check_interval can be set: 14 and later, on Linux */
+    bool pooled;
+    bool late_cancel;        /* a cancel request found its statement finished and may hit the next one */
+    int version;             /* 150008 */
+    int money_scale;         /* fraction digits of the database's lc_monetary; -1: not asked yet */
+    int64_t sent_us;         /* monotonic: when the statement in flight was sent */
+    rv_read_options options; /* of begin() */
+    char tls_detail[96];
+} rvi_pg;
+
+/* connect.c */
+rv_code rvi_pg_open(rv_source **out, const rv_source_config *cfg, rv_cancel *cancel,
+                    rv_error *err) RV_MUST_CHECK;
+void rvi_pg_close(rv_source *source);
+
+/* session.c. Deadlines are absolute, microseconds of rvi_pg_now_us(). */
+typedef struct rvi_pg_statement {
+    const char *sql;
+    const char *const *params; /* text form; NULL elements are SQL NULL */
+    int n_params;
+    int result_format; /* 0 text, 1 binary */
+} rvi_pg_statement;
+
+int64_t rvi_pg_now_us(void);
+int64_t rvi_pg_control_deadline(void);
+int64_t rvi_pg_statement_deadline(const rvi_pg *pg); /* the options' statement timeout and some grace */
+/* Wait until the socket is ready. Fails CANCELLED, SOURCE_LOST (deadline). */
+rv_code rvi_pg_wait(rvi_pg *pg, short events, int64_t deadline_us, rv_error *err) RV_MUST_CHECK;
+/* Fails CANCELLED when somebody asked to stop. */
+rv_code rvi_pg_check_stop(const rvi_pg *pg, rv_error *err) RV_MUST_CHECK;
+/* Run one statement (extended protocol, unnamed) and return its result, which holds no error. */
+rv_code rvi_pg_query(rvi_pg *pg, const rvi_pg_statement *statement, int64_t deadline_us, PGresult **out,
+                     rv_error *err) RV_MUST_CHECK;
+/* Run statements separated by semicolons in one round trip; results are thrown away. */
+rv_code rvi_pg_run(rvi_pg *pg, const char *sql, int64_t deadline_us, rv_error *err) RV_MUST_CHECK;
+/* Column names and types of a SELECT without running it. */
+rv_code rvi_pg_describe_sql(rvi_pg *pg, const char *sql, PGresult **out, rv_error *err) RV_MUST_CHECK;
+/* Send statements whose results the caller collects with rvi_pg_next_result(). */
+rv_code rvi_pg_send(rvi_pg *pg, const char *sql, int64_t deadline_us, rv_error *err) RV_MUST_CHECK;
+/* The next result; NULL: the statements are finished. */
+rv_code rvi_pg_next_result(rvi_pg *pg, int64_t deadline_us, PGresult **out, rv_error *err) RV_MUST_CHECK;
+/* The result's failure, or RV_OK. */
+rv_code rvi_pg_check_result(rvi_pg *pg, const PGresult *result, rv_error *err) RV_MUST_CHECK;
+/* Make the server stop the statement in flight and swallow what it still sends. false: the connection is lost. */
+bool rvi_pg_abandon_statement(rvi_pg *pg);
+/* A read-only transaction with this driver's settings, all of them SET LOCAL. */
+rv_code rvi_pg_txn_open(rvi_pg *pg, const rv_read_options *options, rv_error *err) RV_MUST_CHECK;
+/* The same for catalog look-ups, with short limits; does nothing inside a snapshot. */
+rv_code rvi_pg_txn_open_catalog(rvi_pg *pg, rv_error *err) RV_MUST_CHECK;
+void rvi_pg_txn_close(rvi_pg *pg); /* does nothing inside a snapshot */
+void rvi_pg_txn_end(rvi_pg *pg);   /* whatever is open; drops the connection if it must */
+/* "a"."b" into sql. */
+rv_code rvi_pg_append_name(rvi_pg *pg, rv_bytes *sql, const char *name, rv_error *err) RV_MUST_CHECK;
+
+/* errors.c */
+typedef struct rvi_pg_verdict {
+    rv_code code;
+    rv_retry retry;
+    const char *hint; /* NULL: none */
+} rvi_pg_verdict;
+/* From a SQLSTATE alone. Unknown ones are SOURCE_QUERY, never retried. */
+rvi_pg_verdict rvi_pg_classify(const char *sqlstate);
+/* From what libpq says about a failed connection attempt at verbosity PQERRORS_VERBOSE, when there is no result
+ * to ask. `sqlstate` gets the server's code, or "". */
+rvi_pg_verdict rvi_pg_classify_connect(const char *message, bool needs_password, char sqlstate[6]);
+rv_code rvi_pg_fail_result(rvi_pg *pg, const PGresult *result, rv_error *err);
+rv_code rvi_pg_fail_lost(rvi_pg *pg, rv_error *err);
+rv_code rvi_pg_fail_connect(PGconn *conn, rv_error *err);
+/* `from` with runs of white space as one blank, cut to fit. */
+void rvi_pg_one_line(char *out, size_t out_bytes, const char *from);
+
+/* decode.c, rows.c, copy.c: bytes to columns */
+
+/* The binary forms that this driver reads itself. Everything else is cast to text by the server. */
+typedef enum rvi_pg_wire {
+    RVI_PG_WIRE_TEXT = 0, /* text, varchar, bpchar, name, json, enum labels, whatever was cast */
+    RVI_PG_WIRE_BOOL,
+    RVI_PG_WIRE_INT2,
+    RVI_PG_WIRE_INT4,
+    RVI_PG_WIRE_INT8,
+    RVI_PG_WIRE_OID,
+    RVI_PG_WIRE_FLOAT4,
+    RVI_PG_WIRE_FLOAT8,
+    RVI_PG_WIRE_NUMERIC,
+    RVI_PG_WIRE_MONEY,
+    RVI_PG_WIRE_DATE,
+    RVI_PG_WIRE_TIME,
+    RVI_PG_WIRE_TIMESTAMP, /* and timestamptz */
+    RVI_PG_WIRE_INTERVAL,
+    RVI_PG_WIRE_JSONB,
+    RVI_PG_WIRE_BYTEA,
+    RVI_PG_WIRE_UUID,
+    RVI_PG_WIRE_COUNT
+} rvi_pg_wire;
+
+typedef struct rvi_pg_column rvi_pg_column;
+/* Append one value that is not NULL to `column`, or what a policy says instead. */
+typedef rv_code (*rvi_pg_decode_fn)(const rvi_pg_column *plan, rv_column *column, const uint8_t *value,
+                                    uint32_t len, rv_error *err);
+/* How one field of a scan is read; fixed when the scan is opened. */
+struct rvi_pg_column {
+    rvi_pg_decode_fn decode;
+    const rv_field *field;
+    const rvi_pg_column *element; /* lists: how an element is read; its field has the element's type */
+    uint32_t element_oid;         /* lists: what the array's header must say */
+    uint64_t max_bytes;           /* of one value; UINT64_MAX: no limit */
+};
+/* `wire` is the field's own, or its element's when field->type is a list. */
+rvi_pg_decode_fn rvi_pg_decoder(rvi_pg_wire wire, const rv_field *field);
+
+typedef struct rvi_pg_cell {
+    const uint8_t *bytes;
+    int32_t len; /* -1: NULL */
+} rvi_pg_cell;
+
+/* Where rows go. The caller fills `cells` and asks for one append after the other. */
+typedef struct rvi_pg_rows {
+    const rv_schema *schema;
+    rvi_pg_column *columns; /* schema->n_fields, in the scan's arena like everything here */
+    rvi_pg_cell *cells;
+    size_t fixed_bytes; /* what a row takes at most in the batch besides three times its wire bytes */
+    rv_batch *batch;    /* of this page */
+    size_t max_bytes;   /* of this page's content; SIZE_MAX: no limit */
+    size_t bound;       /* the batch's content is at most this large */
+} rvi_pg_rows;
+
+/* `types` (n_fields) says how each field arrives. Fails OUT_OF_MEMORY. */
+struct rvi_pg_type;
+rv_code rvi_pg_rows_init(rvi_pg_rows *rows, rv_arena *arena, const rv_schema *schema,
+                         const struct rvi_pg_type *types, uint64_t max_value_bytes,
+                         rv_error *err) RV_MUST_CHECK;
+void rvi_pg_rows_start(rvi_pg_rows *rows, rv_batch *batch, size_t max_bytes); /* a page */
+/* Would a row of so many wire bytes keep the batch within max_bytes? */
+bool rvi_pg_rows_has_room(rvi_pg_rows *rows, size_t row_bytes);
+rv_code rvi_pg_rows_append(rvi_pg_rows *rows, rv_error *err) RV_MUST_CHECK;
+
+/* The parser of one COPY … (FORMAT binary). Bytes may be cut anywhere. */
+typedef enum rvi_pg_copy_state {
+    RVI_PG_COPY_HEADER = 0,
+    RVI_PG_COPY_TUPLES,
+    RVI_PG_COPY_END
+} rvi_pg_copy_state;
+typedef struct rvi_pg_copy {
+    rvi_pg_rows *rows;
+    rvi_pg_copy_state state;
+    rv_bytes rest; /* the start of something whose end has not come yet */
+    int64_t n_rows;
+} rvi_pg_copy;
+void rvi_pg_copy_init(rvi_pg_copy *copy, rvi_pg_rows *rows);
+void rvi_pg_copy_deinit(rvi_pg_copy *copy);
+static inline void rvi_pg_copy_auto(rvi_pg_copy *copy) /* RV_AUTO(rvi_pg_copy) on the struct itself */
+{
+    rvi_pg_copy_deinit(copy);
+}
+/* Fails SOURCE_PROTOCOL, LIMIT_EXCEEDED with RV_RETRY_SMALLER (the page is full), and what a value fails with. */
+rv_code rvi_pg_copy_feed(rvi_pg_copy *copy, const uint8_t *bytes, size_t len, rv_error *err) RV_MUST_CHECK;
+/* After the server's last message: the trailer must have been seen and n_rows be what the server counted. */
+rv_code rvi_pg_copy_finish(const rvi_pg_copy *copy, const char *server_count, rv_error *err) RV_MUST_CHECK;
+
+/* types.c */
+typedef enum rvi_pg_cast {
+    RVI_PG_CAST_NONE = 0,
+    RVI_PG_CAST_TEXT,
+    RVI_PG_CAST_TEXT_ARRAY,
+    RVI_PG_CAST_NUMERIC_TEXT, /* money: its own text depends on lc_monetary */
+} rvi_pg_cast;
+
+typedef struct rvi_pg_type {
+    rv_type natural;
+    rv_fidelity fidelity;
+    rvi_pg_wire wire; /* the list's element's, for a list */
+    rvi_pg_cast cast; /* what the SELECT must say so that `wire` arrives */
+    uint32_t element_oid;
+} rvi_pg_type;
+
+typedef struct rvi_pg_type_ref {
+    uint32_t oid;
+    int32_t mod;        /* -1: none */
+    int32_t dimensions; /* as declared (attndims); 0: unknown */
+} rvi_pg_type_ref;
+/* Asks the catalog about types that are not built in. Inside a transaction of the caller's. */
+rv_code rvi_pg_resolve_types(rvi_pg *pg, const rvi_pg_type_ref *refs, int n, rvi_pg_type *out,
+                             rv_error *err) RV_MUST_CHECK;
+/* The part that needs no server; false: not built in (or money, whose scale the server knows). */
+bool rvi_pg_builtin_type(rvi_pg_type_ref ref, rvi_pg_type *out);
+const char *rvi_pg_cast_suffix(rvi_pg_cast cast);
+
+/* catalog.c */
+rv_code rvi_pg_describe(rv_source *source, const rv_relation *relation, rv_arena *arena,
+                        rv_relation_info *out, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_pg_list(rv_source *source, const char *schema, rv_table_fn fn, void *context,
+                    rv_error *err) RV_MUST_CHECK;
+
+/* page.c: one statement's rows. `page` gets statement_us and wire_bytes. */
+rv_code rvi_pg_read_copy(rvi_pg *pg, const char *sql, rvi_pg_rows *rows, rv_page *page,
+                         rv_error *err) RV_MUST_CHECK;
+rv_code rvi_pg_fetch(rvi_pg *pg, const char *sql, const rv_schema *schema, PGresult **out, rv_page *page,
+                     rv_error *err) RV_MUST_CHECK;
+
+/* scan.c */
+rv_code rvi_pg_scan_open(rv_scan **out, rv_source *source, const rv_scan_request *request,
+                         rv_error *err) RV_MUST_CHECK;
+rv_code rvi_pg_scan_next(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
+                         rv_error *err) RV_MUST_CHECK;
+void rvi_pg_scan_close(rv_scan *scan);
+
+#endif

@@ -1,0 +1,367 @@
+/* scan.c - one scan: its SQL, its pages, and what becomes of it when a page fails.
+ *
+ * Two ways to read. Block ranges: COPY of `ctid >= a AND ctid < b`, each page in a savepoint of the run's snapshot,
+ * so that a page given up (too large, over its time) costs neither the snapshot nor its place. Stream: a cursor and
+ * FETCH, for anything that can be selected from; it only moves forward, so a failed FETCH ends the scan.
+ *
+ * Opening a scan parses its SELECT in the very transaction that will read. That takes the table's lock, so no ALTER
+ * can come between, and it tells the columns' types as they are now; a column that is no longer what was described
+ * is an error, never a value read as something else. */
+#include "internal.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SCAN_ARENA_BYTES = 64 << 20,
+    FIRST_FETCH_ROWS = 256,  /* until it is known how large rows are */
+    MAX_FETCH_ROWS = 200000, /* a result lies in memory whole */
+};
+
+typedef struct pg_scan {
+    rv_scan base;
+    rvi_pg *pg;
+    rv_arena *arena;
+    rv_scan_request request;
+    rvi_pg_rows rows;
+    const char *from;      /* ONLY "public"."orders"; (query) AS _rivet(c1, …) */
+    const char *select;    /* SELECT … FROM …, with casts */
+    int64_t next;          /* block ranges: the first block not read yet */
+    PGresult *fetched;     /* stream: rows of the last FETCH … */
+    int next_row;          /* … from this one on are still to be handed on */
+    bool exhausted;        /* the cursor has no more */
+    int64_t bytes_per_row; /* of the last FETCH; 0: none yet */
+    bool has_cursor;
+} pg_scan;
+
+/* ---- SQL ---- */
+
+static rv_code append_from(pg_scan *scan, rv_bytes *sql, rv_error *err)
+{
+    const rv_relation_info *info = scan->request.info;
+    if (scan->request.relation->kind == RV_RELATION_TABLE) {
+        /* A parent's children are tables of their own; partitions are not, their parent has no rows but theirs. */
+        bool only = strcmp(info->kind, "partitioned table") != 0;
+        RV_TRY(rv_bytes_append_str(sql, only ? "ONLY " : "", err));
+        RV_TRY(rvi_pg_append_name(scan->pg, sql, info->namespace, err));
+        RV_TRY(rv_bytes_append_str(sql, ".", err));
+        return rvi_pg_append_name(scan->pg, sql, scan->request.relation->table, err);
+    }
+    RV_TRY(rv_bytes_append_str(sql, "(", err));
+    RV_TRY(rv_bytes_append_str(sql, scan->request.relation->query, err));
+    RV_TRY(rv_bytes_append_str(sql, "\n) AS _rivet(", err));
+    for (int i = 1; i <= info->schema.n_fields; i++)
+        RV_TRY(rv_bytes_printf(sql, err, "%sc%d", i > 1 ? ", " : "", i));
+    return rv_bytes_append_str(sql, ")", err);
+}
+
+/* A query's columns go by their place: their names may be odd, equal or empty. */
+static rv_code append_column(pg_scan *scan, rv_bytes *sql, const rv_field *field, rv_error *err)
+{
+    if (scan->request.relation->kind == RV_RELATION_TABLE)
+        return rvi_pg_append_name(scan->pg, sql, field->name, err);
+    return rv_bytes_printf(sql, err, "c%d", (int)field->ordinal);
+}
+
+/* `types` NULL: the columns as they are. The text is put into the scan's arena. */
+static rv_code make_select(pg_scan *scan, const rvi_pg_type *types, const char **out, rv_error *err)
+{
+    const rv_schema *schema = scan->request.schema;
+    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_TRY(rv_bytes_append_str(&sql, "SELECT ", err));
+    for (int i = 0; i < schema->n_fields; i++) {
+        RV_TRY(rv_bytes_append_str(&sql, i > 0 ? ", " : "", err));
+        RV_TRY(append_column(scan, &sql, &schema->fields[i], err));
+        RV_TRY(rv_bytes_append_str(&sql, types != NULL ? rvi_pg_cast_suffix(types[i].cast) : "", err));
+    }
+    RV_TRY(rv_bytes_append_str(&sql, " FROM ", err));
+    RV_TRY(append_from(scan, &sql, err));
+    *out = rv_arena_strndup(scan->arena, (const char *)sql.data, sql.len);
+    return *out != NULL ? RV_OK : rv_fail(err, RV_E_OUT_OF_MEMORY, "the SQL of a scan");
+}
+
+/* ---- opening ---- */
+
+static rv_code changed(const rv_field *field, rv_type now, rv_error *err)
+{
+    char before[RV_TYPE_TEXT_BYTES], after[RV_TYPE_TEXT_BYTES];
+    rv_type_text(before, field->natural);
+    rv_type_text(after, now);
+    rv_code rc = rv_fail(err, RV_E_SOURCE_QUERY, "column '%s' has become %s since it was described as %s",
+                         field->name, after, before);
+    rv_hint(err, "run again: the table was altered meanwhile");
+    return rc;
+}
+
+/* How a field arrives, given what its column is now. */
+static rv_code choose_form(const rv_field *field, rvi_pg_type *type, rv_error *err)
+{
+    bool is_text = type->wire == RVI_PG_WIRE_TEXT && type->natural.id != RV_TYPE_LIST;
+    bool as_text = field->transfer == RV_TRANSFER_TEXT;
+    /* A column declared with two dimensions was described as text; here only the type is known. */
+    bool deep = field->natural.id == RV_TYPE_STRING && type->natural.id == RV_TYPE_LIST;
+    if (!as_text && !deep && !rv_type_equal(field->natural, type->natural))
+        return changed(field, type->natural, err);
+    if (!as_text && !deep)
+        return rv_type_equal(field->type, field->natural)
+                   ? RV_OK
+                   : rv_fail(err, RV_E_INTERNAL, "column '%s' is to be decoded as another type", field->name);
+    /* What arrives as text already keeps its bytes: a cast would strip the blanks of char(n). */
+    if (!is_text)
+        type->cast = type->wire == RVI_PG_WIRE_MONEY && type->natural.id != RV_TYPE_LIST
+                         ? RVI_PG_CAST_NUMERIC_TEXT
+                         : RVI_PG_CAST_TEXT;
+    type->wire = RVI_PG_WIRE_TEXT;
+    return RV_OK;
+}
+
+/* Parse the uncast SELECT, look at its types, and fix how each field is read. */
+static rv_code bind_columns(pg_scan *scan, rv_error *err)
+{
+    const rv_schema *schema = scan->request.schema;
+    size_t n = (size_t)schema->n_fields;
+    const char *plain = NULL;
+    RV_AUTO(PQclear) PGresult *described = NULL;
+    rvi_pg_type_ref *refs = rv_arena_alloc(scan->arena, n, sizeof *refs);
+    rvi_pg_type *types = rv_arena_alloc(scan->arena, n, sizeof *types);
+    if (refs == NULL || types == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "the columns of a scan");
+    RV_TRY(make_select(scan, NULL, &plain, err));
+    RV_TRY(rvi_pg_describe_sql(scan->pg, plain, &described, err));
+    if (PQnfields(described) != schema->n_fields)
+        return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the server describes %d columns instead of %d",
+                       PQnfields(described), schema->n_fields);
+    for (int i = 0; i < schema->n_fields; i++)
+        refs[i] = (rvi_pg_type_ref){.oid = PQftype(described, i), .mod = PQfmod(described, i)};
+    RV_TRY(rvi_pg_resolve_types(scan->pg, refs, schema->n_fields, types, err));
+    for (int i = 0; i < schema->n_fields; i++)
+        RV_TRY(choose_form(&schema->fields[i], &types[i], err));
+    RV_TRY(rvi_pg_rows_init(&scan->rows, scan->arena, schema, types, scan->request.max_value_bytes, err));
+    return make_select(scan, types, &scan->select, err);
+}
+
+static rv_code declare_cursor(pg_scan *scan, rv_error *err)
+{
+    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    const char *text = NULL;
+    RV_TRY(rv_bytes_append_str(&sql, "DECLARE _rivet_stream NO SCROLL CURSOR WITHOUT HOLD FOR ", err));
+    RV_TRY(rv_bytes_append_str(&sql, scan->select, err));
+    RV_TRY(rv_bytes_cstr(&sql, &text, err));
+    RV_TRY(rvi_pg_run(scan->pg, text, rvi_pg_statement_deadline(scan->pg), err));
+    scan->has_cursor = true;
+    return RV_OK;
+}
+
+static rv_code check_request(const rvi_pg *pg, const rv_scan_request *request, rv_error *err)
+{
+    assert(pg->begun && request->schema->n_fields > 0);
+    if (request->bounds.kind != RV_BOUNDS_PHYSICAL)
+        return RV_OK;
+    if (!request->info->physical.available)
+        return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "%s cannot be read by block ranges: %s",
+                       request->info->schema.origin, request->info->physical.why_not);
+    /* Between two snapshots a row may move from a block not read yet to one that was. */
+    if (!pg->snapshot)
+        return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "block ranges of %s can only be read under one snapshot",
+                       request->info->schema.origin);
+    return RV_OK;
+}
+
+static rv_code open_in_transaction(pg_scan *scan, rv_error *err)
+{
+    RV_TRY(bind_columns(scan, err));
+    scan->next = scan->request.bounds.first;
+    scan->base.unit = scan->request.bounds.kind == RV_BOUNDS_PHYSICAL ? "block" : "row";
+    return scan->request.bounds.kind == RV_BOUNDS_PHYSICAL ? RV_OK : declare_cursor(scan, err);
+}
+
+rv_code rvi_pg_scan_open(rv_scan **out, rv_source *source, const rv_scan_request *request, rv_error *err)
+{
+    rvi_pg *pg = (rvi_pg *)source;
+    RV_TRY(check_request(pg, request, err));
+    pg_scan *scan = calloc(1, sizeof *scan);
+    if (scan == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "a scan");
+    *scan = (pg_scan){.base = {.source = source}, .pg = pg, .request = *request};
+    rv_code rc = rv_arena_new(&scan->arena, SCAN_ARENA_BYTES, err);
+    if (rc == RV_OK && !pg->snapshot)
+        rc = rvi_pg_txn_open(pg, &pg->options, err);
+    if (rc == RV_OK)
+        rc = open_in_transaction(scan, err);
+    if (rc != RV_OK) {
+        rvi_pg_scan_close(&scan->base);
+        return rc;
+    }
+    *out = &scan->base;
+    return RV_OK;
+}
+
+void rvi_pg_scan_close(rv_scan *base)
+{
+    pg_scan *scan = (pg_scan *)base;
+    if (scan == NULL)
+        return;
+    PQclear(scan->fetched);
+    /* A failed or finished transaction has closed the cursor itself. */
+    if (scan->has_cursor && scan->pg->snapshot && PQtransactionStatus(scan->pg->conn) == PQTRANS_INTRANS)
+        (void)!rvi_pg_run(scan->pg, "CLOSE _rivet_stream", rvi_pg_control_deadline(), NULL);
+    rvi_pg_txn_close(scan->pg);
+    rv_arena_free(scan->arena);
+    free(scan);
+}
+
+/* ---- block ranges ---- */
+
+static rv_code page_sql(const pg_scan *scan, int64_t first, int64_t last, rv_bytes *sql, rv_error *err)
+{
+    /* The relation's last range has no upper end: blocks may have been added between describing the table and
+     * taking the snapshot. */
+    bool open_ended = last >= scan->request.info->physical.last;
+    RV_TRY(rv_bytes_append_str(sql, "SAVEPOINT _rivet_page;COPY (", err));
+    RV_TRY(rv_bytes_append_str(sql, scan->select, err));
+    RV_TRY(rv_bytes_printf(sql, err, " WHERE ctid >= '(%" PRId64 ",0)'::pg_catalog.tid", first));
+    if (!open_ended)
+        RV_TRY(rv_bytes_printf(sql, err, " AND ctid < '(%" PRId64 ",0)'::pg_catalog.tid", last + 1));
+    return rv_bytes_append_str(sql, ") TO STDOUT (FORMAT binary);RELEASE SAVEPOINT _rivet_page", err);
+}
+
+/* Back to before the page, in the same snapshot. What cannot be saved is noticed by whoever comes next. */
+static void undo_page(rvi_pg *pg, rv_error *err)
+{
+    bool lost = err != NULL && (err->code == RV_E_CANCELLED || err->code == RV_E_SOURCE_LOST);
+    if (lost || !rvi_pg_abandon_statement(pg) || PQtransactionStatus(pg->conn) != PQTRANS_INERROR)
+        return;
+    (void)!rvi_pg_run(pg, "ROLLBACK TO SAVEPOINT _rivet_page;RELEASE SAVEPOINT _rivet_page",
+                      rvi_pg_control_deadline(), NULL);
+}
+
+static rv_code next_blocks(pg_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
+                           rv_error *err)
+{
+    int64_t end = scan->request.bounds.last;
+    if (scan->next > end) {
+        page->end = true;
+        return RV_OK;
+    }
+    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    const char *text = NULL;
+    int64_t last = limits->units <= end - scan->next ? scan->next + limits->units - 1 : end;
+    RV_TRY(page_sql(scan, scan->next, last, &sql, err));
+    RV_TRY(rv_bytes_cstr(&sql, &text, err));
+    bool single = last == scan->next; /* cannot be made smaller, so it is read whatever it takes */
+    rvi_pg_rows_start(&scan->rows, out, single ? SIZE_MAX : limits->max_bytes);
+    rv_code rc = rvi_pg_read_copy(scan->pg, text, &scan->rows, page, err);
+    if (rc != RV_OK) {
+        undo_page(scan->pg, err);
+        return rv_wrap(err, rc, "blocks %" PRId64 " to %" PRId64, scan->next, last);
+    }
+    page->units = last - scan->next + 1;
+    scan->next = last + 1;
+    page->end = scan->next > end;
+    return RV_OK;
+}
+
+/* ---- stream ---- */
+
+/* How many rows one FETCH asks for: its result lies in memory whole, so the page's byte limit counts here. */
+static int64_t fetch_rows(const pg_scan *scan, const rv_page_limits *limits)
+{
+    int64_t n = limits->units < MAX_FETCH_ROWS ? limits->units : MAX_FETCH_ROWS;
+    int64_t fits = scan->bytes_per_row > 0 ? (int64_t)(limits->max_bytes / (size_t)scan->bytes_per_row)
+                                           : FIRST_FETCH_ROWS;
+    if (limits->max_rows > 0 && limits->max_rows < n)
+        n = limits->max_rows;
+    n = fits < n ? fits : n;
+    return n > 0 ? n : 1;
+}
+
+static rv_code fetch(pg_scan *scan, const rv_page_limits *limits, rv_page *page, rv_error *err)
+{
+    char sql[64];
+    int64_t n = fetch_rows(scan, limits);
+    PQclear(scan->fetched);
+    scan->fetched = NULL;
+    scan->next_row = 0;
+    snprintf(sql, sizeof sql, "FETCH FORWARD %" PRId64 " FROM _rivet_stream", n);
+    RV_TRY(rvi_pg_fetch(scan->pg, sql, scan->request.schema, &scan->fetched, page, err));
+    int got = PQntuples(scan->fetched);
+    scan->exhausted = got < n;
+    if (got > 0)
+        scan->bytes_per_row = (int64_t)(page->wire_bytes / (uint64_t)got) + 1;
+    return RV_OK;
+}
+
+/* Point the cells at one row; returns the bytes it took on the wire. */
+static size_t take_row(pg_scan *scan, int row)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < scan->request.schema->n_fields; i++) {
+        bool is_null = PQgetisnull(scan->fetched, row, i);
+        int32_t len = is_null ? -1 : PQgetlength(scan->fetched, row, i);
+        scan->rows.cells[i] = (rvi_pg_cell){(const uint8_t *)PQgetvalue(scan->fetched, row, i), len};
+        bytes += 4 + (is_null ? 0 : (size_t)len);
+    }
+    return bytes;
+}
+
+static bool page_is_full(const rv_page_limits *limits, const rv_batch *out)
+{
+    return out->rows >= limits->units || (limits->max_rows > 0 && out->rows >= limits->max_rows);
+}
+
+/* Hand on what was fetched, as far as the page goes; a first row is handed on whatever it takes. */
+static rv_code append_fetched(pg_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_error *err)
+{
+    rvi_pg_rows_start(&scan->rows, out, limits->max_bytes);
+    while (scan->next_row < PQntuples(scan->fetched) && !page_is_full(limits, out)) {
+        bool fits = rvi_pg_rows_has_room(&scan->rows, take_row(scan, scan->next_row));
+        if (!fits && out->rows > 0)
+            break;
+        RV_TRY(rvi_pg_rows_append(&scan->rows, err));
+        scan->next_row++;
+        if (!fits)
+            break;
+    }
+    return RV_OK;
+}
+
+static rv_code next_fetched(pg_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
+                            rv_error *err)
+{
+    bool left = scan->fetched != NULL && scan->next_row < PQntuples(scan->fetched);
+    if (!left && !scan->exhausted)
+        RV_TRY(fetch(scan, limits, page, err));
+    if (scan->fetched != NULL)
+        RV_TRY(append_fetched(scan, limits, out, err));
+    page->units = out->rows;
+    page->end = scan->exhausted && (scan->fetched == NULL || scan->next_row == PQntuples(scan->fetched));
+    return RV_OK;
+}
+
+/* A cursor does not step back, so what was not handed on is lost with the statement. */
+static rv_code stream_failed(rv_code rc, rv_error *err)
+{
+    if (err != NULL && err->retry == RV_RETRY_SAME)
+        err->retry = RV_RETRY_RECONNECT;
+    if (err != NULL && err->retry == RV_RETRY_SMALLER)
+        err->retry = RV_RETRY_NEVER;
+    return rc;
+}
+
+rv_code rvi_pg_scan_next(rv_scan *base, const rv_page_limits *limits, rv_batch *out, rv_page *page,
+                         rv_error *err)
+{
+    pg_scan *scan = (pg_scan *)base;
+    bool by_blocks = scan->request.bounds.kind == RV_BOUNDS_PHYSICAL;
+    rv_page made = {0};
+    rv_code rc =
+        by_blocks ? next_blocks(scan, limits, out, &made, err) : next_fetched(scan, limits, out, &made, err);
+    if (rc != RV_OK) {
+        rv_batch_reset(out);
+        return by_blocks ? rc : stream_failed(rc, err);
+    }
+    *page = made;
+    return RV_OK;
+}

@@ -1,0 +1,92 @@
+/* source_suite.h - one suite for every source driver, and what a driver tells it about itself.
+ *
+ * Fixtures are made behind the driver's back, through the database's own client library, so that the driver is never
+ * its own judge. Differences between databases are data in suite_driver; no test asks which driver it runs. */
+#ifndef TESTS_CONFORMANCE_SOURCE_SUITE_H
+#define TESTS_CONFORMANCE_SOURCE_SUITE_H
+
+#include "rivet/config.h"
+#include "rivet/source.h"
+
+/* What every driver has a natural type for. */
+typedef enum suite_type {
+    SUITE_INT = 0,
+    SUITE_FLOAT,
+    SUITE_TEXT,
+    SUITE_BLOB, /* as hex digits */
+    SUITE_TYPES
+} suite_type;
+
+typedef struct suite_column {
+    const char *name;
+    const char *declared; /* in the driver's own words */
+    bool not_null, key;
+} suite_column;
+
+/* Writes the literal of one cell, in the driver's own words. */
+typedef void (*suite_literal_fn)(char *out, size_t size, int64_t row, int column, const void *context);
+
+typedef struct suite_table {
+    const char *name;
+    const suite_column *columns;
+    int n_columns;
+    int64_t n_rows;
+    suite_literal_fn literal;
+    const void *context;
+} suite_table;
+
+/* One of the driver's types, a value of it, and that value's canonical text (rv_column_text). */
+typedef struct suite_typed {
+    const char *declared, *literal, *text;
+} suite_typed;
+
+/* A value that its column can hold in the source and not in the batch. */
+typedef struct suite_odd {
+    const char *declared, *literal;
+    rv_invalid invalid_class;
+    rv_code code;        /* when it is refused */
+    const char *clamped; /* canonical text of the nearest value */
+    const char *good_literal, *good_text;
+} suite_odd;
+
+typedef struct suite_driver {
+    const char *kind;
+    const char *(*why_not)(void); /* NULL: it can be tested here; else why it is skipped */
+    void (*setup)(void);
+    void (*teardown)(void);
+    void (*config)(rv_arena *arena, rv_source_config *out);
+    void (*create)(const suite_table *table);
+    /* The literal of a value given as text; NULL: of a NULL. */
+    void (*literal)(char *out, size_t size, suite_type type, const char *text);
+    /* "SELECT * FROM" the table. */
+    void (*select_all)(char *out, size_t size, const char *table);
+    void (*insert)(const char *table,
+                   const char *literals); /* another session adds a row; NULL: cannot happen */
+
+    const char *schema; /* where create() puts tables */
+    const char *declared[SUITE_TYPES];
+    const suite_typed *typed;
+    int n_typed;
+    suite_odd odd;
+    rv_relation endless;            /* a relation whose first page never ends */
+    const char *const *bad_queries; /* refused with SOURCE_QUERY; NULL-terminated */
+    size_t max_name_bytes;          /* the longest name a table or column can have, or 128 */
+    bool survives_failure;          /* a source can be read again after a scan failed for good */
+} suite_driver;
+
+extern const suite_driver suite_fake, suite_sqlite;
+#ifdef SUITE_POSTGRES
+extern const suite_driver suite_postgres;
+#endif
+
+/* Run everything for one driver; the number of tests that failed. */
+int suite_run(const suite_driver *driver);
+
+/* For drivers that speak SQL: CREATE TABLE and INSERTs for a table, names in double quotes, given to `execute`. */
+void suite_create_sql(const suite_table *table, const char *schema, void (*execute)(const char *sql));
+/* A name between double quotes, those within doubled. */
+void suite_quote(char *out, size_t size, const char *name);
+/* A text between single quotes, those within doubled. */
+void suite_quote_text(char *out, size_t size, const char *text);
+
+#endif

