@@ -151,7 +151,8 @@ typedef struct rv_config_input {
 
 /* Read, check and bind a file. All problems (and warnings) are put into `findings` in file order; the secrets met
  * are added to `redactor`. Fails CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID (see findings; the code of the
- * only problem when there is just one), OUT_OF_MEMORY. On success there may still be warnings. */
+ * only problem when there is just one), OUT_OF_MEMORY. On success there may still be warnings. `findings` is zeroed
+ * by the caller and freed by it in any case; `redactor` may be NULL. */
 rv_code rv_config_load(rv_config **out, const rv_config_input *input, rv_redactor *redactor,
                        rv_findings *findings, rv_error *err) RV_MUST_CHECK;
 void rv_config_free(rv_config *config);
@@ -162,7 +163,8 @@ const rv_export_config *rv_config_export(const rv_config *config, const char *na
 
 /* Parse a connection URL (postgresql://, postgres://, sqlite://path, mysql://, sqlserver://, mssql://) into a
  * source configuration; user, password and database are percent-decoded; ?sslmode= and ?sslrootcert= become the
- * TLS block. Fails CONFIG_VALUE, without repeating any part after the scheme. */
+ * TLS block. out->password is the caller's (rv_secret_free), the rest lies in the arena; `redactor` may be NULL.
+ * Fails CONFIG_VALUE, without repeating any part after the scheme. */
 rv_code rv_source_config_from_url(rv_arena *arena, const char *url, rv_redactor *redactor,
                                   rv_source_config *out, rv_error *err) RV_MUST_CHECK;
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -118,12 +119,9 @@ rv_code rvi_file_read_inside(const char *directory, const char *path, size_t max
         return rv_fail(err, RV_E_CONFIG_PATH_ESCAPE, "must be relative to the configuration's folder");
     if (has_parent_component(path))
         return rv_fail(err, RV_E_CONFIG_PATH_ESCAPE, "must not contain '..'");
-    size_t folder_len = strlen(directory), path_len = strlen(path);
-    if (folder_len + 1 + path_len >= sizeof joined)
+    int len = snprintf(joined, sizeof joined, "%s/%s", directory, path);
+    if (len < 0 || (size_t)len >= sizeof joined)
         return rv_fail(err, RV_E_CONFIG_UNREADABLE, "the path is too long");
-    memcpy(joined, directory, folder_len);
-    joined[folder_len] = '/';
-    memcpy(joined + folder_len + 1, path, path_len + 1);
     char *real = realpath(joined, NULL);
     int os_errno = errno;
     if (!real)

@@ -81,8 +81,6 @@ static rv_code load_with(rvi_loader *loader, const char *text, size_t len, rv_er
     RV_TRY(parse(loader, text, len, &root, err));
     check_and_bind(loader, root);
     rvi_tree_wipe(root);
-    if (loader->report.out_of_memory)
-        return rv_fail(err, RV_E_OUT_OF_MEMORY, "checking the configuration");
     return RV_OK;
 }
 
@@ -115,6 +113,7 @@ rv_code rvi_config_load_memory(rv_config **out, const char *text, size_t len, co
     assert(text[len] == '\0' && input->path && findings->n == 0);
     RV_AUTO(rv_config_free) rv_config *config = NULL;
     RV_TRY(config_new(&config, input->path, err));
+    assert(config);
     rvi_loader loader = {.input = input,
                          .config = config,
                          .redactor = redactor,
@@ -123,6 +122,8 @@ rv_code rvi_config_load_memory(rv_config **out, const char *text, size_t len, co
     loader.env.input = input;
     loader.env.report = &loader.report;
     rv_code rc = load_with(&loader, text, len, err);
+    if (loader.report.out_of_memory) /* findings are missing: not even a syntax error can be relied on */
+        rc = rv_fail(err, RV_E_OUT_OF_MEMORY, "checking the configuration");
     rvi_findings_sort(findings);
     RV_TRY_CTX(rc, err, "configuration '%s'", input->path);
     RV_TRY(verdict(&loader, err));

@@ -263,7 +263,9 @@ void rvi_run_abandon(rvi_run *run, const rv_error *failure)
     if (!run->recorded || held_by_other)
         return; /* nothing of ours stands anywhere, or it is somebody else's by now */
     if (run->published) {
-        rvi_run_note(run, "the manifest may be in place already; the next run completes this one");
+        rvi_run_note(run, "every row is written, only the commit failed; the next run completes it");
+        if (rv_state_hand_back(run->state, run->run_id, &run->owner, &err) != RV_OK)
+            rvi_run_note(run, "the run could not be handed back: %s", err.message);
         return;
     }
     if (run->dest != NULL && rvi_remove_run_objects(run->dest, run->run_id, run->arena, &err) != RV_OK)

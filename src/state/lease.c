@@ -66,7 +66,8 @@ static rv_code fail_lost(rv_state *state, const char *run_id, rv_error *err)
 
 rv_code rvi_hold_lease(rv_state *state, const char *run_id, const rv_owner *owner, rv_error *err)
 {
-    const rvi_args args = {{rvi_bind_text(run_id), rvi_bind_text(owner->text), rvi_bind_int(rvi_now_us(state))}};
+    const rvi_args args = {
+        {rvi_bind_text(run_id), rvi_bind_text(owner->text), rvi_bind_int(rvi_now_us(state))}};
     int64_t n_changed;
     RV_TRY(rvi_change(state,
                       "UPDATE runs SET seen_us = $3 WHERE run_id = $1 AND owner = $2 AND status = 'running'",
@@ -102,7 +103,8 @@ static rv_code change_owner(rv_state *state, const char *run_id, const rv_owner 
                             int64_t lease_ms, rv_error *err)
 {
     const rvi_args args = {{rvi_bind_text(run_id), rvi_bind_text(from->text), rvi_bind_text(to->text),
-                            rvi_bind_int(rvi_now_us(state)), rvi_bind_int(rvi_lease_end_us(state, lease_ms))}};
+                            rvi_bind_int(rvi_now_us(state)),
+                            rvi_bind_int(rvi_lease_end_us(state, lease_ms))}};
     int64_t n_changed;
     RV_TRY(rvi_change(state,
                       "UPDATE runs SET owner = $3, owned_since_us = $4, seen_us = $4, lease_expires_us = $5"
@@ -128,5 +130,16 @@ rv_code rv_state_take_over(rv_state *state, const char *run_id, const rv_owner *
     if (rvi_owner_alive(now.owner.text, now.lease_expires_us, rvi_now_us(state)))
         return fail_alive(run_id, &now, err);
     RV_TRY(change_owner(state, run_id, &now.owner, owner, lease_ms, err));
+    return rvi_tx_commit(&tx, err);
+}
+
+rv_code rv_state_hand_back(rv_state *state, const char *run_id, const rv_owner *owner, rv_error *err)
+{
+    RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
+    RV_TRY(rvi_tx_begin(state, &tx, err));
+    RV_TRY(rvi_hold_lease(state, run_id, owner, err));
+    const rvi_args args = {{rvi_bind_text(run_id)}};
+    RV_TRY(rvi_change(state, "UPDATE runs SET owner = '', lease_expires_us = 0 WHERE run_id = $1", &args,
+                      NULL, err));
     return rvi_tx_commit(&tx, err);
 }

@@ -8,6 +8,7 @@ import pytest
 from support.account import temp_base
 from support.program import RELEASE, RIVET, Program
 from support.servers import PgBouncer, PostgresServer
+from tables import CONTENT_ITEMS, ORDERS, SPARSE
 
 MAJORS = (13, 15, 17)
 
@@ -79,6 +80,15 @@ def shop(pg15: PostgresServer, database: str) -> str:
     """A database with a small table `t` of every everyday type; rows know their own content."""
     pg15.execute(SMALL_TABLE, database)
     return database
+
+
+@pytest.fixture(scope="session")
+def big(pg15: PostgresServer) -> str:
+    """A database with larger tables; see tables.py. Nobody writes to it."""
+    name = pg15.new_database("big")
+    for sql, rows in ((ORDERS, 200_000), (CONTENT_ITEMS, 40_000), (SPARSE, 300_000)):
+        pg15.execute(sql.format(rows=rows), name)
+    return name
 
 
 SMALL_TABLE = """

@@ -31,6 +31,8 @@ EXPECTED = {
     "interval": ("BYTE_ARRAY", "String"),
     "inet": ("BYTE_ARRAY", "String"),
 }
+VALUES = {"date": "2024-02-29", "time": "12:00", "timestamp": "2024-02-29 12:00", "timestamptz": "2024-02-29 12:00+00",
+          "uuid": "27005cff-2700-5cff-2700-00275cff0001", "interval": "1 day", "inet": "10.0.0.1"}
 
 
 @pytest.fixture
@@ -39,6 +41,8 @@ def footer(pg15, database, program) -> pq.ParquetFile:
     required = ", ".join(f'"{kind} not null" {kind} NOT NULL' for kind in EXPECTED)
     lists = ", ".join(f'"{kind}[]" {kind}[] NOT NULL' for kind in EXPECTED)
     pg15.execute(f"CREATE TABLE t ({nullable}, {required}, {lists})", database)
+    values = [f"('{VALUES.get(kind, '1')}')::{kind}" for kind in EXPECTED]
+    pg15.execute(f"INSERT INTO t VALUES ({', '.join(values + values + [f'ARRAY[{value}]' for value in values])})", database)
     program.configure(pg15.url(database), program.export("t")).run().ok()
     return pq.ParquetFile(part_paths(program.out, check_delivery(program.out)[0])[0])
 

@@ -1,7 +1,7 @@
 """CSV files read by programs that share no code with the writer: Python's csv module, DuckDB, psql.
 
-The files come from csv_emit (csv_emit.c), which meson builds; RIVET_CSV_EMIT names another one. psql works on the
-server in RIVET_TEST_PG_URL, or on one that is started for these tests.
+The files come from csv_emit (csv_emit.c), which meson builds; RIVET_CSV_EMIT names another one.
+psql works on the server in RIVET_TEST_PG_URL, or on one that is started for these tests.
 """
 import csv
 import datetime
@@ -97,7 +97,7 @@ def duckdb_read(data, tmp_path, columns, suffix="csv", null="", delimiter=","):
     # nullstr given and allow_quoted_nulls off: a quoted field is a value, whatever it says.
     return duckdb.connect().execute(
         f"SELECT * FROM read_csv(?, header=true, auto_detect=false, columns={{{types}}}, delim=?, quote='\"', "
-        "escape='\"', nullstr=?, allow_quoted_nulls=false, null_padding=false, strict_mode=true, max_line_size=10000000)",
+        "escape='\"', nullstr=?, allow_quoted_nulls=false, null_padding=false, strict_mode=true)",
         [str(path), delimiter, null],
     ).fetchall()
 
@@ -139,11 +139,13 @@ def test_duckdb_reads_every_type(tmp_path):
 def test_duckdb_tells_an_instant_from_a_wall_clock_time(tmp_path):
     """A timestamptz carries Z, so a reader in another zone finds the same instant; a timestamp has no zone."""
     path = tmp_path / "data.csv"
-    path.write_bytes(emit([["2026-07-01 12:00:00", "2026-07-01 12:00:00+00"]], ["wall:timestamp", "instant:timestamp_tz"]))
+    row = ["2026-07-01 12:00:00", "2026-07-01 12:00:00+00"]
+    path.write_bytes(emit([row], ["wall:timestamp", "instant:timestamp_tz"]))
     connection = duckdb.connect()
     connection.execute("SET TimeZone='Asia/Kolkata'")
     wall, instant = connection.execute(
-        "SELECT wall::VARCHAR, epoch_us(instant) FROM read_csv(?, columns={'wall': 'TIMESTAMP', 'instant': 'TIMESTAMPTZ'})",
+        "SELECT wall::VARCHAR, epoch_us(instant) "
+        "FROM read_csv(?, columns={'wall': 'TIMESTAMP', 'instant': 'TIMESTAMPTZ'})",
         [str(path)],
     ).fetchone()
     assert wall == "2026-07-01 12:00:00"

@@ -11,7 +11,6 @@
 
 #include "rivet/crash_point.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,9 +31,9 @@ typedef struct candidate {
 static rv_code make_durable(const rvi_local *local, int fd, const char *name, rv_error *err)
 {
     if (fchmod(fd, local->file_mode) != 0)
-        return rvi_dest_fail_os(err, RV_E_DEST_WRITE, errno, "set the mode of", name);
+        return rvi_local_fail(local, RV_E_DEST_WRITE, errno, "set the mode of", name, err);
     if (fsync(fd) != 0)
-        return rvi_dest_fail_os(err, RV_E_DEST_WRITE, errno, "write to the disk:", name);
+        return rvi_local_fail(local, RV_E_DEST_WRITE, errno, "make durable", name, err);
     return RV_OK;
 }
 
@@ -59,7 +58,8 @@ static rv_code publish(const rvi_local *local, const candidate *file, const char
         return keep_name(local, err);
     int os_errno = errno;
     *other_disk = os_errno == EXDEV;
-    return *other_disk ? RV_OK : rvi_dest_fail_os(err, RV_E_DEST_WRITE, os_errno, "give its name to", name);
+    return *other_disk ? RV_OK
+                       : rvi_local_fail(local, RV_E_DEST_WRITE, os_errno, "give its name to", name, err);
 }
 
 static rv_code publish_temp(rvi_temp *temp, const char *name, rv_error *err)
@@ -68,7 +68,7 @@ static rv_code publish_temp(rvi_temp *temp, const char *name, rv_error *err)
     bool other_disk;
     RV_TRY(publish(temp->local, &file, name, &other_disk, err));
     if (other_disk) /* within one folder only a broken file system says so */
-        return rvi_dest_fail_os(err, RV_E_DEST_WRITE, EXDEV, "give its name to", name);
+        return rvi_local_fail(temp->local, RV_E_DEST_WRITE, EXDEV, "give its name to", name, err);
     temp->name[0] = '\0';
     return RV_OK;
 }
@@ -90,7 +90,8 @@ static rv_code copy_blocks(const rvi_local *local, int from, const char *from_pa
     }
 }
 
-static rv_code put_copy(rvi_local *local, int from, const char *from_path, const char *name, rv_error *err)
+static rv_code copy_and_publish(rvi_local *local, int from, const char *from_path, const char *name,
+                                rv_error *err)
 {
     uint8_t *block = malloc(COPY_BYTES);
     if (block == NULL)
@@ -123,20 +124,29 @@ static rv_code ensure_ready(rvi_local *local, rv_error *err)
     return local->ready ? RV_OK : rvi_local_prepare(&local->base, err);
 }
 
+static rv_code put_by_copy(rvi_local *local, const candidate *file, const char *spool_path, const char *name,
+                           rv_error *err)
+{
+    RV_TRY(copy_and_publish(local, file->fd, spool_path, name, err));
+    (void)unlink(spool_path); /* the object is committed; what may stay is a private file in a spool folder */
+    return RV_OK;
+}
+
 static rv_code put_opened(rvi_local *local, const candidate *file, const char *spool_path, const char *name,
                           rv_error *err)
 {
     struct stat status;
     if (fstat(file->fd, &status) != 0 || !S_ISREG(status.st_mode))
         return rv_fail(err, RV_E_SPOOL, "the spool file '%s' is not a file", spool_path);
+    if (status.st_dev != local->device)
+        return put_by_copy(local, file, spool_path, name, err);
     bool other_disk;
     RV_TRY(publish(local, file, name, &other_disk, err));
     if (!other_disk)
         return RV_OK;
-    RV_TRY(put_copy(local, file->fd, spool_path, name, err));
-    (void)unlink(
-        spool_path); /* the object is committed; what stays here is a private file in a spool folder */
-    return RV_OK;
+    /* One device under two mounts. The file in the spool folder goes back to being nobody else's. */
+    (void)fchmod(file->fd, S_IRUSR | S_IWUSR);
+    return put_by_copy(local, file, spool_path, name, err);
 }
 
 rv_code rvi_local_put_file(rv_dest *dest, const char *spool_path, const char *name, rv_error *err)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -169,6 +170,14 @@ rv_code rvi_local_open_folder(rvi_local *local, bool *found, rv_error *err)
     local->inode = status.st_ino;
     *found = true;
     return RV_OK;
+}
+
+rv_code rvi_local_fail(const rvi_local *local, rv_code other, int os_errno, const char *attempt,
+                       const char *name, rv_error *err)
+{
+    char path[sizeof err->message]; /* a longer one would be cut there */
+    snprintf(path, sizeof path, "%s/%s", local->path, name);
+    return rvi_dest_fail_os(err, other, os_errno, attempt, path);
 }
 
 static rv_code fail_vanished(const rvi_local *local, const char *how, rv_error *err)

@@ -32,6 +32,9 @@ rv_code rvi_local_open_folder(rvi_local *local, bool *found, rv_error *err) RV_M
 /* DEST_UNAVAILABLE unless the path still names the folder that was opened and the folder still exists. */
 rv_code rvi_local_check_folder(const rvi_local *local, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_local_sync_folder(const rvi_local *local, rv_error *err) RV_MUST_CHECK;
+/* rvi_dest_fail_os() for a name in the folder: the message shows the whole path. */
+rv_code rvi_local_fail(const rvi_local *local, rv_code other, int os_errno, const char *attempt,
+                       const char *name, rv_error *err);
 rv_code rvi_local_prepare(rv_dest *dest, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_local_check(rv_dest *dest, rv_error *err) RV_MUST_CHECK;
 

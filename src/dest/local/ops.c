@@ -106,7 +106,7 @@ static size_t room_below_ceiling(const rv_bytes *out)
     return out->max > out->len ? out->max - out->len : 0;
 }
 
-static rv_code read_whole(int fd, const char *path, rv_bytes *out, rv_error *err)
+static rv_code read_whole(const rvi_local *local, int fd, const char *name, rv_bytes *out, rv_error *err)
 {
     for (;;) {
         const size_t room = room_below_ceiling(out);
@@ -117,11 +117,11 @@ static rv_code read_whole(int fd, const char *path, rv_bytes *out, rv_error *err
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return rvi_dest_fail_os(err, RV_E_DEST_UNAVAILABLE, errno, "read", path);
+            return rvi_local_fail(local, RV_E_DEST_UNAVAILABLE, errno, "read", name, err);
         if (n == 0)
             return RV_OK;
         if (want == 0)
-            return rv_fail(err, RV_E_LIMIT_EXCEEDED, "'%s' is larger than the %zu bytes allowed", path,
+            return rv_fail(err, RV_E_LIMIT_EXCEEDED, "'%s' is larger than the %zu bytes allowed", name,
                            out->max);
         out->len += (size_t)n;
     }
@@ -139,13 +139,13 @@ static rv_code local_get(rv_dest *dest, const char *name, rv_bytes *out, bool *f
         return RV_OK;
     }
     if (fd < 0)
-        return rvi_dest_fail_os(err, RV_E_DEST_UNAVAILABLE, errno, "open", name);
+        return rvi_local_fail(local, RV_E_DEST_UNAVAILABLE, errno, "open", name, err);
     struct stat status;
     rv_code rc;
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
         rc = rv_fail(err, RV_E_DEST_UNAVAILABLE, "'%s' in '%s' is not a file", name, local->path);
     else
-        rc = read_whole(fd, name, out, err);
+        rc = read_whole(local, fd, name, out, err);
     (void)close(fd);
     if (rc == RV_OK)
         *found = true;
@@ -187,7 +187,7 @@ static rv_code collect(const rvi_local *local, DIR *entries, const char *prefix,
         if (fstatat(local->folder, entry->d_name, &status, 0) != 0) {
             if (errno == ENOENT) /* removed since readdir(), or a link to nowhere */
                 continue;
-            return rvi_dest_fail_os(err, RV_E_DEST_UNAVAILABLE, errno, "examine", entry->d_name);
+            return rvi_local_fail(local, RV_E_DEST_UNAVAILABLE, errno, "examine", entry->d_name, err);
         }
         if (S_ISREG(status.st_mode))
             RV_TRY(add_item(list, entry->d_name, (uint64_t)status.st_size, err));
@@ -253,7 +253,7 @@ static rv_code local_remove(rv_dest *dest, const char *name, rv_error *err)
         return RV_OK;
     if (unlinkat(local->folder, name, 0) == 0)
         return rvi_local_sync_folder(local, err);
-    return errno == ENOENT ? RV_OK : rvi_dest_fail_os(err, RV_E_DEST_WRITE, errno, "remove", name);
+    return errno == ENOENT ? RV_OK : rvi_local_fail(local, RV_E_DEST_WRITE, errno, "remove", name, err);
 }
 
 const rv_dest_ops rvi_local_ops = {

@@ -21,25 +21,30 @@ static void csv_close(rv_writer *base)
     free(writer);
 }
 
+static rv_code fail_no_memory(rv_code code, size_t bytes, rv_error *err)
+{
+    (void)rv_fail(err, code, "a CSV file needs %zu bytes of memory", bytes);
+    return code;
+}
+
 static rv_code new_writer(rvi_csv_writer **out, const rv_writer_options *options, rv_error *err)
 {
-    const size_t n = (size_t)options->schema->n_fields;
     size_t bytes;
-    if (rv_mul_size(&bytes, n, sizeof(rvi_csv_cell)) || rv_add_size(&bytes, bytes, sizeof(rvi_csv_writer)))
-        return rv_fail(err, RV_E_OUT_OF_MEMORY, "a CSV file of %zu columns", n);
-    const size_t charged = bytes + RVI_CSV_BUFFER_BYTES;
-    if (!rv_budget_charge(options->budget, charged))
-        return rv_fail(err, RV_E_MEMORY_BUDGET, "a CSV file needs %zu bytes of memory", charged);
-    rvi_csv_writer *writer = calloc(1, bytes);
+    if (rv_mul_size(&bytes, (size_t)options->schema->n_fields, sizeof(rvi_csv_cell)) ||
+        rv_add_size(&bytes, bytes, sizeof(rvi_csv_writer) + RVI_CSV_BUFFER_BYTES))
+        return fail_no_memory(RV_E_OUT_OF_MEMORY, SIZE_MAX, err);
+    if (!rv_budget_charge(options->budget, bytes))
+        return fail_no_memory(RV_E_MEMORY_BUDGET, bytes, err);
+    rvi_csv_writer *writer = calloc(1, bytes - RVI_CSV_BUFFER_BYTES);
     uint8_t *buffer = malloc(RVI_CSV_BUFFER_BYTES);
     if (writer == NULL || buffer == NULL) {
         free(writer);
         free(buffer);
-        rv_budget_release(options->budget, charged);
-        return rv_fail(err, RV_E_OUT_OF_MEMORY, "starting a CSV file");
+        rv_budget_release(options->budget, bytes);
+        return fail_no_memory(RV_E_OUT_OF_MEMORY, bytes, err);
     }
     writer->budget = options->budget;
-    writer->own_bytes = charged;
+    writer->own_bytes = bytes;
     writer->output.bytes = buffer;
     *out = writer;
     return RV_OK;

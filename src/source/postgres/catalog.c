@@ -96,7 +96,7 @@ static const char *kind_name(char relkind)
     case 'r':
         return "table";
     case 'p':
-        return "partitioned table";
+        return RVI_PG_PARTITIONED;
     case 'v':
         return "view";
     case 'm':

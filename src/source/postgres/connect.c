@@ -98,8 +98,8 @@ static const char *ssl_mode(const rv_tls_config *tls)
     case RV_TLS_UNSET:
     case RV_TLS_DISABLE:
         return "disable";
-    case RV_TLS_REQUIRE:
-        return "require";
+    case RV_TLS_REQUIRE: /* with a CA file libpq would verify as well, but only if it finds the file */
+        return tls->ca_file != NULL && !tls->accept_invalid_certs ? "verify-ca" : "require";
     case RV_TLS_VERIFY_CA:
         return tls->accept_invalid_certs ? "require" : "verify-ca";
     case RV_TLS_VERIFY_FULL:
@@ -145,7 +145,7 @@ static rv_code set_tls(parameters *p, const rv_tls_config *tls, const char *host
     }
     /* Without verification no file either: libpq verifies under sslmode=require if it finds one. */
     set(p, "sslmode", mode);
-    set(p, "sslrootcert", ca_file != NULL && !tls->accept_invalid_certs ? ca_file : no_such_file);
+    set(p, "sslrootcert", verifies ? ca_file : no_such_file);
     set(p, "sslcert", no_such_file);
     set(p, "sslkey", no_such_file);
     set(p, "sslcrl", no_such_file);
@@ -270,6 +270,8 @@ static rv_code greet(rvi_pg *pg, rv_error *err)
     pg->pooled = login_pid != 0 && login_pid != atoi(PQgetvalue(result, 0, 0));
     /* config.sgml, client_connection_check_interval: needs POLLRDHUP of the server's system; an error elsewhere. */
     pg->watches_client = pg->version >= 140000 && strstr(PQgetvalue(result, 0, 1), "linux") != NULL;
+    const char *stored_as = PQparameterStatus(pg->conn, "server_encoding");
+    pg->raw_text = stored_as != NULL && strcmp(stored_as, "SQL_ASCII") == 0;
     const char *encoding = PQparameterStatus(pg->conn, "client_encoding");
     if (encoding != NULL && strcmp(encoding, "UTF8") != 0)
         return rv_fail(err, RV_E_SOURCE_UNSUPPORTED,
@@ -282,11 +284,10 @@ static void describe_tls(rvi_pg *pg, const rv_source_config *cfg)
     if (!PQsslInUse(pg->conn))
         return;
     const char *protocol = PQsslAttribute(pg->conn, "protocol"), *mode = ssl_mode(&cfg->tls);
-    bool has_ca = cfg->tls.ca_file != NULL && !cfg->tls.accept_invalid_certs;
     const char *checked = "certificate not verified";
     if (strcmp(mode, "verify-full") == 0)
         checked = "certificate verified for ";
-    else if (strcmp(mode, "verify-ca") == 0 || has_ca)
+    else if (strcmp(mode, "verify-ca") == 0)
         checked = "certificate verified, host name not";
     snprintf(pg->tls_detail, sizeof pg->tls_detail, "%s, %s%s", protocol != NULL ? protocol : "TLS", checked,
              strcmp(mode, "verify-full") == 0 ? PQhost(pg->conn) : "");

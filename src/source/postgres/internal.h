@@ -41,6 +41,7 @@ enum {
     RVI_PG_PHYSICAL_SINCE = 140000, /* TID range scans. PostgreSQL 14 release notes, E.1.3.1.4 */
 };
 #define RVI_PG_NO_DEADLINE INT64_MAX
+#define RVI_PG_PARTITIONED "partitioned table" /* rv_relation_info.kind of one */
 
 /* One connection. Made by open, owned by the caller of open; one thread at a time, `interrupted` excepted. */
 typedef struct rvi_pg {
@@ -52,6 +53,7 @@ typedef struct rvi_pg {
     bool snapshot;           /* a REPEATABLE READ transaction is open until end() */
     bool watches_client;     /* client_connection_check_interval can be set: 14 and later, on Linux */
     bool pooled;
+    bool raw_text;           /* a SQL_ASCII database: text comes as it is, and is checked here */
     bool late_cancel;        /* a cancel request found its statement finished and may hit the next one */
     int version;             /* 150008 */
     int money_scale;         /* fraction digits of the database's lc_monetary; -1: not asked yet */

@@ -18,6 +18,8 @@ enum {
     SCAN_ARENA_BYTES = 64 << 20,
     FIRST_FETCH_ROWS = 256,  /* until it is known how large rows are */
     MAX_FETCH_ROWS = 200000, /* a result lies in memory whole */
+    MAX_OFFSETS = 2048, /* more than a block has rows: 291, 1165 in blocks of 32 KiB (MaxHeapTuplesPerPage) */
+    FIRST_SPLIT = 128,  /* of these, when a block is too much for one page */
 };
 
 typedef struct pg_scan {
@@ -26,12 +28,13 @@ typedef struct pg_scan {
     rv_arena *arena;
     rv_scan_request request;
     rvi_pg_rows rows;
-    const char *from;      /* ONLY "public"."orders"; (query) AS _rivet(c1, …) */
-    const char *select;    /* SELECT … FROM …, with casts */
-    int64_t next;          /* block ranges: the first block not read yet */
-    PGresult *fetched;     /* stream: rows of the last FETCH … */
-    int next_row;          /* … from this one on are still to be handed on */
-    bool exhausted;        /* the cursor has no more */
+    const char *select; /* SELECT … FROM …, with casts */
+    int64_t next, last; /* block ranges: the first block not read yet, and the scan's last one */
+    int next_offset;    /* in block `next`, when that one had to be split: where its next page starts … */
+    int n_offsets;      /* … and how many line pointers it covers; 0: the block is not split */
+    PGresult *fetched;  /* stream: rows of the last FETCH … */
+    int next_row;       /* … from this one on are still to be handed on */
+    bool exhausted;     /* the cursor has no more */
     int64_t bytes_per_row; /* of the last FETCH; 0: none yet */
     bool has_cursor;
 } pg_scan;
@@ -43,7 +46,7 @@ static rv_code append_from(pg_scan *scan, rv_bytes *sql, rv_error *err)
     const rv_relation_info *info = scan->request.info;
     if (scan->request.relation->kind == RV_RELATION_TABLE) {
         /* A parent's children are tables of their own; partitions are not, their parent has no rows but theirs. */
-        bool only = strcmp(info->kind, "partitioned table") != 0;
+        bool only = strcmp(info->kind, RVI_PG_PARTITIONED) != 0;
         RV_TRY(rv_bytes_append_str(sql, only ? "ONLY " : "", err));
         RV_TRY(rvi_pg_append_name(scan->pg, sql, info->namespace, err));
         RV_TRY(rv_bytes_append_str(sql, ".", err));
@@ -169,12 +172,40 @@ static rv_code check_request(const rvi_pg *pg, const rv_scan_request *request, r
     return RV_OK;
 }
 
+/* The scan's last block. Where the table ends is asked anew for its last chunk: since it was described, blocks may
+ * have been added whose rows are in the snapshot. */
+static rv_code find_last_block(pg_scan *scan, rv_error *err)
+{
+    RV_AUTO(rvi_pg_bytes) rv_bytes name = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(PQclear) PGresult *result = NULL;
+    const char *text = NULL;
+    scan->last = scan->request.bounds.last;
+    if (scan->last < scan->request.info->physical.last)
+        return RV_OK;
+    RV_TRY(rvi_pg_append_name(scan->pg, &name, scan->request.info->namespace, err));
+    RV_TRY(rv_bytes_append_str(&name, ".", err));
+    RV_TRY(rvi_pg_append_name(scan->pg, &name, scan->request.relation->table, err));
+    RV_TRY(rv_bytes_cstr(&name, &text, err));
+    rvi_pg_statement size = {
+        .sql = "SELECT pg_catalog.pg_relation_size($1::pg_catalog.regclass, 'main')"
+               " / pg_catalog.current_setting('block_size')::pg_catalog.int8",
+        .params = &text,
+        .n_params = 1,
+    };
+    RV_TRY(rvi_pg_query(scan->pg, &size, rvi_pg_control_deadline(), &result, err));
+    int64_t blocks = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    if (blocks - 1 > scan->last)
+        scan->last = blocks - 1;
+    return RV_OK;
+}
+
 static rv_code open_in_transaction(pg_scan *scan, rv_error *err)
 {
+    bool by_blocks = scan->request.bounds.kind == RV_BOUNDS_PHYSICAL;
     RV_TRY(bind_columns(scan, err));
+    scan->base.unit = by_blocks ? "block" : "row";
     scan->next = scan->request.bounds.first;
-    scan->base.unit = scan->request.bounds.kind == RV_BOUNDS_PHYSICAL ? "block" : "row";
-    return scan->request.bounds.kind == RV_BOUNDS_PHYSICAL ? RV_OK : declare_cursor(scan, err);
+    return by_blocks ? find_last_block(scan, err) : declare_cursor(scan, err);
 }
 
 rv_code rvi_pg_scan_open(rv_scan **out, rv_source *source, const rv_scan_request *request, rv_error *err)
@@ -214,52 +245,103 @@ void rvi_pg_scan_close(rv_scan *base)
 
 /* ---- block ranges ---- */
 
-static rv_code page_sql(const pg_scan *scan, int64_t first, int64_t last, rv_bytes *sql, rv_error *err)
+/* From one tuple identifier up to, but not including, another. */
+typedef struct tid_range {
+    int64_t first_block, end_block;
+    int first_offset, end_offset;
+} tid_range;
+
+static tid_range next_range(const pg_scan *scan, const rv_page_limits *limits)
 {
-    /* The relation's last range has no upper end: blocks may have been added between describing the table and
-     * taking the snapshot. */
-    bool open_ended = last >= scan->request.info->physical.last;
+    tid_range range = {
+        .first_block = scan->next, .first_offset = scan->next_offset, .end_block = scan->next + 1};
+    int64_t left = scan->last - scan->next + 1;
+    int end_offset = scan->next_offset + scan->n_offsets;
+    if (scan->n_offsets == 0)
+        range.end_block = scan->next + (limits->units < left ? limits->units : left);
+    else if (end_offset < MAX_OFFSETS)
+        range = (tid_range){scan->next, scan->next, scan->next_offset, end_offset};
+    return range;
+}
+
+static rv_code page_sql(const pg_scan *scan, const tid_range *range, rv_bytes *sql, rv_error *err)
+{
     RV_TRY(rv_bytes_append_str(sql, "SAVEPOINT _rivet_page;COPY (", err));
     RV_TRY(rv_bytes_append_str(sql, scan->select, err));
-    RV_TRY(rv_bytes_printf(sql, err, " WHERE ctid >= '(%" PRId64 ",0)'::pg_catalog.tid", first));
-    if (!open_ended)
-        RV_TRY(rv_bytes_printf(sql, err, " AND ctid < '(%" PRId64 ",0)'::pg_catalog.tid", last + 1));
-    return rv_bytes_append_str(sql, ") TO STDOUT (FORMAT binary);RELEASE SAVEPOINT _rivet_page", err);
+    RV_TRY(rv_bytes_printf(sql, err,
+                           " WHERE ctid >= '(%" PRId64 ",%d)'::pg_catalog.tid AND ctid < '(%" PRId64
+                           ",%d)'::pg_catalog.tid) TO STDOUT (FORMAT binary);RELEASE SAVEPOINT _rivet_page",
+                           range->first_block, range->first_offset, range->end_block, range->end_offset));
+    return RV_OK;
 }
 
 /* Back to before the page, in the same snapshot. What cannot be saved is noticed by whoever comes next. */
-static void undo_page(rvi_pg *pg, rv_error *err)
+static void undo_page(rvi_pg *pg, rv_code rc)
 {
-    bool lost = err != NULL && (err->code == RV_E_CANCELLED || err->code == RV_E_SOURCE_LOST);
-    if (lost || !rvi_pg_abandon_statement(pg) || PQtransactionStatus(pg->conn) != PQTRANS_INERROR)
+    if (rc == RV_E_CANCELLED || rc == RV_E_SOURCE_LOST || !rvi_pg_abandon_statement(pg) ||
+        PQtransactionStatus(pg->conn) != PQTRANS_INERROR)
         return;
     (void)!rvi_pg_run(pg, "ROLLBACK TO SAVEPOINT _rivet_page;RELEASE SAVEPOINT _rivet_page",
                       rvi_pg_control_deadline(), NULL);
 }
 
+static rv_code read_range(pg_scan *scan, const tid_range *range, size_t max_bytes, rv_batch *out,
+                          rv_page *page, rv_error *err)
+{
+    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    const char *text = NULL;
+    RV_TRY(page_sql(scan, range, &sql, err));
+    RV_TRY(rv_bytes_cstr(&sql, &text, err));
+    rvi_pg_rows_start(&scan->rows, out, max_bytes);
+    rv_code rc = rvi_pg_read_copy(scan->pg, text, &scan->rows, page, err);
+    if (rc == RV_OK)
+        return RV_OK;
+    undo_page(scan->pg, rc);
+    return rv_wrap(err, rc, "blocks %" PRId64 " to %" PRId64, range->first_block,
+                   range->end_offset > 0 ? range->end_block : range->end_block - 1);
+}
+
+static void advance(pg_scan *scan, const tid_range *range, bool had_rows)
+{
+    scan->next = range->end_block;
+    scan->next_offset = range->end_offset;
+    if (range->end_offset == 0)
+        scan->n_offsets = 0;
+    else if (!had_rows) /* most likely past the block's last row: take what is left at once */
+        scan->n_offsets = MAX_OFFSETS - range->end_offset;
+}
+
+/* One block can hold hundreds of pointers to large values, so where even one is too much for a page, the next page
+ * covers some of its rows. false: it was only one row already. */
+static bool split_block(pg_scan *scan)
+{
+    if (scan->n_offsets == 1)
+        return false;
+    scan->n_offsets = scan->n_offsets == 0 ? FIRST_SPLIT : scan->n_offsets / 2;
+    return true;
+}
+
 static rv_code next_blocks(pg_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
                            rv_error *err)
 {
-    int64_t end = scan->request.bounds.last;
-    if (scan->next > end) {
-        page->end = true;
-        return RV_OK;
+    int64_t first = scan->next;
+    while (scan->next <= scan->last) {
+        tid_range range = next_range(scan, limits);
+        rv_code rc =
+            read_range(scan, &range, scan->n_offsets == 1 ? SIZE_MAX : limits->max_bytes, out, page, err);
+        if (rc == RV_OK) {
+            advance(scan, &range, out->rows > 0);
+            if (out->rows > 0 || scan->next_offset == 0)
+                break;
+        } else if (rc != RV_E_LIMIT_EXCEEDED || range.end_block - range.first_block > 1 ||
+                   !split_block(scan)) {
+            return rc;
+        }
+        rv_batch_reset(out);
+        page->wire_bytes = 0;
     }
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
-    const char *text = NULL;
-    int64_t last = limits->units <= end - scan->next ? scan->next + limits->units - 1 : end;
-    RV_TRY(page_sql(scan, scan->next, last, &sql, err));
-    RV_TRY(rv_bytes_cstr(&sql, &text, err));
-    bool single = last == scan->next; /* cannot be made smaller, so it is read whatever it takes */
-    rvi_pg_rows_start(&scan->rows, out, single ? SIZE_MAX : limits->max_bytes);
-    rv_code rc = rvi_pg_read_copy(scan->pg, text, &scan->rows, page, err);
-    if (rc != RV_OK) {
-        undo_page(scan->pg, err);
-        return rv_wrap(err, rc, "blocks %" PRId64 " to %" PRId64, scan->next, last);
-    }
-    page->units = last - scan->next + 1;
-    scan->next = last + 1;
-    page->end = scan->next > end;
+    page->units = scan->next - first;
+    page->end = scan->next > scan->last;
     return RV_OK;
 }
 

@@ -291,6 +291,9 @@ static rv_code begin_sql(const rvi_pg *pg, const rv_read_options *options, rv_by
                                "SET LOCAL enable_tidscan = on;SET LOCAL cursor_tuple_fraction = 1;"
                                "SET LOCAL synchronize_seqscans = off;",
                                err));
+    /* The server would refuse to send what is no UTF-8, and with it the whole page; here it is one value. */
+    if (pg->raw_text)
+        RV_TRY(rv_bytes_append_str(sql, "SET LOCAL client_encoding = 'SQL_ASCII';", err));
     if (pg->watches_client)
         RV_TRY(
             rv_bytes_printf(sql, err, "SET LOCAL client_connection_check_interval = %d;", CLIENT_CHECK_MS));

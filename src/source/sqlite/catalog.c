@@ -29,11 +29,14 @@ static rv_code no_memory(rv_error *err)
     return rv_fail(err, RV_E_OUT_OF_MEMORY, "describing a relation");
 }
 
-/* A text of the catalog, copied; "" for NULL. It must be UTF-8, because it becomes a column's or a file's name. */
+/* A text that SQLite was asked for, copied; NULL: it had no memory. It must be UTF-8, because it becomes a column's or
+ * a file's name. */
 static rv_code copy_text(rv_arena *arena, const void *text, const char **out, rv_error *err)
 {
-    const char *bytes = text != NULL ? text : "";
-    if (!rv_utf8_valid((const uint8_t *)bytes, strlen(bytes)))
+    const char *bytes = text;
+    if (bytes == NULL)
+        return no_memory(err);
+    if (!rv_utf8_valid(text, strlen(bytes)))
         return rv_fail(err, RV_E_VALUE_ENCODING, "a name in the catalog is not valid UTF-8");
     *out = rv_arena_strdup(arena, bytes);
     return *out != NULL ? RV_OK : no_memory(err);
@@ -176,10 +179,9 @@ static rv_code columns_of_statement(sqlite3_stmt *stmt, rv_arena *arena, rv_sche
     int n = sqlite3_column_count(stmt);
     RV_TRY(allocate_fields(arena, n, schema, err));
     for (int i = 0; i < n; i++) {
-        const char *name = sqlite3_column_name(stmt, i);
-        if (name == NULL)
-            return no_memory(err);
-        RV_TRY(fill_field(arena, name, sqlite3_column_decltype(stmt, i), i + 1, &schema->fields[i], err));
+        const char *declared = sqlite3_column_decltype(stmt, i); /* NULL: not the plain column of a table */
+        RV_TRY(fill_field(arena, sqlite3_column_name(stmt, i), declared != NULL ? declared : "", i + 1,
+                          &schema->fields[i], err));
     }
     schema->n_fields = n;
     return RV_OK;
@@ -260,6 +262,12 @@ static rv_code read_rowid_ends(rvi_sqlite *session, const char *name, const char
     return RV_OK;
 }
 
+/* The row id is asked for beside the columns, and a result has room for only so many. */
+static bool has_room_for_rowid(const rvi_sqlite *session, const rv_schema *schema)
+{
+    return schema->n_fields < sqlite3_limit(session->db, SQLITE_LIMIT_COLUMN, -1);
+}
+
 static rv_code find_physical(rvi_sqlite *session, const table *about, bool key_is_rowid,
                              rv_relation_info *info, rv_error *err)
 {
@@ -274,6 +282,8 @@ static rv_code find_physical(rvi_sqlite *session, const table *about, bool key_i
         physical->why_not = "the table is WITHOUT ROWID";
     else if (rowid == NULL)
         physical->why_not = "columns named rowid, oid and _rowid_ hide the row id";
+    else if (!has_room_for_rowid(session, &info->schema))
+        physical->why_not = "the table has as many columns as SQLite can return at once";
     if (physical->why_not != NULL)
         return RV_OK;
     physical->available = true;

@@ -2,10 +2,12 @@
 
 #include <stdio.h>
 
-/* Which of our failures a primary result code is. https://www.sqlite.org/rescode.html */
-static rv_code code_of(int primary)
+/* Which of our failures a result code is. https://www.sqlite.org/rescode.html */
+static rv_code code_of(int result)
 {
-    switch (primary) {
+    if (result == SQLITE_IOERR_NOMEM)
+        return RV_E_OUT_OF_MEMORY;
+    switch (result & 0xff) {
     case SQLITE_NOMEM:
         return RV_E_OUT_OF_MEMORY;
     case SQLITE_BUSY:
@@ -50,7 +52,7 @@ rv_code rvi_state_sqlite_fail(rv_error *err, sqlite3 *db, int result, const char
     const bool fits = db && (sqlite3_errcode(db) & 0xff) == primary;
     const char *reason = fits ? sqlite3_errmsg(db) : sqlite3_errstr(result);
     const bool by_system = primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR;
-    rv_code rc = rv_fail_os(err, code_of(primary), db && by_system ? sqlite3_system_errno(db) : 0,
+    rv_code rc = rv_fail_os(err, code_of(result), db && by_system ? sqlite3_system_errno(db) : 0,
                             "%s: %s (state store '%s')", doing, reason, location);
     char native[12];
     snprintf(native, sizeof native, "%d", result);

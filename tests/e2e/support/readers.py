@@ -20,11 +20,27 @@ def read_arrow(paths: list[Path], reader: str, columns: list[str] | None = None)
     if reader == "pyarrow":
         return pa.concat_tables(pq.read_table(name, columns=columns, partitioning=None) for name in names)
     if reader == "polars":
-        return polars.read_parquet(names, columns=columns, glob=False).to_arrow()
+        return annotated(polars.read_parquet(names, columns=columns, glob=False).to_arrow(), names[0])
     chosen = "*" if columns is None else ", ".join(quoted(column) for column in columns)
     with duckdb.connect() as session:
         session.execute("SET TimeZone = 'UTC'")
         return session.execute(f"SELECT {chosen} FROM read_parquet($1)", [names]).to_arrow_table()
+
+
+def annotated(table: pa.Table, path: str) -> pa.Table:
+    """polars hands JSON and UUID on as plain bytes; what the footer says about them is put back."""
+    schema = pq.read_schema(path)
+    for i, name in enumerate(table.column_names):
+        table = table.set_column(i, name, table.column(i).cast(storage_of(schema.field(name).type, table.schema.types[i])))
+    return table
+
+
+def storage_of(stated: pa.DataType, found: pa.DataType) -> pa.DataType:
+    if isinstance(stated, pa.BaseExtensionType):
+        return stated.storage_type
+    if pa.types.is_list(stated):
+        return pa.large_list(storage_of(stated.value_type, found.value_type))
+    return found
 
 
 def quoted(name: str) -> str:
@@ -39,7 +55,7 @@ def read(paths: list[Path], reader: str, columns: list[str] | None = None) -> di
 
 def canonical(column: pa.ChunkedArray | pa.Array) -> list:
     kind = column.type
-    if isinstance(kind, pa.ExtensionType):
+    if isinstance(kind, pa.BaseExtensionType):
         plain = [chunk.storage for chunk in column.chunks] if isinstance(column, pa.ChunkedArray) else [column.storage]
         return canonical(pa.chunked_array(plain, kind.storage_type))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):

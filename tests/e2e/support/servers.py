@@ -34,6 +34,8 @@ SETTINGS = {
     "autovacuum": "off",  # statistics and dead rows change only when a test says so
     "shared_buffers": "128MB",
     "max_wal_size": "4GB",
+    "wal_level": "minimal",  # loading a table in the transaction that made it writes no log
+    "max_wal_senders": "0",
     "max_connections": "60",
     "jit": "off",
     "log_line_prefix": "%m [%p] %d ",

@@ -65,17 +65,17 @@ void loading_end(loading *l)
 void loading_run_export(loading *l, const char *more)
 {
     char text[4096];
-    int  len = snprintf(text, sizeof text,
-                        "source: {url_env: URL}\n"
-                         "exports:\n"
-                         "  - name: e\n"
-                         "    %s\n"
-                         "    %s\n"
-                         "    %s\n"
-                         "%s",
-                        strstr(more, "query") || strstr(more, "table:") ? "# 4" : "table: t",
-                        strstr(more, "format:") ? "# 5" : "format: parquet",
-                        strstr(more, "destination:") ? "# 6" : "destination: {type: local, path: out}", more);
+    int len = snprintf(text, sizeof text,
+                       "source: {url_env: URL}\n"
+                       "exports:\n"
+                       "  - name: e\n"
+                       "    %s\n"
+                       "    %s\n"
+                       "    %s\n"
+                       "%s",
+                       strstr(more, "query") || strstr(more, "table:") ? "# 4" : "table: t",
+                       strstr(more, "format:") ? "# 5" : "format: parquet",
+                       strstr(more, "destination:") ? "# 6" : "destination: {type: local, path: out}", more);
     assert_true(len > 0 && (size_t)len < sizeof text);
     loading_run(l, text);
 }
@@ -83,10 +83,10 @@ void loading_run_export(loading *l, const char *more)
 void loading_run_source(loading *l, const char *source)
 {
     char text[4096];
-    int  len = snprintf(text, sizeof text,
-                        "%s\n"
-                         "exports: [{name: e, table: t, format: parquet, destination: {type: stdout}}]\n",
-                        source);
+    int len = snprintf(text, sizeof text,
+                       "%s\n"
+                       "exports: [{name: e, table: t, format: parquet, destination: {type: stdout}}]\n",
+                       source);
     assert_true(len > 0 && (size_t)len < sizeof text);
     loading_run(l, text);
 }

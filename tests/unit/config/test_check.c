@@ -12,8 +12,8 @@
 /* One problem, and nothing else, at one place. */
 typedef struct problem_case {
     const char *why, *text;
-    rv_code     code;
-    int         line, column;
+    rv_code code;
+    int line, column;
     const char *path, *part; /* of the message */
 } problem_case;
 
@@ -75,8 +75,8 @@ static void each_mistake_in_an_export_is_reported_at_its_place(void **state)
          "exports[0].tuning.batch_size", "allowed: 1 to 10000000 rows"},
         {"too large", "    tuning: {statement_target_ms: 60001}\n", RV_E_CONFIG_VALUE, 7, 35,
          "exports[0].tuning.statement_target_ms", "'60001' is out of range; allowed: 1 to 60000 ms"},
-        {"unknown column type", "    columns: {a: int3}\n", RV_E_CONFIG_VALUE, 7, 18,
-         "exports[0].columns.a", "'int3' is not a type"},
+        {"unknown column type", "    columns: {a: int3}\n", RV_E_CONFIG_VALUE, 7, 18, "exports[0].columns.a",
+         "'int3' is not a type"},
         {"column without a type", "    columns:\n      a:\n", RV_E_CONFIG_TYPE, 8, 7, "exports[0].columns.a",
          "is empty; expected a type"},
         {"list of columns", "    columns: [a]\n", RV_E_CONFIG_TYPE, 7, 14, "exports[0].columns",
@@ -85,18 +85,19 @@ static void each_mistake_in_an_export_is_reported_at_its_place(void **state)
          "exports[0].columns[\"a b\"].typ", "did you mean 'type'?"},
         {"unknown policy", "    on_invalid: ignore\n", RV_E_CONFIG_VALUE, 7, 17, "exports[0].on_invalid",
          "'ignore' is not a policy"},
-        {"no policy", "    on_invalid:\n", RV_E_CONFIG_TYPE, 7, 5, "exports[0].on_invalid", "expected a policy"},
+        {"no policy", "    on_invalid:\n", RV_E_CONFIG_TYPE, 7, 5, "exports[0].on_invalid",
+         "expected a policy"},
         {"list of policies", "    on_invalid: [fail]\n", RV_E_CONFIG_TYPE, 7, 17, "exports[0].on_invalid",
          "expected a policy"},
         {"unknown class of values", "    on_invalid: {infnity: fail}\n", RV_E_CONFIG_UNKNOWN_KEY, 7, 18,
          "exports[0].on_invalid.infnity", "did you mean 'infinity'?"},
         {"unknown policy of a class", "    on_invalid: {nan: zero}\n", RV_E_CONFIG_VALUE, 7, 23,
          "exports[0].on_invalid.nan", "'zero' is not a policy"},
-        {"unknown policy of a column", "    columns: {a: {on_invalid: {nan: [x]}}}\n", RV_E_CONFIG_TYPE, 7, 37,
-         "exports[0].columns.a.on_invalid.nan", "expected a policy"},
+        {"unknown policy of a column", "    columns: {a: {on_invalid: {nan: [x]}}}\n", RV_E_CONFIG_TYPE, 7,
+         37, "exports[0].columns.a.on_invalid.nan", "expected a policy"},
         {"empty text", "    query: ''\n", RV_E_CONFIG_VALUE, 7, 12, "exports[0].query", "is empty"},
-        {"value that is not UTF-8", "    destination: {type: local, path: \"${LATIN1}\"}\n", RV_E_CONFIG_VALUE,
-         7, 38, "exports[0].destination.path", "not valid UTF-8"},
+        {"value that is not UTF-8", "    destination: {type: local, path: \"${LATIN1}\"}\n",
+         RV_E_CONFIG_VALUE, 7, 38, "exports[0].destination.path", "not valid UTF-8"},
         {"missing key of a block", "    destination: {path: x}\n", RV_E_CONFIG_MISSING_KEY, 7, 18,
          "exports[0].destination", "'type' is missing"},
         {"destination of a later version", "    destination: {type: gcs}\n", RV_E_CONFIG_NOT_SUPPORTED_YET, 7,
@@ -135,8 +136,9 @@ static void each_mistake_in_the_file_is_reported_at_its_place(void **state)
         {"file that is a list", "- a\n", RV_E_CONFIG_TYPE, 1, 1, "", "expected a block"},
         {"unknown key of the file", "source: {url_env: URL}\nexport: []\n" GOOD_EXPORT,
          RV_E_CONFIG_UNKNOWN_KEY, 2, 1, "export", "did you mean 'exports'?"},
-        {"key of a later version of the file", "source: {url_env: URL}\nparallel_exports: false\n" GOOD_EXPORT,
-         RV_E_CONFIG_NOT_SUPPORTED_YET, 2, 1, "parallel_exports", "'parallel_exports'"},
+        {"key of a later version of the file",
+         "source: {url_env: URL}\nparallel_exports: false\n" GOOD_EXPORT, RV_E_CONFIG_NOT_SUPPORTED_YET, 2, 1,
+         "parallel_exports", "'parallel_exports'"},
         {"alias to a mistake", "source: {url_env: URL, tuning: &t {profile: quick}}\n" GOOD_EXPORT,
          RV_E_CONFIG_VALUE, 1, 45, "source.tuning.profile", "'quick' is not allowed"},
         {"source of a later version", "source: {type: mysql, url_env: MYSQL}\n" GOOD_EXPORT "#",
@@ -159,8 +161,8 @@ static void every_key_of_a_later_version_is_refused_by_name(void **state)
     (void)state;
     for (int id = 0; id < RVI_KEYS; id++) {
         const rvi_key *key = rvi_key_row((rvi_key_id)id);
-        char           text[256];
-        loading        l;
+        char text[256];
+        loading l;
         if (!(key->flags & RVI_LATER))
             continue;
         if (key->section == RVI_S_EXPORT)
@@ -187,25 +189,30 @@ static void all_problems_are_reported_in_one_pass_and_in_file_order(void **state
     (void)state;
     loading l;
     loading_run(&l, "source:\n"
-                     "  url_env: NOT_SET\n"
-                     "  tls: {mode: prefer}\n"
-                     "exports:\n"
-                     "  - name: a/b\n"
-                     "    table: t\n"
-                     "    format: parket\n"
-                     "    destination: {type: local}\n"
-                     "  - name: b\n"
-                     "    query: select ${OPEN\n"
-                     "    format: csv\n"
-                     "    compression: gzip\n"
-                     "    destination: {type: stdout, path: x}\n");
+                    "  url_env: NOT_SET\n"
+                    "  tls: {mode: prefer}\n"
+                    "exports:\n"
+                    "  - name: a/b\n"
+                    "    table: t\n"
+                    "    format: parket\n"
+                    "    destination: {type: local}\n"
+                    "  - name: b\n"
+                    "    query: select ${OPEN\n"
+                    "    format: csv\n"
+                    "    compression: gzip\n"
+                    "    destination: {type: stdout, path: x}\n");
     static const struct {
         rv_code code;
-        int     line;
+        int line;
     } expected[] = {
-        {RV_E_CONFIG_UNSET_VARIABLE, 2}, {RV_E_CONFIG_VALUE, 3},       {RV_E_CONFIG_VALUE, 5},
-        {RV_E_CONFIG_VALUE, 7},          {RV_E_CONFIG_MISSING_KEY, 8}, {RV_E_CONFIG_VALUE, 10},
-        {RV_E_CONFIG_NOT_SUPPORTED_YET, 12}, {RV_E_CONFIG_EXCLUSIVE, 13},
+        {RV_E_CONFIG_UNSET_VARIABLE, 2},
+        {RV_E_CONFIG_VALUE, 3},
+        {RV_E_CONFIG_VALUE, 5},
+        {RV_E_CONFIG_VALUE, 7},
+        {RV_E_CONFIG_MISSING_KEY, 8},
+        {RV_E_CONFIG_VALUE, 10},
+        {RV_E_CONFIG_NOT_SUPPORTED_YET, 12},
+        {RV_E_CONFIG_EXCLUSIVE, 13},
     };
     int n = sizeof expected / sizeof expected[0];
     if (l.findings.n != n)
@@ -224,7 +231,7 @@ static void a_flood_of_problems_is_cut_and_says_so(void **state)
 {
     (void)state;
     static char text[40000] = "";
-    size_t      len = 0;
+    size_t len = 0;
     for (int i = 0; i < 1000; i++)
         len += (size_t)snprintf(text + len, sizeof text - len, "unknown_key_%d: 1\n", i);
     loading l;

@@ -1,4 +1,4 @@
-#include "loading.h"
+#include "config/internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +48,7 @@ static void every_section_is_reached_by_a_key(void **state)
 static bool default_is_allowed(const rvi_key *key)
 {
     int64_t value = 0;
-    bool    truth = false;
+    bool truth = false;
     if (key->kind == RVI_KIND_INT) {
         for (rv_profile profile = RV_PROFILE_BALANCED; profile <= RV_PROFILE_SAFE; profile++) {
             value = rvi_default_int(key, profile);
@@ -92,7 +92,7 @@ static void every_word_of_a_supported_key_exists(void **state)
 static void exclusions_are_between_keys_of_one_section(void **state)
 {
     (void)state;
-    size_t               n = 0;
+    size_t n = 0;
     const rvi_exclusion *pairs = rvi_exclusions(&n);
     assert_true(n > 30);
     for (size_t i = 0; i < n; i++) {
@@ -117,9 +117,9 @@ static void word_lists_hold_all_words(void **state)
 static void whole_numbers_are_decimal_and_bounded(void **state)
 {
     (void)state;
-    static const char *const refused[] = {"",    "-",    "+1",   "1.0",  "1e3", "0x10", "010",
-                                          "1_0", " 1",   "1 ",   "--1",  "1-",  "１",   "1234567890123456789"};
-    int64_t                  value = 42;
+    static const char *const refused[] = {"",    "-",  "+1", "1.0", "1e3", "0x10", "010",
+                                          "1_0", " 1", "1 ", "--1", "1-",  "１",   "1234567890123456789"};
+    int64_t value = 42;
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         assert_false(rvi_parse_int(refused[i], &value));
     assert_true(value == 42);
@@ -132,7 +132,7 @@ static void truth_has_six_spellings(void **state)
 {
     (void)state;
     static const char *const refused[] = {"", "yes", "no", "on", "off", "1", "0", "tRUE", "y", "true "};
-    bool                     value = false;
+    bool value = false;
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         assert_false(rvi_parse_bool(refused[i], &value));
     assert_true(rvi_parse_bool("True", &value) && value);

@@ -10,11 +10,11 @@
 #include <cmocka.h>
 
 typedef struct tree {
-    rv_arena   *arena;
+    rv_arena *arena;
     rv_findings findings;
-    rvi_report  report;
-    rvi_node   *root;
-    rv_code     rc;
+    rvi_report report;
+    rvi_node *root;
+    rv_code rc;
 } tree;
 
 static void tree_parse_bytes(tree *t, const char *text, size_t len)
@@ -100,7 +100,7 @@ static void an_alias_is_a_copy_that_keeps_the_places_of_the_original(void **stat
 
 typedef struct syntax_case {
     const char *why, *text;
-    int         line, column;
+    int line, column;
     const char *part; /* of the message */
 } syntax_case;
 
@@ -257,7 +257,7 @@ static void anchors_have_a_limit(void **state)
 {
     (void)state;
     static char text[(RVI_MAX_ANCHORS + 1) * 16];
-    size_t      len = 0;
+    size_t len = 0;
     for (int i = 0; i <= RVI_MAX_ANCHORS; i++)
         len += (size_t)snprintf(text + len, sizeof text - len, "- &a%d b\n", i);
     expect_refused(text, "too many anchors");
@@ -267,7 +267,7 @@ static void a_file_has_a_largest_size(void **state)
 {
     (void)state;
     size_t len = (size_t)RVI_FILE_MAX_BYTES + 1;
-    char  *text = malloc(len + 1);
+    char *text = malloc(len + 1);
     assert_non_null(text);
     memset(text, '#', len);
     text[len] = '\0';

@@ -17,7 +17,7 @@ static void a_capability_is_there_exactly_when_its_slots_are(void **state)
         const rv_dest_ops *ops = rv_dest_driver(kinds[i]);
         assert_non_null(ops);
         assert_string_equal(ops->kind, kinds[i]);
-        assert_true(ops->open && ops->prepare && ops->spool_folder && ops->close);
+        assert_true(ops->open && ops->prepare && ops->check && ops->spool_folder && ops->close);
         bool objects = (ops->caps & RV_DEST_CAP_OBJECTS) != 0;
         assert_int_equal(objects, ops->put_file != NULL);
         assert_int_equal(objects, ops->put_bytes != NULL);

@@ -21,6 +21,23 @@ static void preparing_makes_the_folder_and_nothing_else(void **state)
     assert_string_equal(rv_dest_spool_folder(f->dest), f->folder);
 }
 
+static void checking_says_what_preparing_would_and_makes_nothing(void **state)
+{
+    local_fixture *f = *state;
+    char *deep = temp_dir_join(f->folder, "a/b");
+    rv_dest *dest = open_local(deep, &f->err);
+    assert_int_equal(rv_dest_check(dest, &f->err), RV_OK);
+    assert_int_equal(temp_dir_entries(f->base, ""), 0);
+    temp_file_write(f->base, "out", "a file", 6);
+    assert_int_equal(rv_dest_check(dest, &f->err), RV_E_DEST_UNAVAILABLE);
+    rv_dest_close(dest);
+    free(deep);
+    dest = open_local(f->base, &f->err);
+    assert_int_equal(rv_dest_check(dest, &f->err), RV_OK);
+    assert_int_equal(temp_dir_entries(f->base, ""), 1);
+    rv_dest_close(dest);
+}
+
 static void missing_folders_above_are_made(void **state)
 {
     local_fixture *f = *state;
@@ -378,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define LOCAL_TEST(name) cmocka_unit_test_setup_teardown(name, local_setup, local_teardown)
         LOCAL_TEST(preparing_makes_the_folder_and_nothing_else),
+        LOCAL_TEST(checking_says_what_preparing_would_and_makes_nothing),
         LOCAL_TEST(missing_folders_above_are_made),
         LOCAL_TEST(a_relative_path_is_fixed_when_the_destination_is_opened),
         LOCAL_TEST(the_uri_shows_the_absolute_path_encoded),

@@ -56,6 +56,7 @@ static const fault_case cases[] = {
     {FAULT_OPEN, EROFS, RV_OK, "a file system that turned read-only: DEST_DENIED, SPOOL when reading back"},
     {FAULT_RENAME, EIO, RV_E_DEST_WRITE, "a broken disk"},
     {FAULT_RENAME, EACCES, RV_E_DEST_DENIED, "a folder that was locked down"},
+    {FAULT_RENAME, EXDEV, RV_E_DEST_WRITE, "one disk under two mounts: the file is copied"},
     {FAULT_RENAME, ENOSPC, RV_E_DEST_FULL, "no room for the name"},
 };
 

@@ -1,0 +1,217 @@
+"""Killed at any point, the next run makes it whole: the manifests' files hold every row exactly once, and nothing else
+lies there. Also what an interrupt leaves (nothing), and two runs at once (the second is refused)."""
+import random
+import re
+import signal
+import time
+
+import pytest
+
+from support.account import REPOSITORY
+from support.delivery import check_delivery, manifests, part_paths, visible
+from support.program import Program
+from support.servers import PostgresServer, wait_until
+from tables import file_hash, source_hash
+
+# Every crash point of the program, with the passes at which it is tried: a chunk's points are met once per chunk.
+POINTS = {
+    "after-run-start": ("1",),
+    "after-chunk-claim": ("1", "2"),
+    "after-page-read": ("1", "9"),
+    "before-part-put": ("1", "2"),
+    "dest-before-rename": ("1", "2"),
+    "dest-after-rename": ("1", "2"),
+    "after-part-put": ("1", "3"),
+    "after-chunk-complete": ("1", "2"),
+    "before-manifest": ("1",),
+    "after-run-manifest": ("1",),
+    "after-manifest": ("1",),
+    "after-success-marker": ("1",),
+    "before-verdict": ("1",),
+    "after-verdict": ("1",),
+}
+DONE = {"after-verdict"}  # the killed run had succeeded; the next one is another run
+REPETITIONS = 30
+
+
+@pytest.fixture(scope="module")
+def truth(pg15: PostgresServer, big: str) -> tuple:
+    return source_hash(pg15, big, "sparse")
+
+
+@pytest.fixture
+def chunky(program: Program, pg15: PostgresServer, big: str) -> Program:
+    """An export of several chunks that moves little data."""
+    return program.configure(pg15.url(big), program.export("sparse", compression="none"))
+
+
+def check_whole(program: Program, truth: tuple, n_runs: int = 1) -> None:
+    found = check_delivery(program.out)
+    assert len(found) == n_runs
+    for manifest in found:
+        assert file_hash(part_paths(program.out, manifest), "sparse") == truth
+
+
+def test_every_crash_point_is_tried():
+    sources = (REPOSITORY / "src").rglob("*.c")
+    named = {name for path in sources for name in re.findall(r'RV_CRASH_POINT\("([^"]+)"\)', path.read_text())}
+    assert named == POINTS.keys()
+
+
+@pytest.mark.parametrize("point", [f"{name}:{n}" for name, passes in POINTS.items() for n in passes])
+def test_killed_at(chunky, truth, point):
+    assert chunky.run(env={"RIVET_CRASH_AT": point}).rc == -signal.SIGKILL, "the point was not met"
+    done = point.split(":")[0] in DONE
+    aggregate = chunky.run_json()
+    assert aggregate["per_export"][0]["resumed"] is not done
+    check_whole(chunky, truth, 2 if done else 1)
+
+
+@pytest.mark.parametrize("point", ["after-chunk-complete:1", "dest-after-rename:2", "before-verdict"])
+def test_killed_twice(chunky, truth, point):
+    for _ in range(2):
+        assert chunky.run(env={"RIVET_CRASH_AT": point}).rc == -signal.SIGKILL
+    chunky.run().ok()
+    check_whole(chunky, truth)
+
+
+@pytest.mark.parametrize("point", [name for name in POINTS if name not in DONE])
+@pytest.mark.parametrize("on_existing", ["replace", "append"])
+def test_killed_beside_an_earlier_copy(program, pg15, shop, point, on_existing):
+    program.configure(pg15.url(shop), program.export("t", on_existing=on_existing))
+    program.run().ok()
+    assert program.run(env={"RIVET_CRASH_AT": point}).rc == -signal.SIGKILL
+    program.run().ok()
+    found = check_delivery(program.out)
+    assert len(found) == (1 if on_existing == "replace" else 2)
+    assert all(manifest["row_count"] == 1000 for manifest in found)
+
+
+def test_a_changed_export_does_not_resume_the_old_run(program, pg15, big, shop):
+    program.configure(pg15.url(big), program.export("sparse", compression="none"))
+    assert program.run(env={"RIVET_CRASH_AT": "after-chunk-complete:2"}).rc == -signal.SIGKILL
+    program.configure(pg15.url(big), program.export("sparse", query="SELECT 1 AS id"))
+    program.run().ok()
+    [manifest] = check_delivery(program.out)
+    assert manifest["row_count"] == 1
+    assert [run["status"] for run in program.listing("metrics")] == ["success", "interrupted"]
+
+
+def test_killed_at_any_moment(chunky, truth):
+    """At random times over the length of a run; the seed is printed so that a failure can be repeated."""
+    seed = time.time_ns()
+    print("seed", seed)
+    chance = random.Random(seed)
+    started = time.monotonic()
+    chunky.run().ok()
+    length = time.monotonic() - started
+    for _ in range(REPETITIONS):
+        before = len(manifests(chunky.out))
+        process = chunky.start("run", "-c", "rivet.yaml")
+        deadline = time.monotonic() + chance.uniform(0, 1.1 * length)
+        wait_until(lambda: time.monotonic() >= deadline or process.poll() is not None, 60, "the moment")
+        process.send_signal(signal.SIGKILL)
+        chunky.finish(process)
+        chunky.run().ok()
+        found = check_delivery(chunky.out)
+        assert len(found) in (before + 1, before + 2)
+    for manifest in check_delivery(chunky.out):
+        assert file_hash(part_paths(chunky.out, manifest), "sparse") == truth
+
+
+@pytest.fixture
+def slow(program: Program, pg15: PostgresServer, database: str) -> Program:
+    """An export that takes long and is in the middle of it when start_slow() returns."""
+    pg15.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 200000) i; ANALYZE t", database)
+    program.configure(pg15.url(database), program.export("t", tuning={"batch_size": 2000, "throttle_ms": 2000}))
+    program.database = database
+    return program
+
+
+def start_slow(program: Program, **more):
+    process = program.start("run", "-c", "rivet.yaml", **more)
+    wait_until(lambda: list(program.out.glob(".rivet-*")), 30, "the first spool file")
+    return process
+
+
+@pytest.mark.parametrize("number, rc", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+                         ids=["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupt_leaves_nothing_and_the_next_run_is_fine(slow, pg15, number, rc):
+    process = start_slow(slow)
+    process.send_signal(number)
+    result = slow.finish(process, 15)
+    assert result.rc == rc and result.code in ("", "RIVET_CANCELLED")
+    assert visible(slow.out) == []
+    wait_until(lambda: pg15.sessions(slow.database) == 0, 5, "the server's session to end")
+    [run] = slow.listing("metrics")
+    assert run["status"] == "interrupted"
+    slow.configure(pg15.url(slow.database), slow.export("t")).run().ok()
+    [manifest] = check_delivery(slow.out)
+    assert manifest["row_count"] == 200000
+
+
+def test_a_second_interrupt_stops_at_once(slow):
+    process = start_slow(slow)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    assert slow.finish(process, 10).rc == 130
+    assert not list(slow.out.glob("manifest*"))
+
+
+def test_a_killed_run_leaves_no_session_on_the_server(slow, pg15):
+    process = start_slow(slow)
+    process.kill()
+    slow.finish(process)
+    wait_until(lambda: pg15.sessions(slow.database) == 0, 15, "the server to notice")
+
+
+def test_an_interrupt_stops_a_long_statement(program, pg15, shop):
+    program.configure(pg15.url(shop), program.export("q", query="SELECT pg_sleep(60)"))
+    process = program.start("run", "-c", "rivet.yaml")
+    wait_until(lambda: pg15.query("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'FETCH%' AND state = 'active'"
+                                  f" AND datname = '{shop}'")[0][0] > 0, 30, "the statement")
+    process.send_signal(signal.SIGINT)
+    assert program.finish(process, 10).rc == 130
+    wait_until(lambda: pg15.sessions(shop) == 0, 5, "the server's session to end")
+
+
+def test_the_second_of_two_runs_is_refused(slow, pg15):
+    process = start_slow(slow)
+    refused = slow.run().failed(75, "RIVET_RUN_LEASE_HELD")
+    assert "hint" in refused.err or str(process.pid) in refused.err
+    process.send_signal(signal.SIGINT)
+    assert slow.finish(process).rc == 130
+    slow.configure(pg15.url(slow.database), slow.export("t")).run().ok()
+    check_delivery(slow.out)
+
+
+def test_eight_exports_at_once_into_one_folder(program, pg15, shop):
+    exports = [program.export(f"e{i}", table="t") for i in range(8)]
+    program.configure(pg15.url(shop), *exports)
+    processes = [program.start("run", "-c", "rivet.yaml", "-e", f"e{i}") for i in range(8)]
+    for process in processes:
+        program.finish(process).ok()
+    found = manifests(program.out)
+    assert {manifest["export_name"] for manifest in found} == {f"e{i}" for i in range(8)}
+    assert sum(manifest["row_count"] for manifest in found) == 8000
+    named = {part["path"] for manifest in found for part in manifest["parts"]}
+    assert {path.name for path in program.out.glob("*.parquet")} == named
+
+
+def test_sixteen_first_runs_at_once_make_one_state_store(program, pg15, shop):
+    exports = [program.export(f"e{i}", table="t", destination={"type": "local", "path": str(program.out / str(i))})
+               for i in range(16)]
+    program.configure(pg15.url(shop), *exports)
+    processes = [program.start("run", "-c", "rivet.yaml", "-e", f"e{i}") for i in range(16)]
+    for process in processes:
+        program.finish(process).ok()
+    assert len(program.listing("metrics")) == 16
+
+
+def test_another_working_directory_finds_the_same_run(chunky, truth, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert chunky.run(env={"RIVET_CRASH_AT": "after-chunk-complete:2"}).rc == -signal.SIGKILL
+    chunky.call("run", "-c", str(chunky.config), cwd=elsewhere).ok()
+    check_whole(chunky, truth)
+    assert not list(elsewhere.iterdir())

@@ -1,0 +1,402 @@
+"""What we write, every independent reader must read as the rows that were put in.
+
+The rows are made in Python (rows.py), the file is checked against the specification by oracle.py, and four readers
+that share no code with us or with each other's columns are compared value by value.
+"""
+
+import hashlib
+import random
+
+import duckdb
+import polars
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+import oracle
+import readers
+import rows
+from rows import column
+
+MIB = 1 << 20
+
+
+def check_readers(path, columns, names=tuple(readers.READERS)):
+    truths = [[rows.truth(c["type"], v) for v in c["values"]] for c in columns]
+    for name in names:
+        for c, truth, got in zip(columns, truths, readers.READERS[name](path, columns)):
+            if got is None:
+                continue
+            if name == "clickhouse" and c["type"].startswith("list<"):
+                truth = [[] if v is None else v for v in truth]  # an Array is never NULL there
+            assert len(got) == len(truth), (name, c["name"])
+            wrong = [i for i in range(len(got)) if got[i] != truth[i]]
+            assert not wrong, (name, c["name"], wrong[:3], got[wrong[0]], truth[wrong[0]])
+
+
+def check_oracle(path, columns):
+    """The file agrees with itself, and its values decoded by the specification are the ones put in."""
+    file = oracle.File(path).check()
+    for i, c in enumerate(columns):
+        truth = [rows.truth(c["type"], v) for v in c["values"]]
+        assert [oracle_value(c["type"], v) for v in file.rows(i)] == truth, c["name"]
+    return file
+
+
+def oracle_value(kind, value):
+    if value is None:
+        return None
+    if kind.startswith("list<"):
+        return [oracle_value(readers.element_of(kind), v) for v in value]
+    if kind.startswith("float"):
+        return readers.neutral_float(kind, __import__("struct").unpack("<f" if kind == "float32" else "<d", value)[0])
+    if kind.startswith("decimal") and isinstance(value, bytes):
+        return int.from_bytes(value, "big", signed=True)
+    if kind in ("string", "enum", "interval", "json"):
+        return value.decode()
+    return value % 2**64 if kind == "uint64" else value
+
+
+def encodings(file, group, i):
+    return [p.encoding for p in file.chunk(group, i)[3]]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 100, 2049])
+@pytest.mark.parametrize("codec", ["zstd", "none"])
+def test_every_type_at_its_edges(write, n, codec):
+    columns = rows.torture(n)
+    path = write(columns, codec=codec)
+    check_oracle(path, columns)
+    check_readers(path, columns)
+    assert write.report["left"] == 0
+
+
+def test_a_file_without_rows_keeps_its_schema_and_has_no_row_group(write):
+    columns = rows.torture(0)
+    path = write(columns)
+    assert pq.ParquetFile(path).metadata.num_row_groups == 0
+    assert pq.read_schema(path).names == [c["name"] for c in columns]
+
+
+def test_a_shop_table_in_one_and_in_many_row_groups(write):
+    columns = rows.orders(45000)
+    for options in ({}, {"memory": 2 * MIB}, {"codec": "none"}, {"level": 9}):
+        path = write(columns, **options)
+        file = check_oracle(path, columns)
+        assert (len(file.groups) > 1) == ("memory" in options)
+        check_readers(path, columns)
+
+
+@pytest.mark.parametrize("n", [19999, 20000, 20001, 40000, 40001])
+def test_rows_around_the_page_limit(write, n):
+    columns = [
+        column("i", "int64", False, list(range(n))),
+        column("o", "int32", True, [i % 5 or None for i in range(n)]),
+        column("b", "bool", True, [None if i % 7 == 0 else i % 3 == 0 for i in range(n)]),
+        column("z", "string", True, [None] * n),
+        column("l", "list<int16>", True, [[i % 3] * (i % 3) for i in range(n)]),
+    ]
+    path = write(columns)
+    file = check_oracle(path, columns)
+    assert len(file.chunk(0, 0)[3]) == -(-n // 20000)
+    check_readers(path, columns)
+
+
+@pytest.mark.parametrize("k", range(0, 13))
+def test_dictionary_index_widths_step_with_the_number_of_values(write, k):
+    columns = []
+    for distinct in (2**k, 2**k + 1):
+        columns += [
+            column(f"i{distinct}", "int64", False, [i * 7 % distinct for i in range(20000)]),
+            column(f"s{distinct}", "string", True, [f"value {i % distinct}" if i % 11 else None for i in range(20000)]),
+            column(f"d{distinct}", "decimal(20,0)", False, [str(i % distinct) for i in range(20000)]),
+        ]
+    path = write(columns)
+    file = check_oracle(path, columns)
+    assert all(set(encodings(file, 0, i)) == {oracle.RLE_DICTIONARY} for i in range(len(columns)))
+    check_readers(path, columns)
+
+
+def test_runs_of_every_length_survive(write):
+    r = random.Random(5)
+    values = [v for _ in range(3000) for v in [r.randrange(40)] * r.choice([1, 1, 2, 7, 8, 9, 15, 16, 17, 63, 64, 65])]
+    columns = [
+        column("i", "int32", False, values),
+        column("n", "int32", True, [v if v % 3 else None for v in values]),
+        column("l", "list<int32>", True, [None if v == 0 else [v] * (v % 4) for v in values]),
+    ]
+    path = write(columns)
+    check_oracle(path, columns)
+    check_readers(path, columns)
+
+
+OVERFLOWS = {
+    # distinct values: (of the first page, of later pages)
+    "never": (10, 10),
+    "first page": (20000, 20000),
+    "early, two thirds distinct": (14000, 20000),
+    "later": (3000, 20000),
+    "last": (3000, 9000),
+}
+
+
+@pytest.mark.parametrize("kind", ["int32", "int64", "string", "decimal(25,0)", "list<string>", "list<int64>"])
+@pytest.mark.parametrize("when", OVERFLOWS)
+def test_a_dictionary_that_overflows_is_left_without_a_trace_in_the_values(write, kind, when):
+    first, later = OVERFLOWS[when]
+    r = random.Random(when + kind)
+    numbers = [r.randrange(first) for _ in range(20000)] + [10**6 + r.randrange(later) for _ in range(40000)]
+    values = [
+        n if kind.startswith("int") else f"text number {n}" if kind == "string" else str(n) for n in numbers
+    ]
+    if kind.startswith("list<"):
+        values = [[f"text {n}" if "string" in kind else n] * (n % 3) + [None] * (n % 2) for n in numbers]
+    columns = [column("v", kind, True, [None if i % 13 == 5 else v for i, v in enumerate(values)])]
+    for memory in (1 * MIB, 24 * MIB):
+        path = write(columns, memory=memory, batch=[777, 4096, 1])
+        check_oracle(path, columns)
+        check_readers(path, columns, ("pyarrow", "duckdb", "polars"))
+
+
+def test_a_late_overflow_keeps_dictionary_pages_and_goes_on_in_plain(write):
+    values = [f"value {i % 50}" for i in range(40000)] + [f"unique {i}" for i in range(40000)]
+    columns = [column("v", "string", False, values)]
+    file = check_oracle(write(columns, memory=3 * MIB, codec="none"), columns)
+    used = encodings(file, 0, 0)
+    assert used[0] == oracle.RLE_DICTIONARY and used[-1] == oracle.PLAIN
+    assert used == sorted(used, reverse=True)
+
+
+def test_huge_values_get_pages_of_their_own(write):
+    def text(i):
+        return chr(97 + i % 26) * (5 * MIB if i % 40 == 20 else 10)
+
+    columns = [
+        column("big", "string", True, [None if i % 9 == 0 else text(i) for i in range(200)]),
+        column("bin", "binary", False, ["ab" * (3 * MIB if i == 77 else 4) for i in range(200)]),
+        column("list", "list<string>", True, [[text(i)] * (i % 3) for i in range(200)]),
+        column("i", "int64", False, list(range(200))),
+    ]
+    path = write(columns)
+    file = check_oracle(path, columns)
+    for group in range(len(file.groups)):
+        for page in file.chunk(group, 0)[3]:
+            assert len(page.values) <= 1 or max(map(len, page.values)) < MIB
+    check_readers(path, columns, ("pyarrow", "duckdb", "polars"))
+
+
+def test_1600_columns_stay_within_the_memory_given(write):
+    r = random.Random(3)
+    kinds = [("int64", lambda: r.randrange(10**6)), ("string", lambda: f"value {r.randrange(10**4)}"), ("bool", lambda: r.random() < 0.5)]
+    columns = []
+    for i in range(1600):
+        kind, make = kinds[i % len(kinds)]
+        columns.append(column(f"c{i}", kind, True, [None if r.random() < 0.1 else make() for _ in range(3000)]))
+    path = write(columns)
+    assert write.report["peak"] <= 24 * MIB + 4 * MIB  # metadata of closed groups comes on top
+    check_oracle(path, columns)
+    check_readers(path, columns, ("pyarrow", "duckdb", "polars"))
+
+
+@pytest.mark.parametrize("memory", [4 * MIB, 24 * MIB])
+def test_the_writer_holds_no_more_than_it_was_given(write, memory):
+    columns = rows.orders(60000)
+    path = write(columns, memory=memory, repeat=4)
+    assert write.report["peak"] <= memory + MIB // 2
+    assert pq.ParquetFile(path).metadata.num_rows == 240000
+
+
+NAMES = ["a.b.c", "with space", 'double"quote', "single'quote", "back\\slash", "новый", "🦀", "a`b", "select", "x" * 200, "list", "element", "%s", "{}", "line\nbreak"]
+
+
+def test_names_of_every_kind_and_the_metadata_of_columns(write):
+    columns = [column(n, "list<int32>" if i % 2 else "int32", True, [[i]] if i % 2 else [i]) for i, n in enumerate(NAMES)]
+    path = write(columns)
+    file = check_oracle(path, columns)
+    check_readers(path, columns)
+    import json
+
+    for c in columns:
+        described = json.loads(file.key_values["rivet.column." + c["name"]])
+        assert described["native_type"] == c["type"] and described["fidelity"] == "exact" and described["type"]
+    assert len(file.key_values) == len(columns)
+    assert file.meta[6].startswith(b"rivet version ") and file.meta[6].endswith(b" (build release)")
+
+
+def test_a_null_in_a_required_column_is_refused(write):
+    with pytest.raises(RuntimeError, match="VALUE_MALFORMED.*'n'"):
+        write([column("n", "int32", False, [1, None, 3])])
+
+
+def test_incompressible_chunks_are_stored_as_they_are_and_others_packed(write):
+    r = random.Random(9)
+    columns = [
+        column("key", "uuid", False, [r.randbytes(16).hex() for _ in range(30000)]),
+        column("id", "int64", False, list(range(30000))),
+    ]
+    path = write(columns)
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    assert [group.column(i).compression for i in range(2)] == ["UNCOMPRESSED", "ZSTD"]
+    check_oracle(path, columns)
+    check_readers(path, columns)
+
+
+SPLITS = [[1], [7], [1024], [10**9], [3, 1, 4, 1, 5, 9, 2, 6, 1000, 20001, 1]]
+
+
+def digests(write, columns, **options):
+    out = set()
+    for split in SPLITS:
+        path = write(columns, batch=split, **options)
+        out.add(hashlib.sha256(open(path, "rb").read()).hexdigest())
+    return out
+
+
+@pytest.mark.parametrize("memory", [1 * MIB, 2 * MIB, 24 * MIB])
+def test_bytes_do_not_depend_on_how_rows_were_split_into_batches(write, memory):
+    assert len(digests(write, rows.orders(42000), memory=memory)) == 1
+
+
+def test_bytes_do_not_depend_on_batches_when_dictionaries_overflow_or_values_are_huge(write):
+    r = random.Random(11)
+    n = 30000
+    columns = [
+        column("s", "string", True, [None if i % 5 == 0 else f"{'x' * (i % 40)}{r.randrange(1 + i)}" for i in range(n)]),
+        column("l", "list<string>", True, [[f"{r.randrange(1 + i)}"] * (i % 4) for i in range(n)]),
+        column("h", "string", True, ["y" * (700000 if i % 9001 == 9000 else i % 3) for i in range(n)]),
+        column("late", "int64", True, [None if i < 25000 else i * i % 997 for i in range(n)]),
+    ]
+    assert len(digests(write, columns, memory=3 * MIB)) == 1
+    assert len(digests(write, columns)) == 1
+
+
+def test_nan_and_zeros_in_every_mixture(write):
+    nan, nzero, zero, one = "7ff8000000000000", rows.float_bits(-0.0), rows.float_bits(0.0), rows.float_bits(1.0)
+    mixtures = {"nan": [nan], "nan null": [nan, None], "nan one": [nan, one], "zero": [zero], "nzero": [nzero],
+                "zeros": [zero, nzero], "nan then one": [nan] * 20000 + [one] * 5, "null": [None]}
+    n = 20005
+    columns = [column(k, "float64", True, rows.cycle(v, n) if len(v) < 10 else v) for k, v in mixtures.items()]
+    path = write(columns)
+    check_oracle(path, columns)
+    check_readers(path, columns)
+    assert duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE \"nan one\" = 1").fetchone() == (10002,)
+    assert duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE \"zeros\" = 0").fetchone() == (n,)
+    assert duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE \"nzero\" >= 0").fetchone() == (n,)
+    assert duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE \"zero\" <= '-0.0'::DOUBLE").fetchone() == (n,)
+
+
+# ---- pruning: what a filter finds must not depend on statistics ----
+
+
+def python_count(values, compare, wanted):
+    return sum(v is not None and compare(v, wanted) for v in values)
+
+
+COMPARISONS = {"=": lambda a, b: a == b, "<": lambda a, b: a < b, ">=": lambda a, b: a >= b}
+
+
+def pruning_columns():
+    r = random.Random(21)
+    n = 60000
+    texts = ["", "a", "x" * 64, "x" * 65, "x" * 70 + "y", "é" * 40, "\U0010ffff" * 20, "zz"]
+    return [
+        column("sorted", "int64", False, list(range(n))),
+        column("signed", "int32", True, [None if r.random() < 0.1 else r.randrange(-(2**31), 2**31) for _ in range(n)]),
+        column("clustered", "string", True, [None if i % 10 == 0 else texts[i * len(texts) // n] + str(i // 5000) for i in range(n)]),
+        column("decimal", "decimal(25,2)", False, [rows.decimal_text((i - 30000) * 10**18, 2) for i in range(n)]),
+        column("cents", "decimal(9,2)", False, [rows.decimal_text(i - 30000, 2) for i in range(n)]),
+        column("unsigned", "uint64", False, [str((2**63 + i - 30000) % 2**64) for i in range(n)]),
+    ]
+
+
+@pytest.fixture(scope="module")
+def pruned(write):
+    columns = pruning_columns()
+    path = write(columns, memory=MIB)
+    file = oracle.File(path).check()
+    assert len(file.groups) > 3
+    return path, columns
+
+
+def literal(kind, value):
+    if kind == "string":
+        return "'" + value + "'"
+    return value if isinstance(value, str) else str(value)
+
+
+def wanted_values(c):
+    present = [v for v in c["values"] if v is not None]
+    return random.Random(c["name"]).sample(present, 12) + [present[0], present[-1]]
+
+
+def counted(c, sign, wanted):
+    kind = c["type"]
+    values = [rows.truth(kind, v) for v in c["values"]]
+    if kind == "string":
+        values = [None if v is None else v.encode() for v in values]
+        return python_count(values, COMPARISONS[sign], wanted.encode())
+    return python_count(values, COMPARISONS[sign], rows.truth(kind, wanted))
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_filters_find_the_same_rows_with_pruning_in_every_engine(pruned, index):
+    path, columns = pruned
+    c = columns[index]
+    dataset, scan = ds.dataset(path), polars.scan_parquet(path)
+    arrow_type = dataset.schema.field(c["name"]).type
+    for wanted in wanted_values(c):
+        for sign in COMPARISONS:
+            expected = counted(c, sign, wanted)
+            text = literal(c["type"], wanted)
+            where = f'"{c["name"]}" {sign} {text}'
+            assert duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE {where}").fetchone()[0] == expected, where
+            where = where.replace('"', "`")
+            if c["type"].startswith("decimal"):
+                where = f"`{c['name']}` {sign} toDecimal{'128' if '25' in c['type'] else '32'}('{text}', 2)"
+            got = readers.clickhouse_rows(f"SELECT count() FROM file('{path}', Parquet) WHERE {where}")
+            assert int(got[0][0]) == expected, where
+            scalar = arrow_scalar(c, wanted, arrow_type)
+            field = pc.field(c["name"])
+            expression = {"=": field == scalar, "<": field < scalar, ">=": field >= scalar}[sign]
+            assert dataset.count_rows(filter=expression) == expected, where
+            value = scalar.as_py()
+            col = polars.col(c["name"])
+            expression = {"=": col == value, "<": col < value, ">=": col >= value}[sign]
+            assert scan.filter(expression).select(polars.len()).collect().item() == expected, where
+
+
+def arrow_scalar(c, wanted, arrow_type):
+    import decimal
+
+    import pyarrow as pa
+
+    if c["type"].startswith("decimal"):
+        wanted = decimal.Decimal(wanted)
+    if c["type"] == "uint64":
+        wanted = int(wanted)
+    return pa.scalar(wanted, type=arrow_type)
+
+
+def test_nulls_are_found_by_their_counts(pruned):
+    path, columns = pruned
+    for c in columns[1:3]:
+        expected = sum(v is None for v in c["values"])
+        assert duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE \"{c['name']}\" IS NULL").fetchone()[0] == expected
+        got = readers.clickhouse_rows(f"SELECT count() FROM file('{path}', Parquet) WHERE `{c['name']}` IS NULL")
+        assert int(got[0][0]) == expected
+
+
+def test_a_flipped_byte_in_any_page_is_noticed(write, tmp_path):
+    columns = rows.orders(3000)[:4]
+    data = bytearray(open(write(columns), "rb").read())
+    file = oracle.File(write(columns))
+    for i in range(len(columns)):
+        meta = file.groups[0][1][i][3]
+        at = meta[9] + meta[7] // 2 if 11 not in meta else meta[11] + meta[7] // 2
+        broken = bytearray(data)
+        broken[at] ^= 1
+        path = tmp_path / "broken.parquet"
+        path.write_bytes(broken)
+        with pytest.raises(Exception):
+            pq.read_table(path, page_checksum_verification=True)

@@ -1,0 +1,306 @@
+#include "loading.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+typedef struct rule_case {
+    const char *why, *text;
+    rv_code code;
+    int line, column;
+    const char *part; /* of the message */
+} rule_case;
+
+/* code RV_OK: no problem at all; then `part`, if any, is of a warning. */
+static void expect(const loading *l, const rule_case *c)
+{
+    const rv_finding *found = c->code == RV_OK ? l->findings.items : loading_error(l);
+    bool ok = l->rc == c->code && loading_errors(l) == (c->code != RV_OK);
+    if (c->part)
+        ok = ok && found && found->line == c->line && found->column == c->column &&
+             strstr(found->message, c->part);
+    else
+        ok = ok && l->findings.n == 0;
+    if (ok)
+        return;
+    loading_print(l, c->why);
+    fail_msg("%s", c->why);
+}
+
+static const char *sample_value(rvi_key_id id)
+{
+    if (rvi_key_row(id)->kind == RVI_KIND_INT)
+        return "7";
+    if (rvi_key_row(id)->kind == RVI_KIND_BLOCK)
+        return "{mode: require}"; /* only `tls` is in an exclusion */
+    return id == RVI_K_SOURCE_URL ? "postgresql://h/d" : "PW";
+}
+
+/* Every row of the table of exclusions, in both orders: reported at the later of the two keys. */
+static void every_exclusive_pair_is_refused_in_both_orders(void **state)
+{
+    (void)state;
+    size_t n = 0, n_tried = 0;
+    const rvi_exclusion *pairs = rvi_exclusions(&n);
+    for (size_t i = 0; i < 2 * n; i++) {
+        const rvi_key *first = rvi_key_row(i < n ? pairs[i].a : pairs[i - n].b);
+        const rvi_key *second = rvi_key_row(i < n ? pairs[i].b : pairs[i - n].a);
+        char text[512], message[128];
+        loading l;
+        bool seen = false;
+        int line = first->section == RVI_S_SOURCE ? 3 : 8;
+        if ((first->flags | second->flags) & RVI_LATER)
+            continue;
+        if (first->section == RVI_S_SOURCE) {
+            snprintf(text, sizeof text, "source:\n  %s: %s\n  %s: %s\n", first->name, sample_value(first->id),
+                     second->name, sample_value(second->id));
+            loading_run_source(&l, text);
+        } else if (first->section == RVI_S_EXPORT) {
+            snprintf(text, sizeof text, "    %s: a\n    %s: b\n", first->name, second->name);
+            loading_run_export(&l, text);
+        } else {
+            snprintf(text, sizeof text, "    tuning: {%s: 1,\n      %s: 2}\n", first->name, second->name);
+            loading_run_export(&l, text);
+        }
+        snprintf(message, sizeof message, "'%s' and '%s'", second->name, first->name);
+        for (int k = 0; k < l.findings.n; k++)
+            seen = seen || (l.findings.items[k].code == RV_E_CONFIG_EXCLUSIVE &&
+                            l.findings.items[k].line == line && strstr(l.findings.items[k].message, message));
+        if (!seen) {
+            loading_print(&l, message);
+            fail_msg("%s were accepted together", message);
+        }
+        loading_end(&l);
+        n_tried++;
+    }
+    assert_true(n_tried >= 60);
+}
+
+static void exports_are_checked_for_what_they_say_together(void **state)
+{
+    (void)state;
+    static const rule_case cases[] = {
+        {"nothing but the necessary", "", RV_OK, 0, 0, NULL},
+        {"nothing to read", "    table:\n", RV_E_CONFIG_MISSING_KEY, 3, 5, "one of 'table', 'query'"},
+        {"no folder", "    destination: {type: local}\n", RV_E_CONFIG_MISSING_KEY, 7, 18,
+         "'path' is missing"},
+        {"folder for the standard output", "    destination: {type: stdout, path: x}\n",
+         RV_E_CONFIG_EXCLUSIVE, 7, 33, "means nothing with 'type: stdout'"},
+        {"replacing on the standard output", "    on_existing: replace\n    destination: {type: stdout}\n",
+         RV_E_CONFIG_EXCLUSIVE, 7, 5, "means nothing with 'type: stdout'"},
+        {"known placeholders", "    destination: {type: local, path: 'a/{date}/{export}{table}/{run_id}'}\n",
+         RV_OK, 0, 0, NULL},
+        {"unknown placeholder", "    destination: {type: local, path: 'a/{dat}'}\n", RV_E_CONFIG_VALUE, 7, 38,
+         "did you mean 'date'?"},
+        {"long placeholder",
+         "    destination: {type: local, path: '{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}'}\n",
+         RV_E_CONFIG_VALUE, 7, 38, "unknown placeholder"},
+        {"open placeholder", "    destination: {type: local, path: 'a/{date'}\n", RV_E_CONFIG_VALUE, 7, 38,
+         "without a closing"},
+        {"partition placeholder", "    destination: {type: local, path: '{partition}'}\n",
+         RV_E_CONFIG_NOT_SUPPORTED_YET, 7, 38, "{partition}"},
+        {"zstd 1", "    compression_level: 1\n", RV_OK, 0, 0, NULL},
+        {"zstd 15", "    compression_level: 15\n", RV_OK, 0, 0, NULL},
+        {"zstd 0", "    compression_level: 0\n", RV_E_CONFIG_VALUE, 7, 24, "1 to 15"},
+        {"zstd 16", "    compression_level: 16\n", RV_E_CONFIG_NOT_SUPPORTED_YET, 7, 24, "above 15"},
+        {"zstd 23", "    compression_level: 23\n", RV_E_CONFIG_VALUE, 7, 24, "out of range"},
+        {"level of nothing", "    compression: none\n    compression_level: 3\n", RV_E_CONFIG_EXCLUSIVE, 8, 5,
+         "has no level"},
+        {"level beside a profile", "    compression_profile: compact\n    compression_level: 3\n", RV_OK, 8,
+         24, "has no effect"},
+        {"profile of a later version", "    compression_profile: fast\n", RV_E_CONFIG_NOT_SUPPORTED_YET, 7,
+         26, "'compression_profile: fast'"},
+        {"plain CSV", "    format: csv\n", RV_OK, 0, 0, NULL},
+        {"CSV that says none", "    format: csv\n    compression: none\n", RV_OK, 0, 0, NULL},
+        {"CSV with zstd", "    format: csv\n    compression: zstd\n", RV_E_CONFIG_NOT_SUPPORTED_YET, 8, 18,
+         "compressed CSV"},
+        {"CSV with gzip", "    format: csv\n    compression: gzip\n", RV_E_CONFIG_NOT_SUPPORTED_YET, 8, 18,
+         "gzip"},
+        {"CSV with a profile", "    format: csv\n    compression_profile: balanced\n",
+         RV_E_CONFIG_NOT_SUPPORTED_YET, 8, 26, "compressed CSV"},
+        {"CSV with a level", "    format: csv\n    compression_level: 3\n", RV_E_CONFIG_EXCLUSIVE, 8, 5,
+         "there is no level"},
+        {"csv block for Parquet", "    csv: {header: false}\n", RV_E_CONFIG_EXCLUSIVE, 7, 5,
+         "only for 'format: csv'"},
+        {"tab", "    format: csv\n    csv: {delimiter: \"\\t\"}\n", RV_OK, 0, 0, NULL},
+        {"delimiter of two characters", "    format: csv\n    csv: {delimiter: ';;'}\n", RV_E_CONFIG_VALUE, 8,
+         22, "is 2 bytes long"},
+        {"letter as delimiter", "    format: csv\n    csv: {delimiter: a}\n", RV_E_CONFIG_VALUE, 8, 22,
+         "not a delimiter"},
+        {"quote as delimiter", "    format: csv\n    csv: {delimiter: '\"'}\n", RV_E_CONFIG_VALUE, 8, 22,
+         "not a delimiter"},
+        {"minus as delimiter", "    format: csv\n    csv: {delimiter: '-'}\n", RV_E_CONFIG_VALUE, 8, 22,
+         "not a delimiter"},
+        {"null text", "    format: csv\n    csv: {'null': '\\N'}\n", RV_OK, 0, 0, NULL},
+        {"delimiter in the null text", "    format: csv\n    csv: {'null': 'a,b'}\n", RV_E_CONFIG_VALUE, 8,
+         19, "cannot contain the delimiter"},
+        {"quote in the null text", "    format: csv\n    csv: {'null': '\"\"'}\n", RV_E_CONFIG_VALUE, 8, 19,
+         "cannot contain the delimiter"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        loading l;
+        loading_run_export(&l, cases[i].text);
+        expect(&l, &cases[i]);
+        loading_end(&l);
+    }
+}
+
+static void sources_are_checked_for_what_they_say_together(void **state)
+{
+    (void)state;
+    static const rule_case cases[] = {
+        {"URL without a type", "source: {url: 'postgresql://h/d'}", RV_OK, 0, 0, NULL},
+        {"type that agrees", "source: {type: postgresql, url: 'postgres://h/d'}", RV_OK, 0, 0, NULL},
+        {"type that disagrees", "source: {type: sqlite, url: 'postgresql://h/d'}", RV_E_CONFIG_VALUE, 1, 16,
+         "is one of 'postgres', not of 'sqlite'"},
+        {"scheme of a later version", "source: {url: 'mysql://h/d'}", RV_E_CONFIG_NOT_SUPPORTED_YET, 1, 15,
+         "sources of type 'mysql'"},
+        {"type of a later version", "source: {type: mssql, url: 'sqlserver://h/d'}",
+         RV_E_CONFIG_NOT_SUPPORTED_YET, 1, 16, "'type: mssql'"},
+        {"server", "source: {type: postgres, host: h, database: d}", RV_OK, 0, 0, NULL},
+        {"server without a host", "source: {type: postgres, database: d}", RV_E_CONFIG_MISSING_KEY, 1, 9,
+         "'host' is missing"},
+        {"server without a database", "source: {type: postgres, host: h}", RV_E_CONFIG_MISSING_KEY, 1, 9,
+         "'database' is missing"},
+        {"server without a type", "source: {host: h, database: d}", RV_E_CONFIG_MISSING_KEY, 1, 9,
+         "'type' is missing"},
+        {"file", "source: {path: a.db}", RV_OK, 0, 0, NULL},
+        {"file with its type", "source: {type: sqlite, path: a.db}", RV_OK, 0, 0, NULL},
+        {"file of a server", "source: {type: postgres, path: a.db}", RV_E_CONFIG_EXCLUSIVE, 1, 26,
+         "only for 'type: sqlite'"},
+        {"server of a file", "source: {type: sqlite, host: h, database: d}", RV_E_CONFIG_EXCLUSIVE, 1, 16,
+         "takes 'path' or a URL"},
+        {"tls for a file", "source: {url: 'sqlite:a.db', tls: {mode: require}}", RV_E_CONFIG_EXCLUSIVE, 1, 30,
+         "means nothing for a SQLite file"},
+        {"password in the file", "source: {type: postgres, host: h, database: d, password: x}", RV_OK, 1, 58,
+         "written out in the file"},
+        {"password in the URL", "source: {url: 'postgresql://u:x@h/d'}", RV_OK, 1, 15,
+         "written out in the file"},
+        {"password by a variable", "source: {type: postgres, host: h, database: d, password: '${PW}'}", RV_OK,
+         0, 0, NULL},
+        {"URL with a variable", "source: {url: 'postgresql://u:${N}@h/d'}", RV_OK, 0, 0, NULL},
+        {"any certificate", "source: {url_env: URL, tls: {accept_invalid_certs: true}}", RV_OK, 1, 52,
+         "not fully checked"},
+        {"nothing is relaxed", "source: {url_env: URL, tls: {accept_invalid_certs: false}}", RV_OK, 0, 0,
+         NULL},
+        {"authorities without TLS", "source: {url_env: URL, tls: {mode: disable, ca_file: x}}",
+         RV_E_CONFIG_EXCLUSIVE, 1, 45, "means nothing with 'mode: disable'"},
+        {"TLS said twice", "source: {url: 'postgresql://h/d?sslmode=require', tls: {mode: require}}", RV_OK,
+         0, 0, NULL},
+        {"TLS said in two ways", "source: {url: 'postgresql://h/d?sslmode=disable', tls: {}}",
+         RV_E_CONFIG_EXCLUSIVE, 1, 51, "contradict each other"},
+        {"unset url_env", "source: {url_env: NOT_SET}", RV_E_CONFIG_UNSET_VARIABLE, 1, 19,
+         "variable 'NOT_SET' is not set"},
+        {"empty url_env", "source: {url_env: EMPTY}", RV_E_CONFIG_VALUE, 1, 19, "'EMPTY' is empty"},
+        {"unset password_env", "source: {type: postgres, host: h, database: d, password_env: NOT_SET}",
+         RV_E_CONFIG_UNSET_VARIABLE, 1, 62, "'NOT_SET' is not set"},
+        {"empty password_env", "source: {type: postgres, host: h, database: d, password_env: EMPTY}",
+         RV_E_CONFIG_VALUE, 1, 62, "'EMPTY' is empty"},
+        {"empty password", "source: {type: postgres, host: h, database: d, password: '${EMPTY}'}",
+         RV_E_CONFIG_VALUE, 1, 58, "is empty"},
+        {"files are not read from memory", "source: {url_file: x}", RV_E_CONFIG_UNREADABLE, 1, 20,
+         "not read"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        loading l;
+        loading_run_source(&l, cases[i].text);
+        expect(&l, &cases[i]);
+        loading_end(&l);
+    }
+}
+
+static void pages_are_limited_once_also_after_merging(void **state)
+{
+    (void)state;
+    loading l;
+    loading_run(&l, "source: {url_env: URL, tuning: {batch_size_memory_mb: 10}}\n"
+                    "exports:\n"
+                    "- name: e\n"
+                    "  table: t\n"
+                    "  format: csv\n"
+                    "  tuning: {batch_size: 5}\n"
+                    "  destination: {type: stdout}\n");
+    assert_int_equal(l.rc, RV_E_CONFIG_EXCLUSIVE);
+    assert_int_equal(l.findings.items[0].line, 6);
+    assert_int_equal(l.findings.items[0].column, 12);
+    assert_true(loading_mentions(&l, "source.tuning, line 1"));
+    loading_end(&l);
+}
+
+static void a_name_has_to_be_a_file_name_of_its_own(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool good;
+    } cases[] = {
+        {"a", true},          {"Ünï cödé", true}, {"a.b", true},  {"'a\\b'", true},     {"..", false},
+        {".hidden", false},   {"a/b", false},     {"/", false},   {"\"a\\nb\"", false}, {"\"a\\x7f\"", false},
+        {"\"a\\0b\"", false}, {"''", false},      {"2024", true}, {"true", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[256];
+        loading l;
+        snprintf(text, sizeof text,
+                 "source: {url_env: URL}\n"
+                 "exports: [{name: %s, table: t, format: csv, destination: {type: stdout}}]\n",
+                 cases[i].name);
+        loading_run(&l, text);
+        if ((l.rc == RV_OK) != cases[i].good || (l.rc != RV_OK && l.rc != RV_E_CONFIG_VALUE))
+            fail_msg("%s: %s", cases[i].name, l.err.message);
+        loading_end(&l);
+    }
+}
+
+static void a_name_of_128_bytes_fits_and_one_more_does_not(void **state)
+{
+    (void)state;
+    for (int len = 128; len <= 129; len++) {
+        char text[512], name[130];
+        loading l;
+        memset(name, 'n', (size_t)len);
+        name[len] = '\0';
+        snprintf(text, sizeof text,
+                 "source: {url_env: URL}\n"
+                 "exports: [{name: %s, table: t, format: csv, destination: {type: stdout}}]\n",
+                 name);
+        loading_run(&l, text);
+        assert_int_equal(l.rc, len == 128 ? RV_OK : RV_E_CONFIG_VALUE);
+        loading_end(&l);
+    }
+}
+
+static void names_of_exports_are_unique(void **state)
+{
+    (void)state;
+    loading l;
+    loading_run(&l, "source: {url_env: URL}\n"
+                    "exports:\n"
+                    "- {name: a, table: t, format: csv, destination: {type: stdout}}\n"
+                    "- {name: A, table: t, format: csv, destination: {type: stdout}}\n"
+                    "- {name: a, table: t, format: csv, destination: {type: stdout}}\n");
+    assert_int_equal(l.rc, RV_E_CONFIG_DUPLICATE_EXPORT);
+    assert_int_equal(l.findings.items[0].line, 5);
+    assert_int_equal(l.findings.items[0].column, 10);
+    assert_true(loading_mentions(&l, "the export in line 3"));
+    loading_end(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_exclusive_pair_is_refused_in_both_orders),
+        cmocka_unit_test(exports_are_checked_for_what_they_say_together),
+        cmocka_unit_test(sources_are_checked_for_what_they_say_together),
+        cmocka_unit_test(pages_are_limited_once_also_after_merging),
+        cmocka_unit_test(a_name_has_to_be_a_file_name_of_its_own),
+        cmocka_unit_test(a_name_of_128_bytes_fits_and_one_more_does_not),
+        cmocka_unit_test(names_of_exports_are_unique),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
