@@ -16,7 +16,7 @@ enum { BATCH_ROWS = 25000, BATCHES = 40, COLUMNS = 9 };
 
 typedef struct file_sink {
     rv_sink base;
-    FILE   *file; /* NULL: the bytes are dropped */
+    FILE *file; /* NULL: the bytes are dropped */
 } file_sink;
 
 static rv_code file_sink_write(rv_sink *sink, const void *data, size_t len, rv_error *err)
@@ -48,7 +48,9 @@ static rv_field FIELDS[COLUMNS] = {
     {.name = "customer_id", .native_type = "integer", .type = {.id = RV_TYPE_INT32}},
     {.name = "status_id", .native_type = "integer", .type = {.id = RV_TYPE_INT32}},
     {.name = "quantity", .native_type = "integer", .type = {.id = RV_TYPE_INT32}, .nullable = true},
-    {.name = "amount", .native_type = "numeric(10,2)", .type = {.id = RV_TYPE_DECIMAL, .precision = 10, .scale = 2}},
+    {.name = "amount",
+     .native_type = "numeric(10,2)",
+     .type = {.id = RV_TYPE_DECIMAL, .precision = 10, .scale = 2}},
     {.name = "created_at", .native_type = "timestamp with time zone", .type = {.id = RV_TYPE_TIMESTAMP_TZ}},
     {.name = "updated_at", .native_type = "timestamp", .type = {.id = RV_TYPE_TIMESTAMP}, .nullable = true},
     {.name = "product", .native_type = "text", .type = {.id = RV_TYPE_STRING}},
@@ -69,8 +71,8 @@ static rv_code append_row(rv_batch *batch, int64_t id, uint64_t *random, rv_erro
 {
     enum { SECOND = 1000000 };
     const int64_t start = 1577836800LL * SECOND;
-    rv_column    *c = batch->columns;
-    char          product[32];
+    rv_column *c = batch->columns;
+    char product[32];
     int len = snprintf(product, sizeof product, "product-%u", (unsigned)(next_random(random) % 4097));
     RV_TRY(rv_batch_begin_row(batch, err));
     rv_column_append_i64(&c[0], id);
@@ -95,24 +97,25 @@ static double cpu_seconds(void)
 
 int main(int argc, char **argv)
 {
-    int64_t   n_batches = (argc > 1 ? atoi(argv[1]) : 1) * INT64_C(1000000) / BATCH_ROWS;
-    size_t    memory = (size_t)(argc > 2 ? atoi(argv[2]) : 24) << 20;
+    int64_t n_batches = (argc > 1 ? atoi(argv[1]) : 1) * INT64_C(1000000) / BATCH_ROWS;
+    size_t memory = (size_t)(argc > 2 ? atoi(argv[2]) : 24) << 20;
     file_sink sink = {.base = {.write = file_sink_write}, .file = argc > 3 ? fopen(argv[3], "wb") : NULL};
-    rv_error  err = {0};
+    rv_error err = {0};
     rv_schema schema = {.fields = FIELDS, .n_fields = COLUMNS, .origin = "orders"};
     rv_batch *batches[BATCHES] = {0};
-    uint64_t  random = 1;
-    int64_t   id = 0;
+    uint64_t random = 1;
+    int64_t id = 0;
     for (int b = 0; b < BATCHES && b < n_batches; b++) {
         check(rv_batch_new(&batches[b], &schema, NULL, &err), &err);
         for (int i = 0; i < BATCH_ROWS; i++)
             check(append_row(batches[b], ++id, &random, &err), &err);
     }
-    rv_budget         budget;
-    rv_format_config  format = {.kind = RV_FORMAT_PARQUET, .codec = RV_CODEC_ZSTD};
-    rv_writer_options options = {.format = &format, .schema = &schema, .budget = &budget, .memory_bytes = memory};
-    rv_writer        *writer = NULL;
-    rv_writer_stats   stats = {0};
+    rv_budget budget;
+    rv_format_config format = {.kind = RV_FORMAT_PARQUET, .codec = RV_CODEC_ZSTD};
+    rv_writer_options options = {
+        .format = &format, .schema = &schema, .budget = &budget, .memory_bytes = memory};
+    rv_writer *writer = NULL;
+    rv_writer_stats stats = {0};
     rv_budget_init(&budget, (size_t)1 << 30);
     double before = cpu_seconds();
     check(rv_writer_open(&writer, &sink.base, &options, &err), &err);

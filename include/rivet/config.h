@@ -73,8 +73,9 @@ typedef enum rv_codec {
     RV_CODEC_ZSTD,
     RV_CODEC_SNAPPY,
     RV_CODEC_GZIP,
-    RV_CODEC_LZ4
+    RV_CODEC_LZ4,
 } rv_codec;
+enum { RV_CODEC_COUNT = RV_CODEC_LZ4 + 1 };
 
 typedef struct rv_csv_options {
     char delimiter;          /* one ASCII byte; default ',' */

@@ -28,8 +28,10 @@ typedef struct rv_writer_stats {
 
 typedef struct rv_format_ops {
     rv_format_kind kind;
-    const char *extension;  /* "parquet" */
+    const char *extension; /* "parquet" */
     const char *media_type; /* "application/vnd.apache.parquet" */
+    /* ".gz" where a codec wraps the whole file; NULL: it does not. */
+    const char *codec_suffix[RV_CODEC_COUNT];
 
     rv_code (*open)(rv_writer **out, rv_sink *sink, const rv_writer_options *options, rv_error *err);
     rv_code (*write)(rv_writer *writer, const rv_batch *batch, rv_error *err); /* borrows the batch */
@@ -43,6 +45,8 @@ struct rv_writer {
 };
 
 const rv_format_ops *rv_format(rv_format_kind kind);
+/* What a part's name ends in: "parquet", "csv" and ".gz". Both are static storage; *codec_suffix may be "". */
+const char *rv_format_extension(const rv_format_config *format, const char **codec_suffix);
 /* Fails FORMAT_UNSUPPORTED naming the column, with the override that helps. */
 rv_code rv_writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *options,
                        rv_error *err) RV_MUST_CHECK;

@@ -2,6 +2,8 @@
 
 #include "rivet/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +38,15 @@ static void tune_allocator(void)
     (void)mallopt(M_ARENA_MAX, ARENAS);
 }
 
+/* With 0, 1 or 2 closed, the next file opened would take its number, and what is printed would land in that file. */
+static bool standard_streams_are_open(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+            return false;
+    return true;
+}
+
 static int exit_status(const rvi_cli *cli, rv_code rc)
 {
     int number = cli->signals != NULL ? rv_signals_received(cli->signals) : 0;
@@ -68,6 +79,8 @@ int main(int argc, char **argv)
     rvi_args args = {0};
     rvi_cli cli = {0};
     rv_error err = {0};
+    if (!standard_streams_are_open())
+        return RV_EXIT_FAILED;
     tune_allocator();
     rv_code rc = rvi_options_parse(argc, argv, &args, &err);
     cli.json_errors = args.json_errors;

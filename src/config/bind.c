@@ -238,8 +238,11 @@ static void bind_format(rvi_loader *loader, const rvi_node *block, rv_format_con
 {
     const rvi_node *csv = rvi_child(block, RVI_K_EXPORT_CSV);
     out->kind = (rv_format_kind)rvi_word(block, RVI_K_EXPORT_FORMAT);
-    if (out->kind == RV_FORMAT_PARQUET)
-        bind_compression(block, out); /* CSV: RV_CODEC_NONE, whatever the default is */
+    /* CSV is compressed only when the file says so; the default is Parquet's. */
+    bool asked =
+        rvi_child(block, RVI_K_EXPORT_COMPRESSION) || rvi_child(block, RVI_K_EXPORT_COMPRESSION_PROFILE);
+    if (out->kind == RV_FORMAT_PARQUET || asked)
+        bind_compression(block, out);
     out->csv.delimiter = rvi_text(csv, RVI_K_CSV_DELIMITER)[0];
     out->csv.null_text = rvi_keep(loader, rvi_text(csv, RVI_K_CSV_NULL));
     out->csv.header = rvi_bool(csv, RVI_K_CSV_HEADER);

@@ -119,8 +119,8 @@ rv_code rvi_file_read_inside(const char *directory, const char *path, size_t max
         return rv_fail(err, RV_E_CONFIG_PATH_ESCAPE, "must be relative to the configuration's folder");
     if (has_parent_component(path))
         return rv_fail(err, RV_E_CONFIG_PATH_ESCAPE, "must not contain '..'");
-    int len = snprintf(joined, sizeof joined, "%s/%s", directory, path);
-    if (len < 0 || (size_t)len >= sizeof joined)
+    int joined_len = snprintf(joined, sizeof joined, "%s/%s", directory, path);
+    if (joined_len < 0 || (size_t)joined_len >= sizeof joined)
         return rv_fail(err, RV_E_CONFIG_UNREADABLE, "the path is too long");
     char *real = realpath(joined, NULL);
     int os_errno = errno;

@@ -42,12 +42,14 @@ enum { N_SCHEMES = sizeof schemes / sizeof schemes[0] };
 
 static rv_code refuse(const url_parser *p, const char *problem)
 {
-    return rv_fail(p->err, RV_E_CONFIG_VALUE, "the connection URL %s", problem);
+    (void)rv_fail(p->err, RV_E_CONFIG_VALUE, "the connection URL %s", problem);
+    return RV_E_CONFIG_VALUE;
 }
 
 static rv_code out_of_memory(const url_parser *p)
 {
-    return rv_fail(p->err, RV_E_OUT_OF_MEMORY, "the connection URL");
+    (void)rv_fail(p->err, RV_E_OUT_OF_MEMORY, "the connection URL");
+    return RV_E_OUT_OF_MEMORY;
 }
 
 /* Cut `from` at the first (or last) `delimiter`; false: there is none. `from` keeps what is before it. */

@@ -34,14 +34,16 @@ typedef struct builder {
 
 static rv_code out_of_memory(const builder *b)
 {
-    return rv_fail(b->err, RV_E_OUT_OF_MEMORY, "the configuration's tree");
+    (void)rv_fail(b->err, RV_E_OUT_OF_MEMORY, "the configuration's tree");
+    return RV_E_OUT_OF_MEMORY;
 }
 
 /* A problem after which there is no tree. */
 static rv_code give_up(builder *b, int line, int column, const char *problem)
 {
     rvi_problem_at(b->report, line, column, RV_E_CONFIG_SYNTAX, "%s", problem);
-    return rv_fail(b->err, RV_E_CONFIG_SYNTAX, "line %d, column %d: %s", line, column, problem);
+    (void)rv_fail(b->err, RV_E_CONFIG_SYNTAX, "line %d, column %d: %s", line, column, problem);
+    return RV_E_CONFIG_SYNTAX;
 }
 
 static rv_code node_new(builder *b, rvi_node **out, rvi_node_kind kind, int line, int column)

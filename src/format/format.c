@@ -14,6 +14,15 @@ const rv_format_ops *rv_format(rv_format_kind kind)
     return NULL;
 }
 
+const char *rv_format_extension(const rv_format_config *format, const char **codec_suffix)
+{
+    const rv_format_ops *ops = rv_format(format->kind);
+    assert(ops && codec_suffix);
+    const char *suffix = ops->codec_suffix[format->codec];
+    *codec_suffix = suffix != NULL ? suffix : "";
+    return ops->extension;
+}
+
 rv_code rv_writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *options, rv_error *err)
 {
     assert(out && sink && options && options->format && options->schema);

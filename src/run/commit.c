@@ -120,7 +120,7 @@ static rv_code describe_run(rvi_run *run, const part_list *parts, rv_manifest *o
     return RV_OK;
 }
 
-/* Names of the manifests of other runs in the prefix. */
+/* Names of the manifests of other runs of this export in the prefix. */
 typedef struct older_manifests {
     rv_arena *arena;
     const char *own;
@@ -131,8 +131,8 @@ typedef struct older_manifests {
 static rv_code collect_older(void *context, const rv_dest_entry *entry, rv_error *err)
 {
     older_manifests *older = context;
-    size_t len = strlen(entry->name);
-    if (strcmp(entry->name, older->own) == 0 || len < 5 || strcmp(entry->name + len - 5, ".json") != 0)
+    /* manifest-<export>_<time>.json, the time of one length: so "orders" is not taken for "orders_archive". */
+    if (strcmp(entry->name, older->own) == 0 || strlen(entry->name) != strlen(older->own))
         return RV_OK;
     if (older->n == older->cap) {
         size_t cap = older->cap == 0 ? 16 : 2 * older->cap;
@@ -173,9 +173,10 @@ static rv_code settle_older(rvi_run *run, rv_error *err)
 {
     older_manifests older = {.arena = run->arena};
     older.own = rv_arena_printf(run->arena, "manifest-%s.json", run->run_id);
-    if (older.own == NULL)
+    const char *prefix = rv_arena_printf(run->arena, "manifest-%s_", run->export_config->name);
+    if (older.own == NULL || prefix == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "listing earlier manifests");
-    RV_TRY(rv_dest_list(run->dest, "manifest-", collect_older, &older, err));
+    RV_TRY(rv_dest_list(run->dest, prefix, collect_older, &older, err));
     if (run->export_config->on_existing == RV_EXISTING_REPLACE) {
         for (size_t i = 0; i < older.n; i++)
             RV_TRY_CTX(remove_older(run, older.names[i], err), err, "replacing what '%s' names",

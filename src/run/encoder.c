@@ -84,15 +84,17 @@ static rv_code open_part(encoder *e, rv_error *err)
 static char *part_name(const rvi_run *run, int64_t chunk_index)
 {
     enum { CHUNK_SUFFIX_BYTES = 64 };
-    const char *extension = rv_format(run->export_config->format.kind)->extension;
-    size_t size = strlen(run->run_id) + strlen(extension) + CHUNK_SUFFIX_BYTES;
+    const char *codec_suffix = "";
+    const char *extension = rv_format_extension(&run->export_config->format, &codec_suffix);
+    size_t size = strlen(run->run_id) + CHUNK_SUFFIX_BYTES;
     char *name = malloc(size);
     if (name == NULL)
         return NULL;
     if (run->plan.n_chunks == 1)
-        (void)snprintf(name, size, "%s.%s", run->run_id, extension);
+        (void)snprintf(name, size, "%s.%s%s", run->run_id, extension, codec_suffix);
     else
-        (void)snprintf(name, size, "%s_chunk%" PRId64 ".%s", run->run_id, chunk_index, extension);
+        (void)snprintf(name, size, "%s_chunk%" PRId64 ".%s%s", run->run_id, chunk_index, extension,
+                       codec_suffix);
     return name;
 }
 

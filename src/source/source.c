@@ -28,7 +28,9 @@ static const rv_source_ops *const drivers[] = {
 
 const rv_source_ops *const *rv_source_drivers(size_t *n)
 {
-    *n = sizeof drivers / sizeof *drivers - 1;
+    *n = 0;
+    while (drivers[*n] != NULL)
+        (*n)++;
     return drivers;
 }
 

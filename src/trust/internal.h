@@ -12,6 +12,15 @@
 /* jansson's values are counted; a scope that made one holds it so. json_decref(NULL) is fine. */
 RV_DEFINE_AUTO(json_t, json_decref)
 
+/* Did loading fail for want of memory? `why` was zeroed before: jansson 2.14 names every fault of a text, but leaves
+ * the code at "unknown" when one of its lists or objects could not grow. (A string that it could not hold it calls a
+ * wrong token, which nobody can tell apart.) */
+static inline bool rvi_json_lacked_memory(const json_error_t *why)
+{
+    const enum json_error_code code = json_error_code(why);
+    return code == json_error_out_of_memory || code == json_error_unknown;
+}
+
 enum { RVI_MANIFEST_VERSION = 1, RVI_DIGEST_TEXT_BYTES = 17 };
 
 /* A column's digest as 16 lowercase hexadecimal digits, and back; false: not such a text. */

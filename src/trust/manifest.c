@@ -209,9 +209,9 @@ static rv_code add_digests(json_t *object, const rv_manifest *manifest, const rv
         sum->has_digests = false;
         return RV_OK;
     }
-    json_error_t why;
+    json_error_t why = {0};
     RV_AUTO(json_decref) json_t *digests = json_loads(part->column_digests, 0, &why);
-    if (!digests && json_error_code(&why) == json_error_out_of_memory)
+    if (!digests && rvi_json_lacked_memory(&why))
         return fail_memory(err);
     if (!rvi_digests_add(digests, manifest->n_columns, sum->digests))
         return rv_fail(err, RV_E_INTERNAL, "part '%s' does not have one digest for each of %d columns",

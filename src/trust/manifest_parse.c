@@ -107,12 +107,13 @@ static rv_code get_text(const reader *r, const char *key, presence needed, const
 
 static rv_code get_time(const reader *r, const char *key, int64_t *out)
 {
+    static const int64_t end_of_9999_us = INT64_C(253402300799999999); /* RFC 3339 has years of four digits */
     const char *raw = NULL;
     size_t len = 0;
     bool has_zone = false;
     RV_TRY(get_raw_text(r, key, REQUIRED, &raw, &len));
-    if (!rv_parse_timestamp(raw, len, out, &has_zone) || !has_zone)
-        return refuse_wrong(r, key, "a time with a zone");
+    if (!rv_parse_timestamp(raw, len, out, &has_zone) || !has_zone || *out < 0 || *out > end_of_9999_us)
+        return refuse_wrong(r, key, "a time of our era with a zone");
     return RV_OK;
 }
 
@@ -421,9 +422,9 @@ static rv_code load(const void *data, size_t len, json_t **out, rv_error *err)
 {
     if (len > RV_MANIFEST_MAX_BYTES)
         return refuse(err, "it has %zu bytes, more than %d", len, RV_MANIFEST_MAX_BYTES);
-    json_error_t why;
+    json_error_t why = {0};
     json_t *document = json_loadb(data, len, JSON_REJECT_DUPLICATES, &why);
-    if (!document && json_error_code(&why) == json_error_out_of_memory)
+    if (!document && rvi_json_lacked_memory(&why))
         return fail_memory(err);
     if (!document)
         return refuse(err, "not JSON as expected at line %d, column %d", why.line, why.column);

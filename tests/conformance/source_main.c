@@ -11,14 +11,17 @@ int main(int argc, char **argv)
 {
     static const suite_driver *const drivers[] = {
         &suite_fake,
+#ifdef SUITE_SQLITE
         &suite_sqlite,
+#endif
 #ifdef SUITE_POSTGRES
         &suite_postgres,
 #endif
+        NULL,
     };
     const char *wanted = argc > 1 ? argv[1] : NULL;
     int failed = 0, run = 0;
-    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+    for (size_t i = 0; drivers[i] != NULL; i++) {
         if (wanted != NULL && strcmp(drivers[i]->kind, wanted) != 0)
             continue;
         const char *why_not = drivers[i]->why_not != NULL ? drivers[i]->why_not() : NULL;

@@ -185,7 +185,7 @@ static void wide_literal(char *out, size_t size, int64_t row, int column, const 
 
 static void odd_literal(char *out, size_t size, int64_t row, int column, const void *context)
 {
-    char id[16];
+    char id[32];
     (void)context;
     snprintf(id, sizeof id, "%" PRId64, row + 1);
     if (column == 0)

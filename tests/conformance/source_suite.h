@@ -74,7 +74,10 @@ typedef struct suite_driver {
     bool survives_failure;          /* a source can be read again after a scan failed for good */
 } suite_driver;
 
-extern const suite_driver suite_fake, suite_sqlite;
+extern const suite_driver suite_fake;
+#ifdef SUITE_SQLITE
+extern const suite_driver suite_sqlite;
+#endif
 #ifdef SUITE_POSTGRES
 extern const suite_driver suite_postgres;
 #endif

@@ -13,17 +13,20 @@ from support.servers import PostgresServer, wait_until
 STEP = 200
 HOWS = (Break.CLOSE, Break.RESET)
 
+
 def prepared(program: Program, folder, pg15, database: str, proxy: Proxy, **keys) -> Program:
     """A program in its own folder that reads through the proxy."""
     folder.mkdir(exist_ok=True)
     one = Program(folder, program.binary)
     return one.configure(pg15.url(database, port=proxy.port) + "?connect_timeout=5", one.export("t", **keys))
 
+
 def whole_length(program: Program, pg15, database: str, **keys) -> int:
     """Bytes from the server in a run that is left alone."""
     with Proxy(pg15.port) as proxy:
         prepared(program, program.folder / "whole", pg15, database, proxy, **keys).run().ok()
         return proxy.passed
+
 
 def check_cut(program: Program, pg15, database: str, after: int, how: Break, rows: int, **keys) -> None:
     with Proxy(pg15.port, after, how) as proxy:
@@ -36,10 +39,12 @@ def check_cut(program: Program, pg15, database: str, after: int, how: Break, row
     assert result.rc in (1, 75) and result.code.startswith("RIVET_SOURCE_"), f"cut after {after}: {result}"
     assert visible(one.out) == [], f"cut after {after} bytes"
 
+
 @pytest.fixture
 def small(pg15, database) -> str:
     pg15.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 150) i; ANALYZE t", database)
     return database
+
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("keys", [{}, {"query": "SELECT * FROM t"}], ids=["copy", "fetch"])
@@ -48,6 +53,7 @@ def test_a_small_table_cut_everywhere(program, pg15, small, keys):
     offsets = range(0, length + STEP, STEP)
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda after: check_cut(program, pg15, small, after, HOWS[after // STEP % 2], 150, **keys), offsets))
+
 
 @pytest.mark.timeout(600)
 def test_a_larger_table_cut_at_random(program, pg15, database):
@@ -61,6 +67,7 @@ def test_a_larger_table_cut_at_random(program, pg15, database):
     offsets = [chance.randrange(length) for _ in range(38)] + [length - 1, length - 6]
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda after: check_cut(program, pg15, database, after, chance.choice(HOWS), 20000, **keys), offsets))
+
 
 @pytest.mark.timeout(200)
 def test_a_black_hole_ends_in_a_failure_of_its_own_kind(program, pg15, database):
@@ -86,24 +93,23 @@ def test_a_black_hole_ends_in_a_failure_of_its_own_kind(program, pg15, database)
     with ThreadPoolExecutor(len(holes)) as pool:
         list(pool.map(fall, holes))
 
-def test_a_server_that_restarts_is_a_passing_failure(program, base):
 
+def test_a_server_that_restarts_is_a_passing_failure(program, base):
     server = PostgresServer(15, base, "restarted").start()
     server.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 100000) i; ANALYZE t")
     program.configure(server.url(), program.export("t", tuning={"batch_size": 1000, "throttle_ms": 2000}))
     process = program.start("run", "-c", "rivet.yaml")
-
     wait_until(lambda: list(program.out.glob(".rivet-*")), 30, "the first spool file")
     server.stop()
     result = program.finish(process, 30)
     assert result.rc == 75 and result.code == "RIVET_SOURCE_LOST", result.err
     assert visible(program.out) == []
 
+
 def test_an_administrator_ends_the_session(program, pg15, database):
     pg15.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 100000) i; ANALYZE t", database)
     program.configure(pg15.url(database), program.export("t", tuning={"batch_size": 1000, "throttle_ms": 2000}))
     process = program.start("run", "-c", "rivet.yaml")
-
     wait_until(lambda: list(program.out.glob(".rivet-*")), 30, "the first spool file")
     pg15.query(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
     result = program.finish(process, 30)

@@ -24,7 +24,7 @@
 
 typedef struct file_sink {
     rv_sink base;
-    FILE   *file;
+    FILE *file;
 } file_sink;
 
 static rv_code file_sink_write(rv_sink *sink, const void *data, size_t len, rv_error *err)
@@ -54,7 +54,7 @@ static rv_type scalar_type(const char *name)
 {
     static const struct {
         const char *name;
-        rv_type_id  id;
+        rv_type_id id;
     } names[] = {
         {"bool", RV_TYPE_BOOL},
         {"int16", RV_TYPE_INT16},
@@ -76,12 +76,13 @@ static rv_type scalar_type(const char *name)
         {"enum", RV_TYPE_ENUM},
         {"interval", RV_TYPE_INTERVAL},
     };
-    rv_type  type = {0};
+    rv_type type = {0};
     unsigned precision, scale;
     if (sscanf(name, "decimal(%u,%u)", &precision, &scale) == 2)
         return (rv_type){.id = RV_TYPE_DECIMAL, .precision = (uint8_t)precision, .scale = (uint8_t)scale};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strncmp(names[i].name, name, strcspn(name, ">")) == 0 && names[i].name[strcspn(name, ">")] == '\0')
+        if (strncmp(names[i].name, name, strcspn(name, ">")) == 0 &&
+            names[i].name[strcspn(name, ">")] == '\0')
             type.id = names[i].id;
     if (type.id == RV_TYPE_INVALID)
         die(name);
@@ -93,10 +94,8 @@ static rv_type parse_type(const char *name)
     if (strncmp(name, "list<", 5) != 0)
         return scalar_type(name);
     rv_type element = scalar_type(name + 5);
-    return (rv_type){.id = RV_TYPE_LIST,
-                     .element = element.id,
-                     .precision = element.precision,
-                     .scale = element.scale};
+    return (rv_type){
+        .id = RV_TYPE_LIST, .element = element.id, .precision = element.precision, .scale = element.scale};
 }
 
 static uint64_t parse_hex(const char *digits)
@@ -116,11 +115,11 @@ static size_t unhex(const char *digits, size_t n_digits, uint8_t *out)
 
 static rv_code append_hex(rv_column *column, const json_t *value, rv_error *err)
 {
-    size_t   n_digits = json_string_length(value);
+    size_t n_digits = json_string_length(value);
     uint8_t *bytes = malloc(n_digits / 2 + 1);
     if (bytes == NULL)
         die("out of memory");
-    size_t  len = unhex(json_string_value(value), n_digits, bytes);
+    size_t len = unhex(json_string_value(value), n_digits, bytes);
     rv_code rc = RV_OK;
     if (column->type.id == RV_TYPE_UUID)
         rv_column_append_fixed(column, bytes, 16);
@@ -209,7 +208,7 @@ static void read_schema(const json_t *columns, rv_schema *schema)
         die("out of memory");
     for (int i = 0; i < schema->n_fields; i++) {
         const json_t *column = json_array_get(columns, (size_t)i);
-        rv_field     *field = &schema->fields[i];
+        rv_field *field = &schema->fields[i];
         field->name = json_string_value(json_object_get(column, "name"));
         field->native_type = json_string_value(json_object_get(column, "type"));
         field->type = field->natural = parse_type(field->native_type);
@@ -229,7 +228,7 @@ static int64_t batch_rows(const json_t *spec, size_t n)
 static void write_rows(rv_writer *writer, rv_batch *batch, const json_t *root, rv_error *err)
 {
     const json_t *columns = json_object_get(root, "columns");
-    int64_t       n_rows = 0, at = 0;
+    int64_t n_rows = 0, at = 0;
     if (json_array_size(columns) > 0)
         n_rows = (int64_t)json_array_size(json_object_get(json_array_get(columns, 0), "values"));
     for (size_t n = 0; at < n_rows; n++) {
@@ -252,27 +251,28 @@ static rv_format_config read_format(const json_t *root)
 {
     const char *codec = json_string_value(json_object_get(root, "codec"));
     return (rv_format_config){.kind = RV_FORMAT_PARQUET,
-                              .codec = codec != NULL && strcmp(codec, "none") == 0 ? RV_CODEC_NONE : RV_CODEC_ZSTD,
+                              .codec =
+                                  codec != NULL && strcmp(codec, "none") == 0 ? RV_CODEC_NONE : RV_CODEC_ZSTD,
                               .level = (int)json_integer_value(json_object_get(root, "level"))};
 }
 
 static void convert(const json_t *root, FILE *file)
 {
-    rv_error  err = {0};
+    rv_error err = {0};
     rv_budget budget;
     rv_schema schema = {.origin = "torture"};
     file_sink sink = {.base = {.write = file_sink_write}, .file = file};
     rv_budget_init(&budget, (size_t)4 << 30);
     read_schema(json_object_get(root, "columns"), &schema);
-    rv_format_config  format = read_format(root);
-    int64_t           memory = json_integer_value(json_object_get(root, "memory"));
+    rv_format_config format = read_format(root);
+    int64_t memory = json_integer_value(json_object_get(root, "memory"));
     rv_writer_options options = {.format = &format,
                                  .schema = &schema,
                                  .budget = &budget,
                                  .memory_bytes = memory > 0 ? (size_t)memory : (size_t)24 << 20};
-    rv_writer        *writer = NULL;
-    rv_batch         *batch = NULL;
-    rv_writer_stats   stats = {0};
+    rv_writer *writer = NULL;
+    rv_batch *batch = NULL;
+    rv_writer_stats stats = {0};
     check(rv_batch_new(&batch, &schema, NULL, &err), &err);
     check(rv_writer_open(&writer, &sink.base, &options, &err), &err);
     int64_t repeat = json_integer_value(json_object_get(root, "repeat"));
@@ -282,8 +282,8 @@ static void convert(const json_t *root, FILE *file)
     rv_writer_close(writer);
     rv_batch_free(batch);
     free(schema.fields);
-    printf("{\"rows\": %" PRId64 ", \"bytes\": %" PRIu64 ", \"raw_bytes\": %" PRIu64 ", \"row_groups\": %" PRId64
-           ", \"peak\": %zu, \"left\": %zu}\n",
+    printf("{\"rows\": %" PRId64 ", \"bytes\": %" PRIu64 ", \"raw_bytes\": %" PRIu64
+           ", \"row_groups\": %" PRId64 ", \"peak\": %zu, \"left\": %zu}\n",
            stats.rows, stats.bytes, stats.raw_bytes, stats.row_groups, rv_budget_peak(&budget),
            rv_budget_used(&budget));
 }
@@ -293,7 +293,7 @@ int main(int argc, char **argv)
     if (argc != 3)
         die("usage: write_torture IN.json OUT.parquet");
     json_error_t error;
-    json_t      *root = json_load_file(argv[1], JSON_ALLOW_NUL, &error);
+    json_t *root = json_load_file(argv[1], JSON_ALLOW_NUL, &error);
     if (root == NULL)
         die(error.text);
     FILE *file = fopen(argv[2], "wb");

@@ -140,6 +140,7 @@ static rv_code csv_finish(rv_writer *base, rv_writer_stats *stats, rv_error *err
 const rv_format_ops rvi_csv_ops = {
     .kind = RV_FORMAT_CSV,
     .extension = "csv",
+    .codec_suffix = {[RV_CODEC_GZIP] = ".gz", [RV_CODEC_ZSTD] = ".zst"},
     .media_type = "text/csv",
     .open = csv_open,
     .write = csv_write,

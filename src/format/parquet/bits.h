@@ -9,9 +9,9 @@
 static inline uint64_t rvi_pq_bits_load(const uint8_t *bits, int64_t at, int n)
 {
     const uint8_t *from = bits + (at >> 3);
-    unsigned       shift = (unsigned)(at & 7);
-    size_t         bytes = ((size_t)shift + (size_t)n + 7) / 8; /* 1..9 */
-    uint64_t       word = 0;
+    unsigned shift = (unsigned)(at & 7);
+    size_t bytes = ((size_t)shift + (size_t)n + 7) / 8; /* 1..9 */
+    uint64_t word = 0;
     if (bytes >= 8)
         memcpy(&word, from, 8);
     else

@@ -20,7 +20,8 @@ static rv_code charge_context(rvi_pq_codec *codec, rv_error *err)
     if (bytes <= codec->context_bytes)
         return RV_OK;
     if (!rv_budget_charge(codec->memory->budget, bytes - codec->context_bytes)) {
-        rv_code rc = rv_fail(err, RV_E_MEMORY_BUDGET, "zstd at level %d needs %zu bytes", codec->level, bytes);
+        rv_code rc =
+            rv_fail(err, RV_E_MEMORY_BUDGET, "zstd at level %d needs %zu bytes", codec->level, bytes);
         rv_hint(err, "lower compression_level or raise the memory limit");
         return rc;
     }
@@ -38,15 +39,15 @@ static rv_code zstd_open(rvi_pq_codec *codec, rv_error *err)
     if (context == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "a zstd context");
     codec->context = context;
-    int    level = codec->level == 0 ? ZSTD_DEFAULT_LEVEL : codec->level;
+    int level = codec->level == 0 ? ZSTD_DEFAULT_LEVEL : codec->level;
     size_t code = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
     if (ZSTD_isError(code))
         return zstd_failed(code, "setting the level", err);
     return charge_context(codec, err);
 }
 
-static rv_code zstd_compress(rvi_pq_codec *codec, const uint8_t *data, size_t len, int min_match, rvi_pq_buf *out,
-                             rv_error *err)
+static rv_code zstd_compress(rvi_pq_codec *codec, const uint8_t *data, size_t len, int min_match,
+                             rvi_pq_buf *out, rv_error *err)
 {
     ZSTD_CCtx *context = codec->context;
     if (codec->level == 0 && min_match != codec->min_match) {
@@ -89,8 +90,8 @@ rv_code rvi_pq_codec_open(rvi_pq_codec *codec, rv_codec name, int level, rvi_pq_
         if (CODECS[i].name == name)
             codec->ops = &CODECS[i];
     if (codec->ops == NULL) {
-        rv_code rc = rv_fail(err, RV_E_CONFIG_NOT_SUPPORTED_YET, "compression: %s is not supported for Parquet yet",
-                             rv_codec_name(name));
+        rv_code rc = rv_fail(err, RV_E_CONFIG_NOT_SUPPORTED_YET,
+                             "compression: %s is not supported for Parquet yet", rv_codec_name(name));
         rv_hint(err, "use compression: zstd or compression: none");
         return rc;
     }
@@ -104,8 +105,8 @@ void rvi_pq_codec_close(rvi_pq_codec *codec)
     *codec = (rvi_pq_codec){0};
 }
 
-rv_code rvi_pq_codec_compress(rvi_pq_codec *codec, const uint8_t *data, size_t len, int min_match, rvi_pq_buf *out,
-                              rv_error *err)
+rv_code rvi_pq_codec_compress(rvi_pq_codec *codec, const uint8_t *data, size_t len, int min_match,
+                              rvi_pq_buf *out, rv_error *err)
 {
     assert(codec->ops->compress != NULL);
     return codec->ops->compress(codec, data, len, min_match, out, err);

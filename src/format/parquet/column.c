@@ -27,7 +27,8 @@ static rv_code start_dictionary(rvi_pq_column *column, rvi_pq_workspace *work, r
     return RV_OK;
 }
 
-rv_code rvi_pq_column_init(rvi_pq_column *column, const rv_field *field, rvi_pq_workspace *work, rv_error *err)
+rv_code rvi_pq_column_init(rvi_pq_column *column, const rv_field *field, rvi_pq_workspace *work,
+                           rv_error *err)
 {
     *column = (rvi_pq_column){0};
     RV_TRY(rvi_pq_leaf_init(&column->leaf, field, err));
@@ -104,7 +105,7 @@ static const uint32_t *page_indices(const rvi_pq_open_page *page)
 static bool dictionary_pays(const rvi_pq_column *column)
 {
     const rvi_pq_dict *dict = &column->dict;
-    uint64_t           n = (uint64_t)column->page.n_present;
+    uint64_t n = (uint64_t)column->page.n_present;
     if (n == 0 || (uint64_t)dict->n * 3 > n * 2)
         return false;
     uint64_t index_bytes = n * (uint64_t)rvi_pq_bit_width(dict->n - 1) / 8;
@@ -115,7 +116,7 @@ static bool dictionary_pays(const rvi_pq_column *column)
 static rv_code drop_dictionary(rvi_pq_column *column, rv_error *err)
 {
     rvi_pq_open_page *page = &column->page;
-    rvi_pq_buf        plain = {.memory = page->values.memory};
+    rvi_pq_buf plain = {.memory = page->values.memory};
     rv_code rc = rvi_pq_dict_expand(&column->dict, page_indices(page), (size_t)page->n_present, &plain, err);
     if (rc != RV_OK) {
         rvi_pq_buf_free(&plain);
@@ -162,8 +163,8 @@ static int64_t rows_that_fit(const rvi_pq_column *column, const rv_column *sourc
                              const rvi_pq_workspace *work)
 {
     const rvi_pq_open_page *page = &column->page;
-    uint64_t                room = page->weight < work->page_weight ? work->page_weight - page->weight : 0;
-    int64_t                 most = RVI_PQ_PAGE_ROWS - page->rows;
+    uint64_t room = page->weight < work->page_weight ? work->page_weight - page->weight : 0;
+    int64_t most = RVI_PQ_PAGE_ROWS - page->rows;
     most = most < to - from ? most : to - from;
     if (most <= 0 || rvi_pq_leaf_weight(&column->leaf, source, from, from + most) <= room)
         return most;
@@ -179,7 +180,8 @@ static int64_t rows_that_fit(const rvi_pq_column *column, const rv_column *sourc
 }
 
 /* Number the values of a run. *n_done as rvi_pq_dict_add(). */
-static rv_code append_indices(rvi_pq_column *column, const rvi_pq_values *values, int32_t *n_done, rv_error *err)
+static rv_code append_indices(rvi_pq_column *column, const rvi_pq_values *values, int32_t *n_done,
+                              rv_error *err)
 {
     rvi_pq_open_page *page = &column->page;
     RV_TRY(rvi_pq_buf_reserve(&page->values, (size_t)values->n * sizeof(uint32_t), err));
@@ -214,7 +216,7 @@ static rv_code append_values(rvi_pq_column *column, const rv_column *source, int
 {
     rvi_pq_open_page *page = &column->page;
     for (*n_done = 0; *n_done < n;) {
-        int32_t       step = n - *n_done < RVI_PQ_RUN ? (int32_t)(n - *n_done) : RVI_PQ_RUN;
+        int32_t step = n - *n_done < RVI_PQ_RUN ? (int32_t)(n - *n_done) : RVI_PQ_RUN;
         rvi_pq_values values;
         rvi_pq_gather(&column->leaf, source, from + *n_done, step, work->gather, &values);
         int32_t accepted = values.n;
@@ -261,9 +263,9 @@ static rv_code append_rows(rvi_pq_column *column, const rv_column *source, int64
                            rvi_pq_workspace *work, int64_t *n_done, rv_error *err)
 {
     rvi_pq_open_page *page = &column->page;
-    const size_t      len = page->values.len;
-    const int64_t     n_present = page->n_present;
-    const uint64_t    data_bytes = page->data_bytes;
+    const size_t len = page->values.len;
+    const int64_t n_present = page->n_present;
+    const uint64_t data_bytes = page->data_bytes;
     const rvi_pq_stats stats = page->stats;
     int64_t n_values = 0;
     RV_TRY(append_row_values(column, source, from, n, work, &n_values, err));

@@ -17,15 +17,15 @@ enum { RVI_PQ_PAGE_ROWS = 20000 }; /* as arrow, arrow-rs and parquet-java; keeps
 
 /* What the columns of one writer share; nothing in it outlives a call but `codec` and `pages`. */
 typedef struct rvi_pq_workspace {
-    rvi_pq_memory       *memory;  /* counts towards the row group's limit */
-    rvi_pq_codec         codec;
-    rvi_pq_store         pages;   /* finished pages of the open row group, headers included */
+    rvi_pq_memory *memory; /* counts towards the row group's limit */
+    rvi_pq_codec codec;
+    rvi_pq_store pages; /* finished pages of the open row group, headers included */
     rvi_pq_gather_space *gather;
-    rvi_pq_buf           body;    /* of a page: levels, encoded values */
-    rvi_pq_buf           packed;  /* compressed form of a page */
-    rvi_pq_buf           header;  /* of a page; a piece of metadata */
-    size_t               page_weight;   /* bytes as PLAIN after which a page is full */
-    size_t               dict_bytes;    /* most bytes of a dictionary page */
+    rvi_pq_buf body;    /* of a page: levels, encoded values */
+    rvi_pq_buf packed;  /* compressed form of a page */
+    rvi_pq_buf header;  /* of a page; a piece of metadata */
+    size_t page_weight; /* bytes as PLAIN after which a page is full */
+    size_t dict_bytes;  /* most bytes of a dictionary page */
 } rvi_pq_workspace;
 
 /* Give back what a huge value made the buffers grow to. Called where all columns have the same rows, so that what
@@ -33,24 +33,24 @@ typedef struct rvi_pq_workspace {
 void rvi_pq_workspace_trim(rvi_pq_workspace *work);
 
 typedef struct rvi_pq_open_page {
-    int64_t       rows, n_present;
-    uint64_t      weight;
-    uint64_t      data_bytes; /* variable width: sum of the lengths */
-    rvi_pq_buf    values;     /* PLAIN bytes, or uint32_t dictionary indices */
+    int64_t rows, n_present;
+    uint64_t weight;
+    uint64_t data_bytes; /* variable width: sum of the lengths */
+    rvi_pq_buf values;   /* PLAIN bytes, or uint32_t dictionary indices */
     rvi_pq_levels levels;
-    rvi_pq_stats  stats;
+    rvi_pq_stats stats;
 } rvi_pq_open_page;
 
 /* A finished page, as the indexes of the file describe it. */
 typedef struct rvi_pq_page_info {
-    uint64_t stored_at;        /* in the page store */
-    uint64_t stored_len;       /* header and body */
-    int64_t  rows, n_levels, n_null, n_nan;
+    uint64_t stored_at;  /* in the page store */
+    uint64_t stored_len; /* header and body */
+    int64_t rows, n_levels, n_null, n_nan;
     uint64_t data_bytes;
-    bool     has_bounds;
-    uint8_t  min_len, max_len;
-    uint32_t bounds_at;        /* in the column's `bounds`: min, then max */
-    int64_t  def_histogram[RVI_PQ_MAX_DEF + 1], rep_histogram[RVI_PQ_MAX_REP + 1];
+    bool has_bounds;
+    uint8_t min_len, max_len;
+    uint32_t bounds_at; /* in the column's `bounds`: min, then max */
+    int64_t def_histogram[RVI_PQ_MAX_DEF + 1], rep_histogram[RVI_PQ_MAX_REP + 1];
 } rvi_pq_page_info;
 
 typedef enum rvi_pq_dict_state {
@@ -67,28 +67,28 @@ typedef enum rvi_pq_codec_choice {
 } rvi_pq_codec_choice;
 
 typedef struct rvi_pq_column {
-    rvi_pq_leaf         leaf;
-    rvi_pq_open_page    page;
-    rvi_pq_dict         dict;
-    rvi_pq_dict_state   dict_state;
+    rvi_pq_leaf leaf;
+    rvi_pq_open_page page;
+    rvi_pq_dict dict;
+    rvi_pq_dict_state dict_state;
     rvi_pq_codec_choice codec;
 
     /* The chunk: all pages finished so far. */
-    rvi_pq_buf          infos;  /* rvi_pq_page_info */
-    size_t              n_pages;
-    rvi_pq_buf          bounds; /* of pages, as written */
-    rvi_pq_stats        stats;
-    int64_t             rows, n_levels, n_null;
-    uint64_t            data_bytes;
-    uint64_t            raw_bytes, stored_bytes; /* page headers and the dictionary page included */
-    int64_t             def_histogram[RVI_PQ_MAX_DEF + 1], rep_histogram[RVI_PQ_MAX_REP + 1];
-    int32_t             n_pages_of[RVI_PQ_ENCODINGS]; /* data pages by encoding */
+    rvi_pq_buf infos; /* rvi_pq_page_info */
+    size_t n_pages;
+    rvi_pq_buf bounds; /* of pages, as written */
+    rvi_pq_stats stats;
+    int64_t rows, n_levels, n_null;
+    uint64_t data_bytes;
+    uint64_t raw_bytes, stored_bytes; /* page headers and the dictionary page included */
+    int64_t def_histogram[RVI_PQ_MAX_DEF + 1], rep_histogram[RVI_PQ_MAX_REP + 1];
+    int32_t n_pages_of[RVI_PQ_ENCODINGS]; /* data pages by encoding */
 } rvi_pq_column;
 
 /* Fails FORMAT_UNSUPPORTED, OUT_OF_MEMORY, MEMORY_BUDGET. On failure `column` is fit for deinit. */
 rv_code rvi_pq_column_init(rvi_pq_column *column, const rv_field *field, rvi_pq_workspace *work,
                            rv_error *err) RV_MUST_CHECK;
-void    rvi_pq_column_deinit(rvi_pq_column *column); /* zeroed memory is fine */
+void rvi_pq_column_deinit(rvi_pq_column *column); /* zeroed memory is fine */
 
 /* Rows [from, to) of a batch's column. Fails OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED. */
 rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int64_t from, int64_t to,

@@ -36,6 +36,13 @@ static inline uint64_t mix(uint64_t value)
     return value ^ value >> 33;
 }
 
+static inline uint64_t load_64(const uint8_t *from)
+{
+    uint64_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
+
 static inline uint32_t slot_of(uint64_t hash, uint32_t number)
 {
     return ((uint32_t)(hash >> 32) & ~(uint32_t)NUMBER_MASK) | (number + 1);
@@ -107,9 +114,9 @@ static inline const uint8_t *entry_bytes(const rvi_pq_dict *dict, uint32_t numbe
 static uint64_t entry_hash(const rvi_pq_dict *dict, uint32_t number)
 {
     const rvi_pq_leaf *leaf = dict->leaf;
-    const uint8_t     *entry = dict->entries.data + (size_t)number * leaf->width;
-    uint64_t           value = 0;
-    size_t             len = leaf->width;
+    const uint8_t *entry = dict->entries.data + (size_t)number * leaf->width;
+    uint64_t value = 0;
+    size_t len = leaf->width;
     if (leaf->width == 4 || leaf->width == 8) {
         memcpy(&value, entry, leaf->width);
         return mix(value);
@@ -123,7 +130,7 @@ static uint64_t entry_hash(const rvi_pq_dict *dict, uint32_t number)
 static rv_code grow_slots(rvi_pq_dict *dict, rv_error *err)
 {
     uint32_t n_slots = dict->n_slots * 2;
-    void    *slots = NULL;
+    void *slots = NULL;
     RV_TRY(rvi_pq_resize(dict->entries.memory, &slots, 0, n_slots * sizeof(uint32_t), err));
     memset(slots, 0, n_slots * sizeof(uint32_t));
     rvi_pq_release(dict->entries.memory, dict->slots, dict->n_slots * sizeof(uint32_t));
@@ -170,12 +177,12 @@ static inline stop may_add(const rvi_pq_dict *dict, size_t bytes, uint32_t n_mos
 }
 
 /* One loop for both integer widths: `width` is a constant wherever this is called, so each call is its own loop. */
-static inline __attribute__((always_inline)) stop add_integers(rvi_pq_dict *dict, const uint8_t *values, size_t width, int32_t n, int32_t *at,
-                                uint32_t *out)
+static inline __attribute__((always_inline)) stop
+add_integers(rvi_pq_dict *dict, const uint8_t *values, size_t width, int32_t n, int32_t *at, uint32_t *out)
 {
     const uint32_t mask = dict->n_slots - 1, n_most = most_entries(dict);
-    uint64_t       last = 0;
-    uint32_t       last_number = UINT32_MAX;
+    uint64_t last = 0;
+    uint32_t last_number = UINT32_MAX;
     for (int32_t i = *at; i < n; i++) {
         uint64_t value = 0;
         memcpy(&value, values + (size_t)i * width, width);
@@ -218,21 +225,36 @@ static inline __attribute__((always_inline)) stop add_integers(rvi_pq_dict *dict
     return STOP_END;
 }
 
+/* memcmp() of short texts is mostly call; two loads that may overlap compare up to 16 bytes. */
+static inline bool equal_bytes(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    if (len > 16)
+        return memcmp(a, b, len) == 0;
+    if (len >= 8)
+        return load_64(a) == load_64(b) && load_64(a + len - 8) == load_64(b + len - 8);
+    if (len >= 4)
+        return rvi_pq_load_u32(a) == rvi_pq_load_u32(b) && rvi_pq_load_u32(a + len - 4) == rvi_pq_load_u32(b + len - 4);
+    for (size_t i = 0; i < len; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
+
 /* Number of the entry that equals the bytes, or UINT32_MAX and the empty slot in *slot_at where it would go.
  * *probes_over: the chain was too long to be walked. */
 static inline uint32_t find_bytes(const rvi_pq_dict *dict, const uint8_t *bytes, size_t len, uint64_t hash,
                                   uint32_t *slot_at, bool *probes_over)
 {
     const uint32_t mask = dict->n_slots - 1;
-    uint32_t       at = (uint32_t)hash & mask;
+    uint32_t at = (uint32_t)hash & mask;
     for (int probes = 0; dict->slots[at] != 0; at = (at + 1) & mask) {
         uint32_t slot = dict->slots[at], number = (slot & NUMBER_MASK) - 1;
         if (same_tag(slot, hash)) {
-            size_t         entry_len = dict->leaf->width;
+            size_t entry_len = dict->leaf->width;
             const uint8_t *entry = dict->entries.data + (size_t)number * entry_len;
             if (entry_len == 0)
                 entry = entry_bytes(dict, number, &entry_len);
-            if (entry_len == len && memcmp(entry, bytes, len) == 0)
+            if (entry_len == len && equal_bytes(entry, bytes, len))
                 return number;
         }
         if (++probes > RVI_PQ_DICT_PROBES) {
@@ -287,17 +309,17 @@ static stop may_add_bytes(const rvi_pq_dict *dict, size_t len)
 static stop add_bytes(rvi_pq_dict *dict, const rvi_pq_values *values, int32_t *at, uint32_t *out)
 {
     const uint8_t *last = NULL;
-    size_t         last_len = 0;
+    size_t last_len = 0;
     for (int32_t i = *at; i < values->n; i++) {
-        size_t         len;
+        size_t len;
         const uint8_t *bytes = value_bytes(dict, values, i, &len);
-        if (last != NULL && len == last_len && memcmp(bytes, last, len) == 0) {
+        if (last != NULL && len == last_len && equal_bytes(bytes, last, len)) {
             out[i] = out[i - 1];
             continue;
         }
         uint64_t hash = XXH3_64bits(bytes, len);
         uint32_t slot_at = 0;
-        bool     probes_over = false;
+        bool probes_over = false;
         uint32_t number = find_bytes(dict, bytes, len, hash, &slot_at, &probes_over);
         if (number == UINT32_MAX) {
             stop why = probes_over ? STOP_FULL : may_add_bytes(dict, len);
@@ -345,7 +367,7 @@ void rvi_pq_dict_touch(rvi_pq_dict *dict, const uint32_t *indices, int32_t n, rv
         if (seen == dict->round)
             continue;
         memcpy(mark, &dict->round, sizeof dict->round);
-        size_t         len;
+        size_t len;
         const uint8_t *bytes = entry_bytes(dict, indices[i], &len);
         rvi_pq_stats_update_bytes(stats, bytes, len);
     }
@@ -373,10 +395,10 @@ rv_code rvi_pq_dict_expand(const rvi_pq_dict *dict, const uint32_t *indices, siz
                            rv_error *err)
 {
     RV_TRY(rvi_pq_buf_reserve(out, rvi_pq_dict_plain_bytes(dict, indices, n), err));
-    size_t   width = dict->leaf->width;
+    size_t width = dict->leaf->width;
     uint8_t *to = out->data + out->len;
     for (size_t i = 0; i < n; i++) {
-        size_t         len = width;
+        size_t len = width;
         const uint8_t *from = dict->entries.data + (size_t)indices[i] * width;
         if (width == 0)
             from = entry_bytes(dict, indices[i], &len) - 4;

@@ -14,7 +14,7 @@ static int32_t list_present(const rv_column *column, int64_t from, int32_t n, ui
 {
     int32_t count = 0;
     for (int32_t base = 0; base < n; base += 64) {
-        int      step = rvi_pq_bits_step(n - base);
+        int step = rvi_pq_bits_step(n - base);
         uint64_t word = rvi_pq_bits_load(column->validity, from + base, step);
         if (word == UINT64_MAX) {
             for (int i = 0; i < 64; i++)

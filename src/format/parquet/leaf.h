@@ -27,16 +27,16 @@ typedef enum rvi_pq_order {
 } rvi_pq_order;
 
 typedef struct rvi_pq_leaf {
-    const rv_field *field;    /* borrowed from the schema */
-    rv_type         type;     /* of one value: the element's for a list */
-    bool            is_list;
-    uint8_t         max_def, max_rep;
+    const rv_field *field; /* borrowed from the schema */
+    rv_type type;          /* of one value: the element's for a list */
+    bool is_list;
+    uint8_t max_def, max_rep;
     rvi_pq_physical physical;
-    uint8_t         width;    /* bytes of one value in the file; 0: variable; BOOLEAN: 1 here, a bit in the page */
-    rvi_pq_order    order;
-    bool            is_text;  /* bounds are cut between characters */
-    bool            dictionary; /* worth trying */
-    int8_t          min_match;  /* for zstd's default level on PLAIN pages of this type; 0: zstd's own */
+    uint8_t width; /* bytes of one value in the file; 0: variable; BOOLEAN: 1 here, a bit in the page */
+    rvi_pq_order order;
+    bool is_text;     /* bounds are cut between characters */
+    bool dictionary;  /* worth trying */
+    int8_t min_match; /* for zstd's default level on PLAIN pages of this type; 0: zstd's own */
 } rvi_pq_leaf;
 
 enum { RVI_PQ_MAX_DEF = 3, RVI_PQ_MAX_REP = 1 };

@@ -42,7 +42,8 @@ static rv_code reserve_bits(rvi_pq_levels *levels, int64_t n, rv_error *err)
     return rvi_pq_buf_reserve(&levels->bits, (size_t)(n + 7) / 8 + BITS_SLACK, err);
 }
 
-static rv_code append_flat(rvi_pq_levels *levels, const rv_column *column, int64_t from, int64_t n, rv_error *err)
+static rv_code append_flat(rvi_pq_levels *levels, const rv_column *column, int64_t from, int64_t n,
+                           rv_error *err)
 {
     int64_t n_null = 0;
     if (levels->leaf->max_def > 0 && column->null_count > 0)
@@ -88,7 +89,8 @@ static rv_code push_elements(rvi_pq_levels *levels, const rv_column *elements, i
     return RV_OK;
 }
 
-static rv_code append_lists(rvi_pq_levels *levels, const rv_column *column, int64_t from, int64_t n, rv_error *err)
+static rv_code append_lists(rvi_pq_levels *levels, const rv_column *column, int64_t from, int64_t n,
+                            rv_error *err)
 {
     unsigned empty = levels->leaf->max_def - 2u; /* below it: the NULL list, where the column may have one */
     for (int64_t row = from; row < from + n; row++) {
@@ -103,7 +105,8 @@ static rv_code append_lists(rvi_pq_levels *levels, const rv_column *column, int6
     return RV_OK;
 }
 
-rv_code rvi_pq_levels_append(rvi_pq_levels *levels, const rv_column *column, int64_t from, int64_t n, rv_error *err)
+rv_code rvi_pq_levels_append(rvi_pq_levels *levels, const rv_column *column, int64_t from, int64_t n,
+                             rv_error *err)
 {
     return levels->leaf->is_list ? append_lists(levels, column, from, n, err)
                                  : append_flat(levels, column, from, n, err);

@@ -11,13 +11,13 @@
 #include "rle.h"
 
 typedef struct rvi_pq_levels {
-    const rvi_pq_leaf *leaf;   /* borrowed */
-    int64_t            n;      /* entries: rows of a flat column; elements, NULL lists and empty lists of a list */
-    int64_t            n_null; /* entries without a value */
-    bool               has_bits;
-    rvi_pq_buf         bits;
-    rvi_pq_rle_stream  def, rep; /* lists */
-    int64_t            def_histogram[RVI_PQ_MAX_DEF + 1], rep_histogram[RVI_PQ_MAX_REP + 1];
+    const rvi_pq_leaf *leaf; /* borrowed */
+    int64_t n;      /* entries: rows of a flat column; elements, NULL lists and empty lists of a list */
+    int64_t n_null; /* entries without a value */
+    bool has_bits;
+    rvi_pq_buf bits;
+    rvi_pq_rle_stream def, rep; /* lists */
+    int64_t def_histogram[RVI_PQ_MAX_DEF + 1], rep_histogram[RVI_PQ_MAX_REP + 1];
 } rvi_pq_levels;
 
 void rvi_pq_levels_init(rvi_pq_levels *levels, const rvi_pq_leaf *leaf, rvi_pq_memory *memory);
@@ -29,6 +29,6 @@ rv_code rvi_pq_levels_append(rvi_pq_levels *levels, const rv_column *column, int
                              rv_error *err) RV_MUST_CHECK;
 /* Append the level sections of a V1 data page to `out`. No more appends before the next clear. */
 rv_code rvi_pq_levels_write(rvi_pq_levels *levels, rvi_pq_buf *out, rv_error *err) RV_MUST_CHECK;
-size_t  rvi_pq_levels_bytes(const rvi_pq_levels *levels); /* a fair estimate of what write will append */
+size_t rvi_pq_levels_bytes(const rvi_pq_levels *levels); /* a fair estimate of what write will append */
 
 #endif

@@ -22,9 +22,10 @@ void rvi_pq_release(rvi_pq_memory *memory, void *block, size_t bytes)
 static rv_code charge(rvi_pq_memory *memory, size_t bytes, rv_error *err)
 {
     if (!rv_budget_charge(memory->budget, bytes)) {
-        rv_code rc = rv_fail(err, RV_E_MEMORY_BUDGET,
-                             "the Parquet writer needs %zu more bytes; %zu of the limit of %zu bytes are in use",
-                             bytes, rv_budget_used(memory->budget), memory->budget->limit);
+        rv_code rc =
+            rv_fail(err, RV_E_MEMORY_BUDGET,
+                    "the Parquet writer needs %zu more bytes; %zu of the limit of %zu bytes are in use",
+                    bytes, rv_budget_used(memory->budget), memory->budget->limit);
         rv_hint(err, "one value or row may be very large; raise the memory limit or leave the column out");
         return rc;
     }
@@ -66,7 +67,7 @@ static size_t ladder(size_t need)
     if (need <= SMALLEST)
         return SMALLEST;
     unsigned top = 63u - (unsigned)__builtin_clzll((unsigned long long)(need - 1));
-    size_t   step = ((size_t)1 << top) / STEPS_PER_DOUBLING;
+    size_t step = ((size_t)1 << top) / STEPS_PER_DOUBLING;
     return (need + step - 1) / step * step;
 }
 
@@ -74,11 +75,12 @@ rv_code rvi_pq_buf_reserve(rvi_pq_buf *buf, size_t n, rv_error *err)
 {
     size_t need = 0;
     if (rv_add_size(&need, buf->len, n) || need > MAX_BUFFER_BYTES)
-        return rv_fail(err, RV_E_LIMIT_EXCEEDED, "more than %zu bytes for one Parquet page", MAX_BUFFER_BYTES);
+        return rv_fail(err, RV_E_LIMIT_EXCEEDED, "more than %zu bytes for one Parquet page",
+                       MAX_BUFFER_BYTES);
     if (need <= buf->cap)
         return RV_OK;
     size_t cap = ladder(need);
-    void  *data = buf->data;
+    void *data = buf->data;
     RV_TRY(rvi_pq_resize(buf->memory, &data, buf->cap, cap, err));
     buf->data = data;
     buf->cap = cap;

@@ -13,19 +13,19 @@
 
 typedef struct rvi_pq_memory {
     rv_budget *budget; /* borrowed; may be NULL */
-    size_t     used;   /* bytes charged through this account */
+    size_t used;       /* bytes charged through this account */
 } rvi_pq_memory;
 
 /* Change *block from old_bytes to new_bytes (either may be 0; new_bytes 0 frees). Content is kept as by realloc().
  * Fails MEMORY_BUDGET, OUT_OF_MEMORY; *block is as before then. */
 rv_code rvi_pq_resize(rvi_pq_memory *memory, void **block, size_t old_bytes, size_t new_bytes,
                       rv_error *err) RV_MUST_CHECK;
-void    rvi_pq_release(rvi_pq_memory *memory, void *block, size_t bytes); /* NULL is fine */
+void rvi_pq_release(rvi_pq_memory *memory, void *block, size_t bytes); /* NULL is fine */
 
 /* Growable bytes, owned by whoever embeds them. */
 typedef struct rvi_pq_buf {
-    uint8_t       *data;
-    size_t         len, cap;
+    uint8_t *data;
+    size_t len, cap;
     rvi_pq_memory *memory; /* borrowed */
 } rvi_pq_buf;
 
@@ -33,6 +33,6 @@ typedef struct rvi_pq_buf {
  * Fails MEMORY_BUDGET, OUT_OF_MEMORY, LIMIT_EXCEEDED (over 4 GiB). */
 rv_code rvi_pq_buf_reserve(rvi_pq_buf *buf, size_t n, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_pq_buf_append(rvi_pq_buf *buf, const void *data, size_t len, rv_error *err) RV_MUST_CHECK;
-void    rvi_pq_buf_free(rvi_pq_buf *buf); /* empty afterwards, usable again */
+void rvi_pq_buf_free(rvi_pq_buf *buf); /* empty afterwards, usable again */
 
 #endif

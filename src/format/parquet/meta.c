@@ -31,7 +31,7 @@ static bool is_float(const rvi_pq_leaf *leaf)
 static void write_statistics(rvi_pq_thrift *t, const rvi_pq_column *column)
 {
     rvi_pq_bound min, max;
-    bool         bounded = rvi_pq_stats_min(&column->leaf, &column->stats, &min) &&
+    bool bounded = rvi_pq_stats_min(&column->leaf, &column->stats, &min) &&
                    rvi_pq_stats_max(&column->leaf, &column->stats, &max);
     rvi_pq_thrift_struct_begin(t, 12);
     rvi_pq_thrift_i64(t, 3, column->n_null);
@@ -61,11 +61,12 @@ static void write_encodings(rvi_pq_thrift *t, const rvi_pq_column *column)
         rvi_pq_thrift_item_i32(t, RVI_PQ_RLE_DICTIONARY);
 }
 
-static void write_encoding_count(rvi_pq_thrift *t, rvi_pq_page_type type, rvi_pq_encoding_id encoding, int32_t n)
+static void write_encoding_count(rvi_pq_thrift *t, rvi_pq_page_type type, rvi_pq_encoding_id encoding,
+                                 int32_t n)
 {
     rvi_pq_thrift_item_struct_begin(t);
-    rvi_pq_thrift_i32(t, 1, type);
-    rvi_pq_thrift_i32(t, 2, encoding);
+    rvi_pq_thrift_i32(t, 1, (int32_t)type);
+    rvi_pq_thrift_i32(t, 2, (int32_t)encoding);
     rvi_pq_thrift_i32(t, 3, n);
     rvi_pq_thrift_item_struct_end(t);
 }
@@ -88,10 +89,10 @@ rv_code rvi_pq_meta_column(const rvi_pq_column *column, const rvi_pq_chunk_place
                            rv_error *err)
 {
     rvi_pq_thrift t = rvi_pq_thrift_begin(out, err);
-    rvi_pq_thrift_i32(&t, 1, column->leaf.physical);
+    rvi_pq_thrift_i32(&t, 1, (int32_t)column->leaf.physical);
     write_encodings(&t, column);
     rvi_pq_leaf_path(&column->leaf, &t, 3);
-    rvi_pq_thrift_i32(&t, 4, place->codec);
+    rvi_pq_thrift_i32(&t, 4, (int32_t)place->codec);
     rvi_pq_thrift_i64(&t, 5, column->n_levels);
     rvi_pq_thrift_i64(&t, 6, (int64_t)column->raw_bytes);
     rvi_pq_thrift_i64(&t, 7, (int64_t)column->stored_bytes);
@@ -122,7 +123,7 @@ static bool is_null_page(const rvi_pq_page_info *page)
 /* Pages of NULLs alone do not count; equal bounds keep both orders; a single page is ascending. */
 static rvi_pq_boundary boundary_order(const rvi_pq_column *column)
 {
-    bool                    ascending = true, descending = true;
+    bool ascending = true, descending = true;
     const rvi_pq_page_info *before = NULL;
     for (size_t i = 0; i < column->n_pages; i++) {
         const rvi_pq_page_info *page = rvi_pq_column_page(column, i);
@@ -187,7 +188,7 @@ rv_code rvi_pq_meta_column_index(const rvi_pq_column *column, rvi_pq_buf *out, b
     for (size_t i = 0; i < column->n_pages; i++)
         rvi_pq_thrift_item_bool(&t, is_null_page(rvi_pq_column_page(column, i)));
     write_index_bounds(&t, column);
-    rvi_pq_thrift_i32(&t, 4, boundary_order(column));
+    rvi_pq_thrift_i32(&t, 4, (int32_t)boundary_order(column));
     rvi_pq_thrift_list(&t, 5, RVI_PQ_THRIFT_I64, column->n_pages);
     for (size_t i = 0; i < column->n_pages; i++)
         rvi_pq_thrift_item_i64(&t, rvi_pq_column_page(column, i)->n_null);
@@ -202,10 +203,11 @@ rv_code rvi_pq_meta_column_index(const rvi_pq_column *column, rvi_pq_buf *out, b
 }
 
 /* Pages of a chunk lie one behind the other, the dictionary page before them. */
-rv_code rvi_pq_meta_offset_index(const rvi_pq_column *column, uint64_t data_at, rvi_pq_buf *out, rv_error *err)
+rv_code rvi_pq_meta_offset_index(const rvi_pq_column *column, uint64_t data_at, rvi_pq_buf *out,
+                                 rv_error *err)
 {
     rvi_pq_thrift t = rvi_pq_thrift_begin(out, err);
-    int64_t       first_row = 0;
+    int64_t first_row = 0;
     rvi_pq_thrift_list(&t, 1, RVI_PQ_THRIFT_STRUCT, column->n_pages);
     for (size_t i = 0; i < column->n_pages; i++) {
         const rvi_pq_page_info *page = rvi_pq_column_page(column, i);

@@ -15,8 +15,8 @@ typedef struct rvi_pq_chunk {
 
 /* Where the pages of a chunk went. */
 typedef struct rvi_pq_chunk_place {
-    uint64_t dictionary_at;      /* file offset; used only if the column has a dictionary */
-    uint64_t data_at;            /* of the first data page */
+    uint64_t dictionary_at; /* file offset; used only if the column has a dictionary */
+    uint64_t data_at;       /* of the first data page */
     rvi_pq_codec_id codec;
 } rvi_pq_chunk_place;
 

@@ -11,9 +11,9 @@
 /* What an encoding gets to see of an open page. */
 typedef struct page_values {
     const rvi_pq_leaf *leaf;
-    const uint8_t     *data; /* PLAIN bytes, or uint32_t indices */
-    size_t             n;    /* values, NULLs not counted */
-    uint32_t           n_entries; /* of the dictionary */
+    const uint8_t *data; /* PLAIN bytes, or uint32_t indices */
+    size_t n;            /* values, NULLs not counted */
+    uint32_t n_entries;  /* of the dictionary */
 } page_values;
 
 typedef struct encoding_ops {
@@ -24,7 +24,7 @@ typedef struct encoding_ops {
 
 static rv_code encode_indices(const page_values *in, rvi_pq_buf *out, rv_error *err)
 {
-    int     width = rvi_pq_bit_width(in->n_entries - 1);
+    int width = rvi_pq_bit_width(in->n_entries - 1);
     uint8_t byte = (uint8_t)width;
     RV_TRY(rvi_pq_buf_append(out, &byte, 1, err));
     return rvi_pq_rle_append((const uint32_t *)(const void *)in->data, in->n, width, out, err);
@@ -120,7 +120,8 @@ static rv_code check_sizes(const rvi_pq_column *column, const rvi_pq_buf *body, 
 {
     if (body->len <= INT32_MAX && stored->len <= INT32_MAX)
         return RV_OK;
-    return rv_fail(err, RV_E_LIMIT_EXCEEDED, "a page of column '%s' would have %zu bytes; Parquet's limit is %d",
+    return rv_fail(err, RV_E_LIMIT_EXCEEDED,
+                   "a page of column '%s' would have %zu bytes; Parquet's limit is %d",
                    column->leaf.field->name, body->len, INT32_MAX);
 }
 
@@ -136,13 +137,13 @@ static rv_code make_header(rvi_pq_workspace *work, rvi_pq_page_type type, rvi_pq
 {
     work->header.len = 0;
     rvi_pq_thrift t = rvi_pq_thrift_begin(&work->header, err);
-    rvi_pq_thrift_i32(&t, 1, type);
+    rvi_pq_thrift_i32(&t, 1, (int32_t)type);
     rvi_pq_thrift_i32(&t, 2, (int32_t)body->len);
     rvi_pq_thrift_i32(&t, 3, (int32_t)stored->len);
     rvi_pq_thrift_i32(&t, 4, checksum(stored));
     rvi_pq_thrift_struct_begin(&t, type == RVI_PQ_DATA_PAGE ? 5 : 7);
     rvi_pq_thrift_i32(&t, 1, (int32_t)n_values);
-    rvi_pq_thrift_i32(&t, 2, encoding);
+    rvi_pq_thrift_i32(&t, 2, (int32_t)encoding);
     if (type == RVI_PQ_DATA_PAGE) {
         rvi_pq_thrift_i32(&t, 3, RVI_PQ_RLE);
         rvi_pq_thrift_i32(&t, 4, RVI_PQ_RLE);
@@ -186,13 +187,13 @@ static rv_code keep_info(rvi_pq_column *column, uint64_t stored_at, uint64_t sto
                          rvi_pq_encoding_id encoding, rv_error *err)
 {
     const rvi_pq_open_page *page = &column->page;
-    rvi_pq_page_info        info = {.stored_at = stored_at,
-                                    .stored_len = stored_len,
-                                    .rows = page->rows,
-                                    .n_levels = page->levels.n,
-                                    .n_null = page->levels.n_null,
-                                    .n_nan = page->stats.n_nan,
-                                    .data_bytes = page->data_bytes};
+    rvi_pq_page_info info = {.stored_at = stored_at,
+                             .stored_len = stored_len,
+                             .rows = page->rows,
+                             .n_levels = page->levels.n,
+                             .n_null = page->levels.n_null,
+                             .n_nan = page->stats.n_nan,
+                             .data_bytes = page->data_bytes};
     memcpy(info.def_histogram, page->levels.def_histogram, sizeof info.def_histogram);
     memcpy(info.rep_histogram, page->levels.rep_histogram, sizeof info.rep_histogram);
     RV_TRY(keep_bounds(column, &info, err));
@@ -205,11 +206,12 @@ rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_err
 {
     assert(column->page.rows > 0);
     const encoding_ops *encoding = encoding_of(column);
-    const rvi_pq_buf   *body = NULL, *stored = NULL;
+    const rvi_pq_buf *body = NULL, *stored = NULL;
     RV_TRY(make_body(column, encoding, work, &body, err));
     RV_TRY(stored_body(column, body, encoding, work, &stored, err));
     RV_TRY(check_sizes(column, body, stored, err));
-    RV_TRY(make_header(work, RVI_PQ_DATA_PAGE, encoding->number, (size_t)column->page.levels.n, body, stored, err));
+    RV_TRY(make_header(work, RVI_PQ_DATA_PAGE, encoding->number, (size_t)column->page.levels.n, body, stored,
+                       err));
     uint64_t at = work->pages.len, len = work->header.len + stored->len;
     RV_TRY(rvi_pq_store_append(&work->pages, work->header.data, work->header.len, err));
     RV_TRY(rvi_pq_store_append(&work->pages, stored->data, stored->len, err));

@@ -43,7 +43,7 @@ static size_t put_run(uint8_t *to, uint32_t value, uint64_t n, int width)
 static void pack_group(const uint32_t *values, int width, uint8_t *to)
 {
     uint64_t pending = 0;
-    int      n_bits = 0;
+    int n_bits = 0;
     for (int i = 0; i < GROUP; i++) {
         pending |= (uint64_t)values[i] << n_bits;
         n_bits += width;
@@ -76,8 +76,8 @@ static void pack_medium(const uint32_t *values, size_t n_groups, int width, uint
             low |= (uint64_t)values[i] << (i * width);
             high |= (uint64_t)values[i + 4] << (i * width);
         }
-        int      n_bits = 4 * width; /* 36..64 */
-        uint8_t  bytes[24];
+        int n_bits = 4 * width; /* 36..64 */
+        uint8_t bytes[24];
         uint64_t joined = n_bits == 64 ? low : low | high << n_bits;
         memcpy(bytes, &joined, 8);
         joined = n_bits == 64 ? high : high >> (64 - n_bits);
@@ -280,7 +280,8 @@ rv_code rvi_pq_rle_finish(rvi_pq_rle_stream *stream, rv_error *err)
 {
     if (stream->n_group == 0 && stream->run > 0) { /* nothing follows, so any length may be a run */
         RV_TRY(rvi_pq_buf_reserve(&stream->out, VARINT_MAX_BYTES + 4, err));
-        stream->out.len += put_run(stream->out.data + stream->out.len, stream->value, stream->run, stream->width);
+        stream->out.len +=
+            put_run(stream->out.data + stream->out.len, stream->value, stream->run, stream->width);
         stream->run = 0;
         return RV_OK;
     }

@@ -99,8 +99,9 @@ static uint64_t rows_weight(const rvi_pq_group *group, const rv_batch *batch, in
 static int64_t rows_of_slice(const rvi_pq_group *group, const rv_batch *batch, int64_t from, int64_t to,
                              uint64_t *weight)
 {
-    uint64_t room = group->slice_weight < group->slice_max_weight ? group->slice_max_weight - group->slice_weight : 0;
-    int64_t  most = SLICE_ROWS - group->slice_rows;
+    uint64_t room =
+        group->slice_weight < group->slice_max_weight ? group->slice_max_weight - group->slice_weight : 0;
+    int64_t most = SLICE_ROWS - group->slice_rows;
     most = most < to - from ? most : to - from;
     *weight = rows_weight(group, batch, from, from + most);
     if (*weight <= room)
@@ -130,8 +131,8 @@ static size_t held_bytes(const rvi_pq_group *group)
 static bool is_full(const rvi_pq_group *group, uint64_t weight)
 {
     uint64_t page = weight > group->work.page_weight ? weight : group->work.page_weight;
-    return held_bytes(group) + weight + page > group->memory_bytes || group->work.pages.len >= RVI_PQ_GROUP_BYTES ||
-           group->rows >= RVI_PQ_GROUP_ROWS;
+    return held_bytes(group) + weight + page > group->memory_bytes ||
+           group->work.pages.len >= RVI_PQ_GROUP_BYTES || group->rows >= RVI_PQ_GROUP_ROWS;
 }
 
 static rv_code end_slice(rvi_pq_group *group, rvi_pq_output *out, rv_error *err)
@@ -154,12 +155,13 @@ static rv_code check_nulls(const rvi_pq_group *group, const rv_batch *batch, rv_
     return RV_OK;
 }
 
-static rv_code append_rows(rvi_pq_group *group, const rv_batch *batch, int64_t from, int64_t n, uint64_t weight,
-                           rv_error *err)
+static rv_code append_rows(rvi_pq_group *group, const rv_batch *batch, int64_t from, int64_t n,
+                           uint64_t weight, rv_error *err)
 {
     for (int i = 0; i < group->n_columns; i++)
-        RV_TRY_CTX(rvi_pq_column_append(&group->columns[i], &batch->columns[i], from, from + n, &group->work, err),
-                   err, "column '%s'", group->columns[i].leaf.field->name);
+        RV_TRY_CTX(
+            rvi_pq_column_append(&group->columns[i], &batch->columns[i], from, from + n, &group->work, err),
+            err, "column '%s'", group->columns[i].leaf.field->name);
     group->rows += n;
     group->weight += weight;
     group->slice_rows += n;
@@ -173,7 +175,7 @@ rv_code rvi_pq_group_append(rvi_pq_group *group, const rv_batch *batch, rvi_pq_o
     RV_TRY(check_nulls(group, batch, err));
     for (int64_t row = 0; row < batch->rows;) {
         uint64_t weight = 0;
-        int64_t  n = rows_of_slice(group, batch, row, batch->rows, &weight);
+        int64_t n = rows_of_slice(group, batch, row, batch->rows, &weight);
         if (n == 0) {
             RV_TRY(end_slice(group, out, err));
             continue;
@@ -203,8 +205,8 @@ static rv_code keep_chunk(rvi_pq_group *group, const rvi_pq_column *column, cons
                           rv_error *err)
 {
     rvi_pq_workspace *work = &group->work;
-    rvi_pq_chunk      chunk = {0};
-    bool              indexed = false;
+    rvi_pq_chunk chunk = {0};
+    bool indexed = false;
     work->header.len = 0;
     RV_TRY(rvi_pq_meta_column(column, place, &work->header, err));
     RV_TRY(keep_meta(work, &group->metas, &chunk.meta_len, err));
@@ -221,9 +223,9 @@ static rv_code keep_chunk(rvi_pq_group *group, const rvi_pq_column *column, cons
  * store like the others and leaves it again, so closing a group of many columns holds one page more, not one each. */
 static rv_code write_chunk(rvi_pq_group *group, rvi_pq_column *column, rvi_pq_output *out, rv_error *err)
 {
-    rvi_pq_workspace  *work = &group->work;
+    rvi_pq_workspace *work = &group->work;
     rvi_pq_chunk_place place = {0};
-    uint64_t           kept = work->pages.len;
+    uint64_t kept = work->pages.len;
     RV_TRY(rvi_pq_column_close_page(column, work, err));
     place.codec = column->codec == RVI_PQ_CODEC_PACKED ? work->codec.ops->number : RVI_PQ_UNCOMPRESSED;
     place.dictionary_at = out->offset;

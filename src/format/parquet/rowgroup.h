@@ -9,47 +9,48 @@
 #include "meta.h"
 
 enum {
-    RVI_PQ_GROUP_BYTES = 128 << 20,  /* compressed; what Spark and Trino split files into */
-    RVI_PQ_GROUP_ROWS = 512 << 10,   /* so that a file has several groups for a reader's threads */
+    RVI_PQ_GROUP_BYTES = 128 << 20, /* compressed; what Spark and Trino split files into */
+    RVI_PQ_GROUP_ROWS = 512 << 10,  /* so that a file has several groups for a reader's threads */
 };
 
 /* A row group that has been written. */
 typedef struct rvi_pq_group_info {
-    int64_t  rows;
-    uint64_t at;                        /* file offset of its first page */
+    int64_t rows;
+    uint64_t at; /* file offset of its first page */
     uint64_t raw_bytes, stored_bytes;
 } rvi_pq_group_info;
 
 typedef struct rvi_pq_group {
     rvi_pq_workspace work;
-    rvi_pq_memory    held;         /* what counts towards memory_bytes */
-    size_t           memory_bytes;
-    rvi_pq_column   *columns;
-    int              n_columns;
-    int64_t          rows;         /* of the open group */
-    uint64_t         weight;       /* of all rows so far, as rvi_pq_leaf_weight() counts */
-    int64_t          slice_rows;
-    uint64_t         slice_weight, slice_max_weight;
+    rvi_pq_memory held; /* what counts towards memory_bytes */
+    size_t memory_bytes;
+    rvi_pq_column *columns;
+    int n_columns;
+    int64_t rows;    /* of the open group */
+    uint64_t weight; /* of all rows so far, as rvi_pq_leaf_weight() counts */
+    int64_t slice_rows;
+    uint64_t slice_weight, slice_max_weight;
 
     /* Of closed groups, for the footer. */
-    rvi_pq_memory    meta_memory;
-    rvi_pq_buf       groups;       /* rvi_pq_group_info */
-    rvi_pq_buf       chunks;       /* rvi_pq_chunk, column by column, group by group */
-    rvi_pq_store     metas, column_indexes, offset_indexes;
-    size_t           n_groups;
+    rvi_pq_memory meta_memory;
+    rvi_pq_buf groups; /* rvi_pq_group_info */
+    rvi_pq_buf chunks; /* rvi_pq_chunk, column by column, group by group */
+    rvi_pq_store metas, column_indexes, offset_indexes;
+    size_t n_groups;
 } rvi_pq_group;
 
 typedef struct rvi_pq_group_options {
     const rv_schema *schema; /* borrowed */
-    rv_codec         codec;
-    int              level;
-    rv_budget       *budget; /* may be NULL */
-    size_t           memory_bytes;
+    rv_codec codec;
+    int level;
+    rv_budget *budget; /* may be NULL */
+    size_t memory_bytes;
 } rvi_pq_group_options;
 
 /* On failure `group` is fit for deinit. Fails FORMAT_UNSUPPORTED, CONFIG_*, OUT_OF_MEMORY, MEMORY_BUDGET. */
-rv_code rvi_pq_group_init(rvi_pq_group *group, const rvi_pq_group_options *options, rv_error *err) RV_MUST_CHECK;
-void    rvi_pq_group_deinit(rvi_pq_group *group); /* zeroed memory is fine */
+rv_code rvi_pq_group_init(rvi_pq_group *group, const rvi_pq_group_options *options,
+                          rv_error *err) RV_MUST_CHECK;
+void rvi_pq_group_deinit(rvi_pq_group *group); /* zeroed memory is fine */
 
 /* Append a batch's rows, writing row groups as they fill. Fails as the sink does, VALUE_MALFORMED (a NULL in a
  * REQUIRED column), OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED. */

@@ -8,16 +8,16 @@
 #include <string.h>
 
 typedef struct mapping {
-    rvi_pq_physical  physical;
-    uint8_t          width;
-    rvi_pq_order     order;
-    rvi_pq_logical   logical;
+    rvi_pq_physical physical;
+    uint8_t width;
+    rvi_pq_order order;
+    rvi_pq_logical logical;
     rvi_pq_converted converted;
-    rvi_pq_unit      unit;
-    bool             utc;
-    bool             is_text;
-    bool             dictionary;
-    int8_t           min_match;
+    rvi_pq_unit unit;
+    bool utc;
+    bool is_text;
+    bool dictionary;
+    int8_t min_match;
 } mapping;
 
 /* min_match: measured on id, timestamp and price columns; zstd's level 1 searches matches of 6 or 7 bytes, which
@@ -92,7 +92,8 @@ static uint8_t decimal_bytes(int precision)
 
 static mapping decimal_mapping(int precision)
 {
-    mapping m = {.logical = RVI_PQ_LOGICAL_DECIMAL, .converted = RVI_PQ_CONVERTED_DECIMAL, .dictionary = true};
+    mapping m = {
+        .logical = RVI_PQ_LOGICAL_DECIMAL, .converted = RVI_PQ_CONVERTED_DECIMAL, .dictionary = true};
     if (precision <= DECIMAL_I32_DIGITS) {
         m.physical = RVI_PQ_INT32;
         m.width = 4;
@@ -124,7 +125,7 @@ static bool is_mapped(rv_type type)
 
 rv_code rvi_pq_leaf_init(rvi_pq_leaf *leaf, const rv_field *field, rv_error *err)
 {
-    bool    is_list = field->type.id == RV_TYPE_LIST;
+    bool is_list = field->type.id == RV_TYPE_LIST;
     rv_type type = is_list ? rv_type_element(field->type) : field->type;
     if (!is_mapped(type)) {
         char text[RV_TYPE_TEXT_BYTES];
@@ -197,10 +198,10 @@ static void write_leaf_element(rvi_pq_thrift *t, const char *name, rvi_pq_repeti
 {
     mapping m = mapping_of(type);
     rvi_pq_thrift_item_struct_begin(t);
-    rvi_pq_thrift_i32(t, 1, m.physical);
+    rvi_pq_thrift_i32(t, 1, (int32_t)m.physical);
     if (m.physical == RVI_PQ_FIXED)
         rvi_pq_thrift_i32(t, 2, m.width);
-    rvi_pq_thrift_i32(t, 3, repetition);
+    rvi_pq_thrift_i32(t, 3, (int32_t)repetition);
     rvi_pq_thrift_text(t, 4, name);
     if (m.converted != RVI_PQ_CONVERTED_NONE)
         rvi_pq_thrift_i32(t, 6, m.converted);
@@ -218,7 +219,7 @@ static void write_group_element(rvi_pq_thrift *t, const char *name, rvi_pq_repet
 {
     static const mapping list = {.logical = RVI_PQ_LOGICAL_LIST};
     rvi_pq_thrift_item_struct_begin(t);
-    rvi_pq_thrift_i32(t, 3, repetition);
+    rvi_pq_thrift_i32(t, 3, (int32_t)repetition);
     rvi_pq_thrift_text(t, 4, name);
     rvi_pq_thrift_i32(t, 5, 1);
     if (repetition != RVI_PQ_REPEATED) {
@@ -274,5 +275,6 @@ uint64_t rvi_pq_leaf_weight(const rvi_pq_leaf *leaf, const rv_column *column, in
     if (from == to)
         return 0;
     int64_t first = column->offsets[from], last = column->offsets[to];
-    return (uint64_t)(to - from + last - first) * LEVEL_BYTES + value_weight(leaf, column->child, first, last);
+    return (uint64_t)(to - from + last - first) * LEVEL_BYTES +
+           value_weight(leaf, column->child, first, last);
 }

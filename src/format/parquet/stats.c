@@ -185,7 +185,7 @@ static void widen_f(rvi_pq_stats *stats, double min, double max)
 static void update_f32(rvi_pq_stats *stats, const rvi_pq_leaf *leaf, const rvi_pq_values *values)
 {
     (void)leaf;
-    float   min = INFINITY, max = -INFINITY;
+    float min = INFINITY, max = -INFINITY;
     int32_t n_nan = 0;
     for (int32_t i = 0; i < values->n; i++) {
         float value;
@@ -202,7 +202,7 @@ static void update_f32(rvi_pq_stats *stats, const rvi_pq_leaf *leaf, const rvi_p
 static void update_f64(rvi_pq_stats *stats, const rvi_pq_leaf *leaf, const rvi_pq_values *values)
 {
     (void)leaf;
-    double  min = INFINITY, max = -INFINITY;
+    double min = INFINITY, max = -INFINITY;
     int32_t n_nan = 0;
     for (int32_t i = 0; i < values->n; i++) {
         double value;
@@ -290,7 +290,7 @@ static int compare_prefix(const uint8_t *bytes, size_t len, const rvi_pq_prefix 
 {
     size_t kept = len < RVI_PQ_BOUND_BYTES ? len : RVI_PQ_BOUND_BYTES;
     size_t shared = kept < prefix->len ? kept : prefix->len;
-    int    order = shared > 0 ? memcmp(bytes, prefix->bytes, shared) : 0;
+    int order = shared > 0 ? memcmp(bytes, prefix->bytes, shared) : 0;
     if (order != 0)
         return order;
     if (kept != prefix->len)
@@ -300,7 +300,7 @@ static int compare_prefix(const uint8_t *bytes, size_t len, const rvi_pq_prefix 
 
 static void widen_b(rvi_pq_stats *stats, const uint8_t *bytes, size_t len)
 {
-    uint64_t       head = head_of(bytes, len);
+    uint64_t head = head_of(bytes, len);
     rvi_pq_prefix *min = &stats->of.b.min, *max = &stats->of.b.max;
     if (!stats->set) {
         prefix_set(min, bytes, len, head);
@@ -389,7 +389,7 @@ static bool increment_bytes(uint8_t *bytes, uint8_t *len)
 static uint32_t decode_char(const uint8_t *bytes, size_t width)
 {
     static const uint8_t lead_mask[5] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    uint32_t             value = bytes[0] & lead_mask[width];
+    uint32_t value = bytes[0] & lead_mask[width];
     for (size_t i = 1; i < width; i++)
         value = value << 6 | (bytes[i] & 0x3fu);
     return value;
@@ -401,7 +401,7 @@ static size_t encode_char(uint32_t value, uint8_t *to)
         to[0] = (uint8_t)value;
         return 1;
     }
-    size_t               width = value < 0x800 ? 2 : value < 0x10000 ? 3 : 4;
+    size_t width = value < 0x800 ? 2 : value < 0x10000 ? 3 : 4;
     static const uint8_t lead[5] = {0, 0, 0xc0, 0xe0, 0xf0};
     for (size_t i = width - 1; i > 0; i--, value >>= 6)
         to[i] = (uint8_t)(0x80 | (value & 0x3f));
@@ -462,7 +462,7 @@ static bool max_signed(const rvi_pq_leaf *leaf, const rvi_pq_stats *stats, rvi_p
 static int compare_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
     size_t shared = a_len < b_len ? a_len : b_len;
-    int    order = shared > 0 ? memcmp(a, b, shared) : 0;
+    int order = shared > 0 ? memcmp(a, b, shared) : 0;
     return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
 }
 
@@ -518,7 +518,8 @@ bool rvi_pq_stats_max(const rvi_pq_leaf *leaf, const rvi_pq_stats *stats, rvi_pq
     return stats->set && ORDERS[leaf->order].max(leaf, stats, out);
 }
 
-int rvi_pq_bound_compare(const rvi_pq_leaf *leaf, const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+int rvi_pq_bound_compare(const rvi_pq_leaf *leaf, const uint8_t *a, size_t a_len, const uint8_t *b,
+                         size_t b_len)
 {
     return ORDERS[leaf->order].compare(a, a_len, b, b_len);
 }

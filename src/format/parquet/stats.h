@@ -12,14 +12,14 @@
 enum { RVI_PQ_BOUND_BYTES = 64 };
 
 typedef struct rvi_pq_prefix {
-    uint64_t head;                        /* the first 8 bytes as a big-endian number, zero-padded */
-    uint8_t  len;                         /* of bytes[] */
-    bool     longer;                      /* the value has more bytes than bytes[] */
-    uint8_t  bytes[RVI_PQ_BOUND_BYTES];
+    uint64_t head; /* the first 8 bytes as a big-endian number, zero-padded */
+    uint8_t len;   /* of bytes[] */
+    bool longer;   /* the value has more bytes than bytes[] */
+    uint8_t bytes[RVI_PQ_BOUND_BYTES];
 } rvi_pq_prefix;
 
 typedef struct rvi_pq_stats {
-    bool    set; /* at least one value that can be a bound was seen */
+    bool set; /* at least one value that can be a bound was seen */
     int64_t n_nan;
     union {
         struct {
@@ -40,7 +40,7 @@ typedef struct rvi_pq_stats {
 /* A bound as it is written: PLAIN without length. */
 typedef struct rvi_pq_bound {
     uint8_t len;
-    bool    exact;
+    bool exact;
     uint8_t bytes[RVI_PQ_BOUND_BYTES];
 } rvi_pq_bound;
 
@@ -55,6 +55,7 @@ void rvi_pq_stats_merge(const rvi_pq_leaf *leaf, rvi_pq_stats *into, const rvi_p
 bool rvi_pq_stats_min(const rvi_pq_leaf *leaf, const rvi_pq_stats *stats, rvi_pq_bound *out);
 bool rvi_pq_stats_max(const rvi_pq_leaf *leaf, const rvi_pq_stats *stats, rvi_pq_bound *out);
 /* <0, 0, >0 of two written bounds of one leaf, in the column's order. */
-int rvi_pq_bound_compare(const rvi_pq_leaf *leaf, const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
+int rvi_pq_bound_compare(const rvi_pq_leaf *leaf, const uint8_t *a, size_t a_len, const uint8_t *b,
+                         size_t b_len);
 
 #endif

@@ -25,7 +25,8 @@ static rv_code add_segment(rvi_pq_store *store, rv_error *err)
         if (rv_mul_size(&bytes, cap, sizeof *store->segments))
             return rv_fail(err, RV_E_LIMIT_EXCEEDED, "too many segments for one Parquet file");
         void *segments = store->segments;
-        RV_TRY(rvi_pq_resize(store->memory, &segments, store->cap_segments * sizeof *store->segments, bytes, err));
+        RV_TRY(rvi_pq_resize(store->memory, &segments, store->cap_segments * sizeof *store->segments, bytes,
+                             err));
         store->segments = segments;
         store->cap_segments = cap;
     }
@@ -57,7 +58,8 @@ void rvi_pq_store_truncate(rvi_pq_store *store, uint64_t len)
     store->len = len;
 }
 
-rv_code rvi_pq_store_write(const rvi_pq_store *store, uint64_t at, uint64_t len, rvi_pq_output *out, rv_error *err)
+rv_code rvi_pq_store_write(const rvi_pq_store *store, uint64_t at, uint64_t len, rvi_pq_output *out,
+                           rv_error *err)
 {
     assert(at + len <= store->len);
     while (len > 0) {

@@ -10,11 +10,11 @@
 #include "output.h"
 
 typedef struct rvi_pq_store {
-    rvi_pq_memory *memory;        /* borrowed */
-    size_t         segment_bytes;
-    uint8_t      **segments;
-    size_t         n_segments, cap_segments;
-    uint64_t       len;           /* bytes in use */
+    rvi_pq_memory *memory; /* borrowed */
+    size_t segment_bytes;
+    uint8_t **segments;
+    size_t n_segments, cap_segments;
+    uint64_t len; /* bytes in use */
 } rvi_pq_store;
 
 void rvi_pq_store_init(rvi_pq_store *store, size_t segment_bytes, rvi_pq_memory *memory);
@@ -23,10 +23,10 @@ void rvi_pq_store_deinit(rvi_pq_store *store);
 /* Fails OUT_OF_MEMORY, MEMORY_BUDGET; the length is as before then. */
 rv_code rvi_pq_store_append(rvi_pq_store *store, const void *data, size_t len, rv_error *err) RV_MUST_CHECK;
 /* Forget everything from `len` on; keeps the memory. */
-void    rvi_pq_store_truncate(rvi_pq_store *store, uint64_t len);
+void rvi_pq_store_truncate(rvi_pq_store *store, uint64_t len);
 /* Copy [at, at + len) to the output. Fails as the sink does. */
 rv_code rvi_pq_store_write(const rvi_pq_store *store, uint64_t at, uint64_t len, rvi_pq_output *out,
                            rv_error *err) RV_MUST_CHECK;
-size_t  rvi_pq_store_unused(const rvi_pq_store *store); /* bytes of segments that hold nothing */
+size_t rvi_pq_store_unused(const rvi_pq_store *store); /* bytes of segments that hold nothing */
 
 #endif

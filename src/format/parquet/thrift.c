@@ -20,7 +20,7 @@ static void put_byte(rvi_pq_thrift *t, unsigned byte)
 static void put_varint(rvi_pq_thrift *t, uint64_t value)
 {
     uint8_t bytes[VARINT_MAX_BYTES];
-    size_t  n = 0;
+    size_t n = 0;
     while (value >= 0x80) {
         bytes[n++] = (uint8_t)(value | 0x80);
         value >>= 7;
@@ -44,7 +44,7 @@ static void put_bytes(rvi_pq_thrift *t, const void *data, size_t len)
 static void field(rvi_pq_thrift *t, int16_t id, rvi_pq_thrift_type type)
 {
     int16_t *last = &t->last_id[t->depth];
-    int      step = id - *last;
+    int step = id - *last;
     assert(step >= 1 && step <= 15);
     put_byte(t, (unsigned)step << 4 | (unsigned)type);
     *last = id;

@@ -26,11 +26,11 @@ typedef enum rvi_pq_thrift_type {
 enum { RVI_PQ_THRIFT_DEPTH = 8 }; /* FileMetaData > RowGroup > ColumnChunk > ... > SizeStatistics is 6 */
 
 typedef struct rvi_pq_thrift {
-    rvi_pq_buf *out;                         /* borrowed; may be emptied between calls */
-    int16_t     last_id[RVI_PQ_THRIFT_DEPTH]; /* of the open structs, outermost first */
-    int         depth;
-    rv_code     rc;
-    rv_error   *err;
+    rvi_pq_buf *out;                      /* borrowed; may be emptied between calls */
+    int16_t last_id[RVI_PQ_THRIFT_DEPTH]; /* of the open structs, outermost first */
+    int depth;
+    rv_code rc;
+    rv_error *err;
 } rvi_pq_thrift;
 
 /* Begins the outermost struct. */

@@ -10,21 +10,23 @@
 #include "leaf.h"
 #include "memory.h"
 
-enum { RVI_PQ_RUN = 2048 }; /* most rows of one run: 64 KiB of 32-byte values, so a run stays in the L2 cache */
+enum {
+    RVI_PQ_RUN = 2048
+}; /* most rows of one run: 64 KiB of 32-byte values, so a run stays in the L2 cache */
 
 typedef struct rvi_pq_values {
-    int32_t        n;
-    const uint8_t *fixed;      /* fixed width: n * leaf->width bytes; BOOLEAN: n bytes of 0 or 1 */
-    const uint8_t *data;       /* variable width: value i is data[begin[i] .. end[i]) */
+    int32_t n;
+    const uint8_t *fixed; /* fixed width: n * leaf->width bytes; BOOLEAN: n bytes of 0 or 1 */
+    const uint8_t *data;  /* variable width: value i is data[begin[i] .. end[i]) */
     const int32_t *begin, *end;
-    uint64_t       data_bytes; /* variable width: sum of the lengths */
+    uint64_t data_bytes; /* variable width: sum of the lengths */
 } rvi_pq_values;
 
 /* Workspace of rvi_pq_gather(), one per writer. */
 typedef struct rvi_pq_gather_space {
     uint16_t present[RVI_PQ_RUN];
-    int32_t  begin[RVI_PQ_RUN], end[RVI_PQ_RUN];
-    uint8_t  fixed[RVI_PQ_RUN * 32];
+    int32_t begin[RVI_PQ_RUN], end[RVI_PQ_RUN];
+    uint8_t fixed[RVI_PQ_RUN * 32];
 } rvi_pq_gather_space;
 
 /* The present values among rows [from, from + n) of a column of leaf->type; 0 <= n <= RVI_PQ_RUN.

@@ -21,12 +21,12 @@ static const char CREATED_BY[] = "rivet version " RIVET_VERSION " (build release
 enum { FILE_VERSION = 1 };
 
 typedef struct writer {
-    rv_writer        base;
+    rv_writer base;
     const rv_schema *schema; /* borrowed */
-    rv_budget       *budget;
-    rvi_pq_group     group;
-    rvi_pq_output    out;
-    int64_t          rows;
+    rv_budget *budget;
+    rvi_pq_group group;
+    rvi_pq_output out;
+    int64_t rows;
 } writer;
 
 static void writer_close(rv_writer *base)
@@ -163,7 +163,7 @@ static rv_code append_json_string(rvi_pq_buf *out, const char *text, rv_error *e
 {
     RV_TRY(rvi_pq_buf_append(out, "\"", 1, err));
     for (; *text != '\0'; text++) {
-        char   escaped[8];
+        char escaped[8];
         size_t len = 1;
         escaped[0] = *text;
         if (*text == '"' || *text == '\\') {
@@ -200,7 +200,7 @@ static rv_code describe_field(const rv_field *field, rvi_pq_buf *out, rv_error *
 static rv_code write_key_values(writer *w, rvi_pq_thrift *t, rv_error *err)
 {
     static const char key_prefix[] = "rivet.column.";
-    rvi_pq_buf       *text = &w->group.work.body;
+    rvi_pq_buf *text = &w->group.work.body;
     rvi_pq_thrift_list(t, 5, RVI_PQ_THRIFT_STRUCT, (size_t)w->schema->n_fields);
     for (int i = 0; i < w->schema->n_fields; i++) {
         const rv_field *field = &w->schema->fields[i];
@@ -246,7 +246,7 @@ static rv_code write_metadata(writer *w, footer_place *place, rv_error *err)
 static rv_code write_footer(writer *w, rv_error *err)
 {
     rvi_pq_group *group = &w->group;
-    footer_place  place = {.column_index_at = w->out.offset};
+    footer_place place = {.column_index_at = w->out.offset};
     RV_TRY(rvi_pq_store_write(&group->column_indexes, 0, group->column_indexes.len, &w->out, err));
     place.offset_index_at = w->out.offset;
     RV_TRY(rvi_pq_store_write(&group->offset_indexes, 0, group->offset_indexes.len, &w->out, err));
@@ -254,8 +254,8 @@ static rv_code write_footer(writer *w, rv_error *err)
     RV_TRY(write_metadata(w, &place, err));
     uint64_t len = w->out.offset - at;
     if (len > INT32_MAX)
-        return rv_fail(err, RV_E_LIMIT_EXCEEDED, "the footer has %" PRIu64 " bytes; Parquet's limit is %d", len,
-                       INT32_MAX);
+        return rv_fail(err, RV_E_LIMIT_EXCEEDED, "the footer has %" PRIu64 " bytes; Parquet's limit is %d",
+                       len, INT32_MAX);
     uint8_t length_word[4];
     rvi_pq_store_u32(length_word, (uint32_t)len);
     RV_TRY(rvi_pq_output_write(&w->out, length_word, sizeof length_word, err));

@@ -52,6 +52,10 @@ typedef struct rvi_fake_cell {
     size_t len;
 } rvi_fake_cell;
 
+typedef struct rvi_fake_row {
+    rvi_fake_cell *cells; /* one per column */
+} rvi_fake_row;
+
 typedef struct rvi_fake_page {
     int64_t number; /* from 1, within a scan */
     int64_t delay_ms;
@@ -79,8 +83,8 @@ typedef struct rvi_fake_table {
     const char *name, *kind;
     rvi_fake_column *columns;
     int n_columns;
-    rvi_fake_cell **rows; /* literal rows, or NULL */
-    int64_t n_rows;       /* literal or generated */
+    rvi_fake_row *rows; /* literal rows, or NULL */
+    int64_t n_rows;     /* literal or generated */
     rvi_fake_page *pages;
     int n_pages;
     int64_t est_rows, est_bytes; /* -1: unknown */

@@ -175,28 +175,27 @@ static rv_code fake_describe(rv_source *src, const rv_relation *relation, rv_are
     return RV_OK;
 }
 
-static int compare_tables(const void *a, const void *b)
+/* The table whose name is the least after that of `last` (NULL: of all); NULL: there is none. */
+static const rvi_fake_table *next_by_name(const rvi_fake_script *script, const rvi_fake_table *last)
 {
-    const rvi_fake_table *const *left = a, *const *right = b;
-    return strcmp((*left)->name, (*right)->name);
+    const rvi_fake_table *next = NULL;
+    for (int i = 0; i < script->n_tables; i++) {
+        const rvi_fake_table *table = &script->tables[i];
+        bool after = last == NULL || strcmp(table->name, last->name) > 0;
+        if (after && (next == NULL || strcmp(table->name, next->name) < 0))
+            next = table;
+    }
+    return next;
 }
 
 static rv_code fake_list(rv_source *src, const char *schema, rv_table_fn fn, void *context, rv_error *err)
 {
-    fake *f = (fake *)src;
-    int n = f->script.n_tables;
+    const fake *f = (const fake *)src;
     if (schema != NULL && strcmp(schema, "script") != 0)
         return rv_fail(err, RV_E_SOURCE_NOT_FOUND, "a script has only the schema 'script', not '%s'", schema);
-    const rvi_fake_table **by_name = rv_arena_alloc(f->arena, (size_t)n, sizeof *by_name);
-    if (by_name == NULL)
-        return rv_fail(err, RV_E_OUT_OF_MEMORY, "listing the tables of a script");
-    for (int i = 0; i < n; i++)
-        by_name[i] = &f->script.tables[i];
-    if (n > 1)
-        qsort(by_name, (size_t)n, sizeof *by_name, compare_tables);
-    for (int i = 0; i < n; i++) {
-        rv_table_entry entry = {"script", by_name[i]->name, by_name[i]->kind, by_name[i]->est_rows,
-                                by_name[i]->est_bytes};
+    const rvi_fake_table *table = NULL;
+    while ((table = next_by_name(&f->script, table)) != NULL) {
+        rv_table_entry entry = {"script", table->name, table->kind, table->est_rows, table->est_bytes};
         RV_TRY(fn(context, &entry, err));
     }
     return RV_OK;

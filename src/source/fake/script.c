@@ -156,7 +156,7 @@ static rv_code only(const parser *p, int from, const char *const *known, rv_erro
         size_t len = equals != NULL ? (size_t)(equals - text) + 1 : strlen(text);
         bool found = false;
         for (const char *const *k = known; *k != NULL && !found; k++)
-            found = strlen(*k) == len && strncmp(*k, text, len) == 0;
+            found = strlen(*k) == len && memcmp(*k, text, len) == 0;
         if (!found)
             return syntax(p, "unknown word", text, err);
     }
@@ -284,7 +284,7 @@ static rv_code on_row(parser *p, rvi_fake_table *table, rv_error *err)
         if (w->quoted || !is_word(w, "null"))
             cells[i] = (rvi_fake_cell){w->text, w->len};
     }
-    table->rows[table->n_rows++] = cells;
+    table->rows[table->n_rows++] = (rvi_fake_row){cells};
     return RV_OK;
 }
 

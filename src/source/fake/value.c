@@ -123,8 +123,9 @@ static rv_code append_cell(const rvi_fake_cell *cell, rv_column *column, const r
     if (cell->text == NULL)
         return rv_column_append_null(column, err);
     if (max_value_bytes > 0 && cell->len > max_value_bytes) {
-        rv_fail(err, RV_E_VALUE_TOO_LARGE, "column '%s': a value of %zu bytes; the limit is %" PRIu64 " bytes",
-                field->name, cell->len, max_value_bytes);
+        rv_fail(err, RV_E_VALUE_TOO_LARGE,
+                "column '%s': a value of %zu bytes; the limit is %" PRIu64 " bytes", field->name, cell->len,
+                max_value_bytes);
         rv_hint(err, "raise tuning.max_value_mb");
         return RV_E_VALUE_TOO_LARGE;
     }
@@ -136,7 +137,7 @@ rv_code rvi_fake_append(const rvi_fake_table *table, int c, int64_t row, rv_colu
 {
     const rvi_fake_column *described = &table->columns[c];
     if (table->rows != NULL)
-        return append_cell(&table->rows[row][c], column, field, max_value_bytes, err);
+        return append_cell(&table->rows[row].cells[c], column, field, max_value_bytes, err);
     bool is_null = described->null_every > 0 && row % described->null_every == described->null_every - 1;
     if (is_null)
         return append_cell(&(rvi_fake_cell){0}, column, field, max_value_bytes, err);

@@ -41,9 +41,9 @@ class Result:
 
     @property
     def code(self) -> str:
-        """The first RIVET_… code that was printed."""
-        found = re.search(r"RIVET_[A-Z_]+", self.err)
-        return found.group(0) if found else ""
+        """The code of the first error that was printed; warnings do not count."""
+        found = re.search(r'(?:\berror |"code": ?")(RIVET_[A-Z0-9_]+)', self.err)
+        return found.group(1) if found else ""
 
     def ok(self) -> "Result":
         assert self.rc == 0, f"exit {self.rc}\n{self.err}\n{self.out[-2000:]!r}"

@@ -174,8 +174,8 @@ static void expansion_has_a_ceiling(void **state)
     char *text = malloc(size);
     assert_non_null(text);
     len = (size_t)snprintf(text, size, "source: {url_env: URL}\nexports:\n- query: ");
-    for (int i = 0; i < REPEATED; i++, len += 6)
-        memcpy(text + len, "${URL}", 6);
+    for (int i = 0; i < REPEATED; i++)
+        len += (size_t)snprintf(text + len, size - len, "${URL}");
     snprintf(text + len, size - len, "\n  name: e\n  format: csv\n  destination: {type: stdout}\n");
     loading l;
     loading_run(&l, text);

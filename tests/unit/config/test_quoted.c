@@ -97,8 +97,8 @@ static void the_longest_escape_fits_the_stated_room(void **state)
     char in[64], *out = malloc(RVI_UNQUOTED_MAX(sizeof in));
     size_t len = 0;
     assert_non_null(out);
-    for (size_t i = 0; i < sizeof in; i += 2)
-        memcpy(in + i, "\\L", 2);
+    for (size_t i = 0; i < sizeof in; i++)
+        in[i] = i % 2 == 0 ? '\\' : 'L';
     assert_true(rvi_unquote(RVI_QUOTES_DOUBLE, in, sizeof in, out, &len));
     assert_int_equal(len, sizeof in / 2 * 3);
     free(out);

@@ -16,6 +16,7 @@ int sqlite_setup(void **state)
     f->folder = temp_dir_new();
     f->path = temp_dir_join(f->folder, "source.db");
     assert_int_equal(sqlite3_open(f->path, &f->writer), SQLITE_OK);
+    sqlite_execute(f, "PRAGMA synchronous=OFF"); /* nobody cuts the power here */
     assert_int_equal(rv_arena_new(&f->arena, ARENA_BYTES, NULL), RV_OK);
     assert_int_equal(rv_cancel_new(&f->cancel, NULL), RV_OK);
     f->config = (rv_source_config){.kind = "sqlite", .path = f->path, .display = "sqlite://source.db"};

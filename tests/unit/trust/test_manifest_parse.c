@@ -106,13 +106,13 @@ static void a_manifest_of_version_1_without_our_additions_is_read(void **state)
     (void)state;
     char fixed[sizeof text];
     memcpy(fixed, text, sizeof text);
-    memcpy(strstr(fixed, "000000001+02"), "000000   +02", 0); /* kept: see the next lines */
+    char *nanoseconds = strstr(fixed, ".000000001");
+    memmove(nanoseconds, nanoseconds + strlen(".000000001"), strlen(nanoseconds + strlen(".000000001")) + 1);
     RV_AUTO(rv_arena_free) rv_arena *arena = new_arena();
     rv_manifest got;
     rv_error err;
     /* Nanoseconds that a microsecond cannot hold are refused, not rounded. */
     assert_int_equal(rv_manifest_parse(text, strlen(text), arena, &got, &err), RV_E_MANIFEST_INVALID);
-    memmove(strstr(fixed, "000000001+02") + 6, strstr(fixed, "+02"), strlen(strstr(fixed, "+02")) + 1);
     assert_int_equal(rv_manifest_parse(fixed, strlen(fixed), arena, &got, &err), RV_OK);
     assert_int_equal(got.finished_us - got.started_us, 1000000);
     assert_int_equal(got.n_columns, 0);
@@ -175,7 +175,9 @@ static void every_key_is_checked(void **state)
         {"started_at", "\"yesterday\"", "started_at"},
         {"started_at", "\"2026-11-21T09:30:00\"", "started_at"},
         {"started_at", "\"2026-11-21T09:30:06Z\"", "before it started"},
+        {"started_at", "\"1969-12-31T23:59:59Z\"", "started_at"},
         {"finished_at", "1795253405", "finished_at"},
+        {"finished_at", "\"10000-01-01T00:00:00Z\"", "finished_at"},
         {"status", "\"failed\"", "succeed"},
         {"status", "true", "status"},
         {"source", "\"postgres\"", "source"},
@@ -295,9 +297,9 @@ static void no_shortened_manifest_is_valid(void **state)
     (void)state;
     RV_AUTO(rv_arena_free) rv_arena *arena = new_arena();
     rv_manifest got;
-    for (size_t len = 0; len + 2 < sizeof sample_text; len++)
-        if (len != strlen(sample_text) - 1) /* without the last newline it is whole */
-            assert_int_equal(rv_manifest_parse(sample_text, len, arena, &got, NULL), RV_E_MANIFEST_INVALID);
+    const size_t whole = strlen(sample_text) - 1; /* it does without the last newline */
+    for (size_t len = 0; len < whole; len++)
+        assert_int_equal(rv_manifest_parse(sample_text, len, arena, &got, NULL), RV_E_MANIFEST_INVALID);
 }
 
 static void a_deep_document_is_refused(void **state)
@@ -401,8 +403,9 @@ static void the_nth_allocation_of_jansson_fails_cleanly(void **state)
             assert_int_equal(rc, RV_OK);
             break;
         }
-        /* jansson calls some of its failed allocations a syntax error. */
+        /* jansson calls a string that it could not hold a wrong token. */
         assert_true(rc == RV_E_OUT_OF_MEMORY || rc == RV_E_MANIFEST_INVALID);
+        assert_int_equal(err.code, rc);
     }
     json_set_alloc_funcs(malloc, free);
 }
