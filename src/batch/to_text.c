@@ -69,7 +69,7 @@ static int shortest_digits(const float_form *form, double magnitude, char digits
     for (; *at != 'e' && *at != '\0'; at++)
         if (*at >= '0' && *at <= '9' && n < 20)
             digits[n++] = *at;
-    *exponent = *at == 'e' ? (int)strtol(at + 1, NULL, 10) : 0;
+    *exponent = *at == 'e' ? (int)strtoll(at + 1, NULL, 10) : 0;
     while (n > 1 && digits[n - 1] == '0')
         n--;
     return n;

@@ -1,4 +1,5 @@
-/* source/registry.h - the drivers of this build. A driver is its folder, a line here and a line in source.c. */
+/* source/registry.h - the drivers of this build. A driver is its folder, a line here and a line in
+ * source.c. */
 #ifndef SOURCE_REGISTRY_H
 #define SOURCE_REGISTRY_H
 

@@ -1,9 +1,9 @@
 /* source.c - the registry of drivers, and the one place that calls into them.
  *
- * What every driver would otherwise have to remember is done here once: the question whether the run was cancelled,
- * outputs that stay as they were on failure, the frame of context, and the checks that a page keeps to its limits
- * and moves the scan on. A violation that bad data or a bad driver can cause becomes RIVET_INTERNAL, so that a page
- * is never used when it is in doubt. */
+ * What every driver would otherwise have to remember is done here once: the question whether the run was
+ * cancelled, outputs that stay as they were on failure, the frame of context, and the checks that a page
+ * keeps to its limits and moves the scan on. A violation that bad data or a bad driver can cause becomes
+ * RIVET_INTERNAL, so that a page is never used when it is in doubt. */
 #include "rivet/source.h"
 
 #include "source/registry.h"

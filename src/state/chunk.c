@@ -33,8 +33,8 @@ rv_code rvi_insert_chunks(rv_state *state, const char *run_id, const rv_chunk *c
     for (int64_t i = 0; i < n_chunks; i++) {
         const rv_chunk *chunk = &chunks[i];
         const rvi_args args = {{rvi_bind_text(run_id), rvi_bind_int(chunk->index),
-                                rvi_bind_text(bounds_name(chunk->bounds.kind)), rvi_bind_int(chunk->bounds.first),
-                                rvi_bind_int(chunk->bounds.last)}};
+                                rvi_bind_text(bounds_name(chunk->bounds.kind)),
+                                rvi_bind_int(chunk->bounds.first), rvi_bind_int(chunk->bounds.last)}};
         RV_TRY_CTX(
             rvi_change(
                 state,

@@ -5,7 +5,8 @@ rv_code rv_state_journal(rv_state *state, const char *run_id, const char *export
                          const char *detail_json, rv_error *err)
 {
     const rvi_args args = {{rvi_bind_text(run_id), rvi_bind_text(export_name), rvi_bind_text(event),
-                            rvi_bind_text(detail_json ? detail_json : "{}"), rvi_bind_int(rvi_now_us(state))}};
+                            rvi_bind_text(detail_json ? detail_json : "{}"),
+                            rvi_bind_int(rvi_now_us(state))}};
     RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
     RV_TRY(rvi_tx_begin(state, &tx, err));
     RV_TRY_CTX(rvi_change(state,

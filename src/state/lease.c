@@ -51,7 +51,7 @@ static rv_code read_holder(rv_state *state, const char *run_id, holder *out, rv_
 
 static rv_code fail_lost(rv_state *state, const char *run_id, rv_error *err)
 {
-    holder now;
+    holder now = {0};
     RV_TRY(read_holder(state, run_id, &now, err));
     if (!now.recorded)
         return rv_fail(err, RV_E_RUN_LEASE_LOST, "run '%s' is not recorded in the state store '%s'", run_id,
@@ -122,7 +122,7 @@ rv_code rv_state_take_over(rv_state *state, const char *run_id, const rv_owner *
 {
     RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
     RV_TRY(rvi_tx_begin(state, &tx, err));
-    holder now;
+    holder now = {0};
     RV_TRY(read_holder(state, run_id, &now, err));
     if (!now.recorded || now.status != RV_RUN_RUNNING)
         return rv_fail(err, RV_E_RUN_LEASE_HELD, "run '%s' is no longer open: another process ended it",

@@ -58,7 +58,7 @@ static rv_code refuse_wrong(const reader *r, const char *key, const char *expect
 static rv_code get(const reader *r, const char *key, presence needed, const json_t **out)
 {
     const json_t *value = json_object_get(r->object, key);
-    if (value && json_is_null(value))
+    if (json_is_null(value))
         value = NULL;
     if (!value && needed == REQUIRED)
         return refuse(r->err, "%s has no '%s'", r->where, key);
@@ -168,6 +168,7 @@ static rv_code read_status(const reader *r)
     const char *status;
     size_t len = 0;
     RV_TRY(get_raw_text(r, "status", REQUIRED, &status, &len));
+    assert(status);
     return strcmp(status, rv_run_status_name(RV_RUN_SUCCEEDED)) == 0
                ? RV_OK
                : refuse(r->err, "it belongs to a run that did not succeed");
@@ -204,6 +205,7 @@ static rv_code read_head(const reader *r, rv_manifest *out)
     RV_TRY(read_version(r));
     RV_TRY(read_status(r));
     RV_TRY(get_text(r, "run_id", REQUIRED, &out->run_id));
+    assert(out->run_id);
     if (!out->run_id[0] || strlen(out->run_id) >= RV_RUN_ID_BYTES)
         return refuse_wrong(r, "run_id", "the name of a run");
     RV_TRY(get_text(r, "export_name", REQUIRED, &out->export_name));
@@ -223,7 +225,7 @@ static rv_code read_head(const reader *r, rv_manifest *out)
 
 static rv_code read_policy_uses(const reader *r, rv_manifest_column *out)
 {
-    const json_t *uses;
+    const json_t *uses = NULL;
     RV_TRY(get_object(r, "policy_uses", OPTIONAL, &uses));
     if (!uses)
         return RV_OK;
@@ -235,7 +237,7 @@ static rv_code read_policy_uses(const reader *r, rv_manifest_column *out)
 
 static rv_code read_column(const reader *r, rv_manifest_column *out)
 {
-    const json_t *nullable;
+    const json_t *nullable = NULL;
     const char *digest;
     size_t len = 0;
     RV_TRY(get_text(r, "name", REQUIRED, &out->name));
@@ -254,7 +256,7 @@ static rv_code read_column(const reader *r, rv_manifest_column *out)
 
 static rv_code read_columns(const reader *r, rv_manifest *out)
 {
-    const json_t *array;
+    const json_t *array = NULL;
     RV_TRY(get_array(r, "columns", OPTIONAL, &array));
     const size_t n = array ? json_array_size(array) : 0;
     if (n > RV_MAX_FIELDS)
@@ -285,7 +287,7 @@ typedef struct totals {
 
 static rv_code read_digests(const reader *r, int n_columns, totals *sum, const char **out)
 {
-    const json_t *array;
+    const json_t *array = NULL;
     RV_TRY(get_array(r, "column_checksums", OPTIONAL, &array));
     if (!array) {
         sum->has_digests = false;
@@ -344,24 +346,24 @@ static rv_code is_committed(const reader *r, bool *out)
     return RV_OK;
 }
 
-static int by_name(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
-    const rv_part *const *left = a;
-    const rv_part *const *right = b;
-    return strcmp((*left)->name, (*right)->name);
+    const char *const *left = a;
+    const char *const *right = b;
+    return strcmp(*left, *right);
 }
 
 static rv_code check_unique(const rv_part *parts, size_t n, rv_arena *arena, rv_error *err)
 {
-    const rv_part **sorted = rv_arena_alloc(arena, n, sizeof *sorted);
-    if (!sorted)
+    const char **names = rv_arena_alloc(arena, n, sizeof *names);
+    if (!names)
         return fail_memory(err);
     for (size_t i = 0; i < n; i++)
-        sorted[i] = &parts[i];
+        names[i] = parts[i].name;
     if (n > 1)
-        qsort(sorted, n, sizeof *sorted, by_name);
+        qsort(names, n, sizeof *names, compare_names);
     for (size_t i = 1; i < n; i++)
-        if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
+        if (strcmp(names[i - 1], names[i]) == 0)
             return refuse(err, "two parts have the same path");
     return RV_OK;
 }
@@ -389,7 +391,7 @@ static rv_code read_part_list(const reader *r, const json_t *array, rv_manifest 
         if (!json_is_object(item))
             return refuse(r->err, "part %zu is not an object", i + 1);
         const reader in = inside(r, item, "part", i + 1);
-        bool committed;
+        bool committed = false;
         RV_TRY(is_committed(&in, &committed));
         if (committed)
             RV_TRY(read_part(&in, out->n_columns, sum, &parts[n_committed++]));
@@ -401,7 +403,7 @@ static rv_code read_part_list(const reader *r, const json_t *array, rv_manifest 
 
 static rv_code read_parts(const reader *r, rv_manifest *out)
 {
-    const json_t *array;
+    const json_t *array = NULL;
     int64_t part_count = 0;
     RV_TRY(get_count(r, "part_count", REQUIRED, &part_count));
     RV_TRY(get_array(r, "parts", REQUIRED, &array));

@@ -1,4 +1,5 @@
-/* source_sqlite.c - SQLite in the source suite. The file is in WAL mode, so that it can change while it is read. */
+/* source_sqlite.c - SQLite in the source suite. The file is in WAL mode, so that it can change while it is
+ * read. */
 #include "conformance/source_suite.h"
 #include "lib/temp_dir.h"
 

@@ -16,243 +16,14 @@
 
 #include <cmocka.h>
 
-enum {
-    LITERAL_BYTES = 8192,
-    ARENA_BYTES = 16 << 20,
-    COUNTED_ROWS = 3000,
-    WIDE_ROWS = 40,
-    WIDE_VALUE_BYTES = 3000,
-    ODD_ROWS = 3,
-};
+enum { ARENA_BYTES = 16 << 20 };
 
 static const suite_driver *driver; /* the one under test; set by suite_run() */
-
-/* ---- fixtures ---------------------------------------------------------------------------------------------- */
-
-void suite_quote(char *out, size_t size, const char *name)
-{
-    size_t n = 0;
-    out[n++] = '"';
-    for (; *name != '\0' && n + 3 < size; name++) {
-        if (*name == '"')
-            out[n++] = '"';
-        out[n++] = *name;
-    }
-    out[n++] = '"';
-    out[n] = '\0';
-}
-
-void suite_quote_text(char *out, size_t size, const char *text)
-{
-    size_t n = 0;
-    out[n++] = '\'';
-    for (; *text != '\0' && n + 3 < size; text++) {
-        if (*text == '\'')
-            out[n++] = '\'';
-        out[n++] = *text;
-    }
-    out[n++] = '\'';
-    out[n] = '\0';
-}
-
-static void append(rv_bytes *sql, const char *text)
-{
-    assert_int_equal(rv_bytes_append_str(sql, text, NULL), RV_OK);
-}
-
-static void execute_and_clear(rv_bytes *sql, void (*execute)(const char *sql))
-{
-    const char *text = NULL;
-    assert_int_equal(rv_bytes_cstr(sql, &text, NULL), RV_OK);
-    execute(text);
-    rv_bytes_clear(sql);
-}
-
-static void append_columns(rv_bytes *sql, const suite_table *table)
-{
-    char name[512];
-    for (int c = 0; c < table->n_columns; c++) {
-        const suite_column *column = &table->columns[c];
-        suite_quote(name, sizeof name, column->name);
-        append(sql, c == 0 ? "" : ", ");
-        append(sql, name);
-        append(sql, " ");
-        append(sql, column->declared);
-        append(sql, column->key ? " PRIMARY KEY" : "");
-        append(sql, column->not_null ? " NOT NULL" : "");
-    }
-}
-
-void suite_create_sql(const suite_table *table, const char *schema, void (*execute)(const char *sql))
-{
-    enum { ROWS_PER_INSERT = 100 };
-    rv_bytes sql = RV_BYTES_INIT(16 << 20);
-    char name[512], literal[LITERAL_BYTES];
-    suite_quote(name, sizeof name, table->name);
-    assert_int_equal(rv_bytes_printf(&sql, NULL, "CREATE TABLE %s.%s (", schema, name), RV_OK);
-    append_columns(&sql, table);
-    append(&sql, ")");
-    execute_and_clear(&sql, execute);
-    for (int64_t row = 0; row < table->n_rows; row++) {
-        bool first = row % ROWS_PER_INSERT == 0;
-        if (first)
-            assert_int_equal(rv_bytes_printf(&sql, NULL, "INSERT INTO %s.%s VALUES ", schema, name), RV_OK);
-        for (int c = 0; c < table->n_columns; c++) {
-            table->literal(literal, sizeof literal, row, c, table->context);
-            append(&sql, c > 0 ? ", " : first ? "(" : ", (");
-            append(&sql, literal);
-        }
-        append(&sql, ")");
-        if (row % ROWS_PER_INSERT == ROWS_PER_INSERT - 1 || row == table->n_rows - 1)
-            execute_and_clear(&sql, execute);
-    }
-    rv_bytes_deinit(&sql);
-}
-
-/* The text of cell (row, column) of the table "counted"; "" for a NULL, which no other cell is. */
-static void counted_text(char *out, size_t size, int64_t row, int column)
-{
-    if (column == 0)
-        snprintf(out, size, "%" PRId64, row + 1);
-    else if (column == 1)
-        snprintf(out, size, "%" PRId64, row * 1000 + 7);
-    else if (column == 2)
-        snprintf(out, size, "%" PRId64 ".5", row);
-    else if (row % 5 == 4)
-        snprintf(out, size, "%s", "");
-    else if (column == 3)
-        snprintf(out, size, "row %" PRId64 " \xc3\xa4\xe2\x82\xac", row);
-    else
-        snprintf(out, size, "%08" PRIx64, (uint64_t)row);
-}
-
-static const suite_type counted_types[] = {SUITE_INT, SUITE_INT, SUITE_FLOAT, SUITE_TEXT, SUITE_BLOB};
-enum { COUNTED_COLUMNS = sizeof counted_types / sizeof *counted_types };
-
-static void counted_literal(char *out, size_t size, int64_t row, int column, const void *context)
-{
-    char text[64];
-    (void)context;
-    counted_text(text, sizeof text, row, column);
-    driver->literal(out, size, counted_types[column], text[0] != '\0' ? text : NULL);
-}
-
-static void create_counted(const char *name, int64_t n_rows)
-{
-    const suite_column columns[COUNTED_COLUMNS] = {
-        {"id", driver->declared[SUITE_INT], true, true},    {"n", driver->declared[SUITE_INT], true, false},
-        {"f", driver->declared[SUITE_FLOAT], false, false}, {"t", driver->declared[SUITE_TEXT], false, false},
-        {"b", driver->declared[SUITE_BLOB], false, false},
-    };
-    const suite_table table = {name, columns, COUNTED_COLUMNS, n_rows, counted_literal, NULL};
-    driver->create(&table);
-}
-
-static void typed_literal(char *out, size_t size, int64_t row, int column, const void *context)
-{
-    const suite_typed *types = context;
-    if (row % 2 == 0)
-        snprintf(out, size, "%s", types[column].literal);
-    else
-        driver->literal(out, size, SUITE_TEXT, NULL);
-}
-
-static void create_typed(void)
-{
-    suite_column columns[128] = {0};
-    char names[128][16];
-    assert_in_range(driver->n_typed, 1, 128);
-    for (int i = 0; i < driver->n_typed; i++) {
-        snprintf(names[i], sizeof names[i], "c%d", i);
-        columns[i] = (suite_column){.name = names[i], .declared = driver->typed[i].declared};
-    }
-    const suite_table table = {"every_type", columns, driver->n_typed, 3, typed_literal, driver->typed};
-    driver->create(&table);
-}
-
-static void wide_literal(char *out, size_t size, int64_t row, int column, const void *context)
-{
-    char text[WIDE_VALUE_BYTES + 1];
-    (void)context;
-    if (column == 0) {
-        snprintf(text, sizeof text, "%" PRId64, row + 1);
-    } else {
-        memset(text, 'a' + (int)(row % 26), WIDE_VALUE_BYTES);
-        text[WIDE_VALUE_BYTES] = '\0';
-    }
-    driver->literal(out, size, column == 0 ? SUITE_INT : SUITE_TEXT, text);
-}
-
-static void odd_literal(char *out, size_t size, int64_t row, int column, const void *context)
-{
-    char id[32];
-    (void)context;
-    snprintf(id, sizeof id, "%" PRId64, row + 1);
-    if (column == 0)
-        driver->literal(out, size, SUITE_INT, id);
-    else
-        snprintf(out, size, "%s", row == 1 ? driver->odd.literal : driver->odd.good_literal);
-}
-
-static void create_two_columns(const char *name, const char *second, const char *declared, int64_t n_rows,
-                               suite_literal_fn literal)
-{
-    const suite_column columns[] = {{"id", driver->declared[SUITE_INT], true, true},
-                                    {second, declared, false, false}};
-    const suite_table table = {name, columns, 2, n_rows, literal, NULL};
-    driver->create(&table);
-}
-
-static const char *const hostile_names[] = {
-    "quote\"d",        "new\nline",
-    "comment -- here", "semi;colon",
-    "back\\slash",     "per%cent",
-    "single'quote",    "MixedCase",
-    "select",          "with.dot",
-    "sp ace",          " leading",
-    "$dollar$",        "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
-    "/* */",           "1digit",
-};
-enum { N_HOSTILE = sizeof hostile_names / sizeof *hostile_names };
-
-static void hostile_literal(char *out, size_t size, int64_t row, int column, const void *context)
-{
-    char text[32];
-    (void)context;
-    snprintf(text, sizeof text, "%" PRId64, row * 100 + column);
-    driver->literal(out, size, SUITE_INT, text);
-}
-
-static void longest_name(char out[129], char fill)
-{
-    memset(out, fill, 128);
-    out[driver->max_name_bytes < 128 ? driver->max_name_bytes : 128] = '\0';
-}
-
-static void create_hostile(void)
-{
-    char longest[129];
-    suite_column columns[N_HOSTILE + 1];
-    longest_name(longest, 'n');
-    for (int i = 0; i < N_HOSTILE; i++)
-        columns[i] = (suite_column){hostile_names[i], driver->declared[SUITE_INT], false, false};
-    columns[N_HOSTILE] = (suite_column){longest, driver->declared[SUITE_INT], false, false};
-    for (int i = 0; i <= N_HOSTILE; i++) {
-        const suite_table table = {columns[i].name, columns, N_HOSTILE + 1, 2, hostile_literal, NULL};
-        driver->create(&table);
-    }
-}
 
 static int create_all(void **state)
 {
     (void)state;
-    driver->setup();
-    create_counted("counted", COUNTED_ROWS);
-    create_counted("empty", 0);
-    create_typed();
-    create_two_columns("wide", "v", driver->declared[SUITE_TEXT], WIDE_ROWS, wide_literal);
-    create_two_columns("odd", "v", driver->odd.declared, ODD_ROWS, odd_literal);
-    create_hostile();
+    suite_create_all(driver);
     return 0;
 }
 
@@ -263,7 +34,8 @@ static int drop_all(void **state)
     return 0;
 }
 
-/* ---- one test's connection, and reading with it -------------------------------------------------------------- */
+/* ---- one test's connection, and reading with it
+ * -------------------------------------------------------------- */
 
 typedef struct reading {
     rv_arena *arena;
@@ -368,7 +140,7 @@ static const rv_bounds everything = {.kind = RV_BOUNDS_ALL};
 /* Text of a cell, "" for a NULL, into a buffer that lives until the next call. */
 static const char *cell_text(const reading *r, int column, int64_t row)
 {
-    static char text[LITERAL_BYTES];
+    static char text[SUITE_LITERAL_BYTES];
     rv_bytes bytes = RV_BYTES_INIT(sizeof text - 1);
     text[0] = '\0';
     if (!rv_column_is_null(&r->batch->columns[column], row)) {
@@ -386,10 +158,10 @@ static void check_counted_row(const reading *r, int64_t row, int *seen)
 {
     char expected[64];
     int64_t id = strtoll(cell_text(r, 0, row), NULL, 10);
-    assert_in_range(id, 1, COUNTED_ROWS);
+    assert_in_range(id, 1, SUITE_COUNTED_ROWS);
     seen[id - 1]++;
-    for (int c = 1; c < COUNTED_COLUMNS; c++) {
-        counted_text(expected, sizeof expected, id - 1, c);
+    for (int c = 1; c < SUITE_COUNTED_COLUMNS; c++) {
+        suite_counted_text(expected, sizeof expected, id - 1, c);
         assert_string_equal(cell_text(r, c, row), expected);
     }
 }
@@ -409,20 +181,20 @@ static int64_t read_counted(reading *r, int64_t units, int *seen)
         for (int64_t row = 0; row < r->batch->rows; row++)
             check_counted_row(r, row, seen);
         end = page.end;
-        assert_true(n_pages <= 2 * COUNTED_ROWS + 2);
+        assert_true(n_pages <= 2 * SUITE_COUNTED_ROWS + 2);
     }
     return n_pages;
 }
 
 static void assert_each_once(const int *seen)
 {
-    for (int i = 0; i < COUNTED_ROWS; i++)
+    for (int i = 0; i < SUITE_COUNTED_ROWS; i++)
         assert_int_equal(seen[i], 1);
 }
 
 static int64_t read_everything(reading *r, rv_bounds bounds, int64_t units)
 {
-    int *seen = calloc(COUNTED_ROWS, sizeof *seen);
+    int *seen = calloc(SUITE_COUNTED_ROWS, sizeof *seen);
     assert_non_null(seen);
     open_scan(r, bounds);
     int64_t n_pages = read_counted(r, units, seen);
@@ -431,7 +203,8 @@ static int64_t read_everything(reading *r, rv_bounds bounds, int64_t units)
     return n_pages;
 }
 
-/* ---- describing ----------------------------------------------------------------------------------------------- */
+/* ---- describing
+ * ----------------------------------------------------------------------------------------------- */
 
 static void a_server_says_what_it_is(void **state)
 {
@@ -451,11 +224,11 @@ static void describe_finds_all_columns_in_order(void **state)
     reading *r = *state;
     begin(r, false);
     describe(r, table_named("counted"), NULL);
-    assert_int_equal(r->info.schema.n_fields, COUNTED_COLUMNS);
+    assert_int_equal(r->info.schema.n_fields, SUITE_COUNTED_COLUMNS);
     assert_string_equal(r->info.kind, "table");
     assert_string_equal(r->info.namespace, driver->schema);
     assert_non_null(strstr(r->info.schema.origin, "counted"));
-    for (int i = 0; i < COUNTED_COLUMNS; i++) {
+    for (int i = 0; i < SUITE_COUNTED_COLUMNS; i++) {
         const rv_field *field = &r->info.schema.fields[i];
         assert_string_equal(field->name, names[i]);
         assert_int_equal(field->natural.id, types[i]);
@@ -472,12 +245,12 @@ static void a_query_is_described_without_a_key_and_nullable(void **state)
     reading *r = *state;
     begin(r, false);
     describe(r, query_of(r, "counted"), NULL);
-    assert_int_equal(r->info.schema.n_fields, COUNTED_COLUMNS);
+    assert_int_equal(r->info.schema.n_fields, SUITE_COUNTED_COLUMNS);
     assert_null(r->info.namespace);
     assert_string_equal(r->info.schema.origin, "query");
     assert_false(r->info.physical.available);
     assert_non_null(r->info.physical.why_not);
-    for (int i = 0; i < COUNTED_COLUMNS; i++) {
+    for (int i = 0; i < SUITE_COUNTED_COLUMNS; i++) {
         assert_true(r->info.schema.fields[i].nullable);
         assert_int_equal(r->info.schema.fields[i].ordinal, i + 1);
     }
@@ -554,13 +327,14 @@ static void a_listing_holds_every_table_and_stops_when_told(void **state)
     reading *r = *state;
     listing l = {0};
     assert_ok(rv_source_list(r->source, driver->schema, note_table, &l, &r->err), r);
-    assert_true(l.n >= N_HOSTILE + 5);
+    assert_true(l.n >= SUITE_HOSTILE_NAMES + 5);
     assert_int_equal(l.n_ours, 2);
     assert_int_equal(rv_source_list(r->source, driver->schema, stop_listing, NULL, &r->err),
                      RV_E_CONFIG_VALUE);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------ */
+/* ---- rows
+ * ------------------------------------------------------------------------------------------------------ */
 
 static const int64_t page_sizes[] = {1, 7, 1000};
 
@@ -571,7 +345,7 @@ static void a_stream_yields_each_row_exactly_once(void **state)
     describe(r, query_of(r, "counted"), NULL);
     for (size_t i = 0; i < sizeof page_sizes / sizeof *page_sizes; i++) {
         int64_t n_pages = read_everything(r, everything, page_sizes[i]);
-        assert_true(n_pages >= COUNTED_ROWS / page_sizes[i]);
+        assert_true(n_pages >= SUITE_COUNTED_ROWS / page_sizes[i]);
     }
 }
 
@@ -592,7 +366,7 @@ static void ranges_together_yield_each_row_exactly_once(void **state)
     describe(r, table_named("counted"), NULL);
     assert_true(r->info.physical.available);
     for (int64_t n = 1; n <= 7; n += 3) {
-        int *seen = calloc(COUNTED_ROWS, sizeof *seen);
+        int *seen = calloc(SUITE_COUNTED_ROWS, sizeof *seen);
         assert_non_null(seen);
         int64_t n_chunks = rv_plan_tile(r->info.physical.first, r->info.physical.last, n, chunks);
         for (int64_t i = n_chunks - 1; i >= 0; i--) {
@@ -664,19 +438,20 @@ static void names_may_hold_anything(void **state)
     reading *r = *state;
     const rv_page_limits limits = {.units = 1000, .max_bytes = 1 << 20};
     char longest[129];
-    longest_name(longest, 'n');
+    suite_longest_name(driver, longest);
     begin(r, true);
-    for (int i = 0; i <= N_HOSTILE; i++) {
-        const char *name = i < N_HOSTILE ? hostile_names[i] : longest;
+    for (int i = 0; i <= SUITE_HOSTILE_NAMES; i++) {
+        const char *name = i < SUITE_HOSTILE_NAMES ? suite_hostile_names[i] : longest;
         rv_page page = {0};
         describe(r, table_named(name), NULL);
-        assert_int_equal(r->schema.n_fields, N_HOSTILE + 1);
-        for (int c = 0; c <= N_HOSTILE; c++)
-            assert_string_equal(r->schema.fields[c].name, c < N_HOSTILE ? hostile_names[c] : longest);
+        assert_int_equal(r->schema.n_fields, SUITE_HOSTILE_NAMES + 1);
+        for (int c = 0; c <= SUITE_HOSTILE_NAMES; c++)
+            assert_string_equal(r->schema.fields[c].name,
+                                c < SUITE_HOSTILE_NAMES ? suite_hostile_names[c] : longest);
         open_scan(r, everything);
         assert_ok(rv_scan_next(r->scan, &limits, r->batch, &page, &r->err), r);
         assert_int_equal(r->batch->rows, 2);
-        for (int c = 0; c <= N_HOSTILE; c++) {
+        for (int c = 0; c <= SUITE_HOSTILE_NAMES; c++) {
             char expected[32];
             snprintf(expected, sizeof expected, "%d", 100 + c);
             assert_string_equal(cell_text(r, c, 1), expected);
@@ -710,7 +485,7 @@ static void a_snapshot_does_not_move(void **state)
         print_message("    nothing can change under a source of type %s\n", driver->kind);
         return;
     }
-    create_counted("moving", COUNTED_ROWS);
+    suite_create_counted(driver, "moving", SUITE_COUNTED_ROWS);
     begin(r, true);
     describe(r, table_named("moving"), NULL);
     driver->insert("moving", "3001, 1, NULL, NULL, NULL");
@@ -719,13 +494,15 @@ static void a_snapshot_does_not_move(void **state)
     read_everything(r, all, 1000);
 }
 
-/* ---- limits ---------------------------------------------------------------------------------------------------- */
+/* ---- limits
+ * ---------------------------------------------------------------------------------------------------- */
 
-/* Pages that hold more than allowed are cut short, or given up and asked for again; no row is lost either way. */
+/* Pages that hold more than allowed are cut short, or given up and asked for again; no row is lost either
+ * way. */
 static void a_page_keeps_to_max_bytes(void **state)
 {
     reading *r = *state;
-    const size_t max_bytes = 5 * WIDE_VALUE_BYTES;
+    const size_t max_bytes = 5 * SUITE_WIDE_VALUE_BYTES;
     rv_page_limits limits = {.units = 16, .max_bytes = max_bytes};
     int64_t rows = 0;
     begin(r, true);
@@ -748,7 +525,7 @@ static void a_page_keeps_to_max_bytes(void **state)
             assert_int_equal(strtoll(cell_text(r, 0, row), NULL, 10), ++rows);
         end = page.end;
     }
-    assert_int_equal(rows, WIDE_ROWS);
+    assert_int_equal(rows, SUITE_WIDE_ROWS);
 }
 
 static void one_row_passes_whatever_it_weighs(void **state)
@@ -770,16 +547,17 @@ static void a_value_over_the_limit_is_refused_by_name(void **state)
     rv_page page = {0};
     begin(r, true);
     describe(r, table_named("wide"), NULL);
-    assert_ok(try_scan(r, everything, WIDE_VALUE_BYTES), r);
+    assert_ok(try_scan(r, everything, SUITE_WIDE_VALUE_BYTES), r);
     assert_ok(rv_scan_next(r->scan, &limits, r->batch, &page, &r->err), r);
-    assert_ok(try_scan(r, everything, WIDE_VALUE_BYTES - 1), r);
+    assert_ok(try_scan(r, everything, SUITE_WIDE_VALUE_BYTES - 1), r);
     assert_int_equal(rv_scan_next(r->scan, &limits, r->batch, &page, &r->err), RV_E_VALUE_TOO_LARGE);
     assert_non_null(strstr(r->err.message, "'v'"));
     assert_true(r->err.hint[0] != '\0');
     assert_int_equal(r->batch->rows, 0);
 }
 
-/* ---- values that do not fit ------------------------------------------------------------------------------------ */
+/* ---- values that do not fit
+ * ------------------------------------------------------------------------------------ */
 
 static rv_code read_odd(reading *r, rv_policy policy)
 {
@@ -809,7 +587,7 @@ static void a_value_that_does_not_fit_becomes_null_only_by_policy(void **state)
 {
     reading *r = *state;
     assert_ok(read_odd(r, RV_POLICY_NULL), r);
-    assert_int_equal(r->batch->rows, ODD_ROWS);
+    assert_int_equal(r->batch->rows, SUITE_ODD_ROWS);
     assert_string_equal(cell_text(r, 1, 0), driver->odd.good_text);
     assert_true(rv_column_is_null(&r->batch->columns[1], 1));
     assert_string_equal(cell_text(r, 1, 2), driver->odd.good_text);
@@ -872,7 +650,8 @@ static void an_override_that_does_not_parse_is_refused(void **state)
     assert_non_null(strstr(r->err.message, "'t'"));
 }
 
-/* ---- failing and stopping -------------------------------------------------------------------------------------- */
+/* ---- failing and stopping
+ * -------------------------------------------------------------------------------------- */
 
 static void after_a_failed_scan_the_rows_can_be_had(void **state)
 {

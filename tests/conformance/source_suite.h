@@ -1,7 +1,8 @@
 /* source_suite.h - one suite for every source driver, and what a driver tells it about itself.
  *
- * Fixtures are made behind the driver's back, through the database's own client library, so that the driver is never
- * its own judge. Differences between databases are data in suite_driver; no test asks which driver it runs. */
+ * Fixtures are made behind the driver's back, through the database's own client library, so that the
+ * driver is never its own judge. Differences between databases are data in suite_driver; no test asks
+ * which driver it runs. */
 #ifndef TESTS_CONFORMANCE_SOURCE_SUITE_H
 #define TESTS_CONFORMANCE_SOURCE_SUITE_H
 
@@ -85,7 +86,31 @@ extern const suite_driver suite_postgres;
 /* Run everything for one driver; the number of tests that failed. */
 int suite_run(const suite_driver *driver);
 
-/* For drivers that speak SQL: CREATE TABLE and INSERTs for a table, names in double quotes, given to `execute`. */
+/* source_fixtures.c. The tables:
+ *   counted      ids 1 to SUITE_COUNTED_ROWS; every other cell follows from the id
+ *   empty        the same columns, no rows
+ *   every_type   a column for each suite_typed: its value, NULL, its value
+ *   wide         SUITE_WIDE_ROWS rows with a text of SUITE_WIDE_VALUE_BYTES in column v
+ *   odd          three rows, the second of which holds the suite_odd in column v
+ * and one table for each hostile name and the longest one, with a column for each as well. */
+enum {
+    SUITE_LITERAL_BYTES = 8192,
+    SUITE_COUNTED_COLUMNS = 5,
+    SUITE_COUNTED_ROWS = 3000,
+    SUITE_WIDE_ROWS = 40,
+    SUITE_WIDE_VALUE_BYTES = 3000,
+    SUITE_ODD_ROWS = 3,
+    SUITE_HOSTILE_NAMES = 16,
+};
+extern const char *const suite_hostile_names[SUITE_HOSTILE_NAMES];
+void suite_longest_name(const suite_driver *driver, char out[129]);
+void suite_create_all(const suite_driver *driver);
+void suite_create_counted(const suite_driver *driver, const char *name, int64_t n_rows);
+/* The text of cell (row, column) of "counted"; "" for a NULL, which no other cell is. */
+void suite_counted_text(char *out, size_t size, int64_t row, int column);
+
+/* For drivers that speak SQL: CREATE TABLE and INSERTs for a table, names in double quotes, given to
+ * `execute`. */
 void suite_create_sql(const suite_table *table, const char *schema, void (*execute)(const char *sql));
 /* A name between double quotes, those within doubled. */
 void suite_quote(char *out, size_t size, const char *name);

@@ -18,8 +18,8 @@ enum {
     NUMBER_BITS = 19,
     NUMBER_MASK = (1 << NUMBER_BITS) - 1,
     SLOTS_AT_FIRST = 256,
-    SPARSE_SLOTS = 1 << 15,
     ENTRIES_AT_FIRST = 1024, /* bytes */
+    SHORT_TEXT = 16,         /* bytes; hashed and compared without a loop */
 };
 _Static_assert(RVI_PQ_DICT_MAX_BYTES / 4 < NUMBER_MASK, "every entry has a number");
 
@@ -27,13 +27,18 @@ _Static_assert(RVI_PQ_DICT_MAX_BYTES / 4 < NUMBER_MASK, "every entry has a numbe
 typedef enum stop { STOP_END = 0, STOP_ROOM, STOP_FULL } stop;
 
 /* MurmurHash3's 64-bit finaliser: arithmetic progressions, the usual keys, do not cluster under it. */
-static inline uint64_t mix(uint64_t value)
+static inline uint32_t hash_integer(uint64_t value)
 {
     value ^= value >> 33;
     value *= 0xff51afd7ed558ccdu;
     value ^= value >> 33;
     value *= 0xc4ceb9fe1a85ec53u;
-    return value ^ value >> 33;
+    return (uint32_t)(value >> 32);
+}
+
+static inline uint32_t hash_bytes(const uint8_t *bytes, size_t len)
+{
+    return (uint32_t)(XXH3_64bits(bytes, len) >> 32);
 }
 
 static inline uint64_t load_64(const uint8_t *from)
@@ -43,20 +48,24 @@ static inline uint64_t load_64(const uint8_t *from)
     return word;
 }
 
-static inline uint32_t slot_of(uint64_t hash, uint32_t number)
+static inline uint32_t slot_of(uint32_t hash, uint32_t number)
 {
-    return ((uint32_t)(hash >> 32) & ~(uint32_t)NUMBER_MASK) | (number + 1);
+    return (hash & ~(uint32_t)NUMBER_MASK) | (number + 1);
 }
 
-static inline bool same_tag(uint32_t slot, uint64_t hash)
+static inline bool same_tag(uint32_t slot, uint32_t hash)
 {
-    return ((slot ^ (uint32_t)(hash >> 32)) >> NUMBER_BITS) == 0;
+    return ((slot ^ hash) >> NUMBER_BITS) == 0;
 }
 
-/* Small tables stay three quarters empty, which makes most lookups hit at once; large ones half, for memory. */
+/* How many entries the table may hold before it grows. The emptier, the more lookups hit at once; what that costs is
+ * measured against the dictionary itself, so that a thousand small ones stay small. */
 static uint32_t most_entries(const rvi_pq_dict *dict)
 {
-    return dict->n_slots < SPARSE_SLOTS ? dict->n_slots / 4 : dict->n_slots / 2;
+    size_t table_bytes = dict->n_slots * sizeof(uint32_t);
+    return table_bytes <= dict->max_bytes / 8   ? dict->n_slots / 8
+           : table_bytes <= dict->max_bytes / 2 ? dict->n_slots / 4
+                                                : dict->n_slots / 2;
 }
 
 rv_code rvi_pq_dict_init(rvi_pq_dict *dict, const rvi_pq_leaf *leaf, size_t max_bytes, rvi_pq_memory *memory,
@@ -111,7 +120,7 @@ static inline const uint8_t *entry_bytes(const rvi_pq_dict *dict, uint32_t numbe
     return dict->entries.data + start + 4;
 }
 
-static uint64_t entry_hash(const rvi_pq_dict *dict, uint32_t number)
+static uint32_t entry_hash(const rvi_pq_dict *dict, uint32_t number)
 {
     const rvi_pq_leaf *leaf = dict->leaf;
     const uint8_t *entry = dict->entries.data + (size_t)number * leaf->width;
@@ -119,11 +128,11 @@ static uint64_t entry_hash(const rvi_pq_dict *dict, uint32_t number)
     size_t len = leaf->width;
     if (leaf->width == 4 || leaf->width == 8) {
         memcpy(&value, entry, leaf->width);
-        return mix(value);
+        return hash_integer(value);
     }
     if (leaf->width == 0)
         entry = entry_bytes(dict, number, &len);
-    return XXH3_64bits(entry, len);
+    return hash_bytes(entry, len);
 }
 
 /* Twice the slots. Entries are put back in the order of their numbers, which is the order they came in. */
@@ -137,8 +146,8 @@ static rv_code grow_slots(rvi_pq_dict *dict, rv_error *err)
     dict->slots = slots;
     dict->n_slots = n_slots;
     for (uint32_t number = 0; number < dict->n; number++) {
-        uint64_t hash = entry_hash(dict, number);
-        uint32_t at = (uint32_t)hash & (n_slots - 1);
+        uint32_t hash = entry_hash(dict, number);
+        uint32_t at = hash & (n_slots - 1);
         while (dict->slots[at] != 0)
             at = (at + 1) & (n_slots - 1);
         dict->slots[at] = slot_of(hash, number);
@@ -176,59 +185,91 @@ static inline stop may_add(const rvi_pq_dict *dict, size_t bytes, uint32_t n_mos
     return STOP_END;
 }
 
-/* One loop for both integer widths: `width` is a constant wherever this is called, so each call is its own loop. */
-static inline __attribute__((always_inline)) stop
-add_integers(rvi_pq_dict *dict, const uint8_t *values, size_t width, int32_t n, int32_t *at, uint32_t *out)
+enum { AHEAD = 12 }; /* lookups that are on their way to the cache while one is made */
+static const uint32_t NOT_FOUND = UINT32_MAX;
+
+/* What a lookup found: an entry, or the empty slot where one would go, or a chain too long to be walked. */
+typedef struct found {
+    uint32_t number; /* NOT_FOUND: none */
+    uint32_t slot_at;
+    bool     too_long;
+} found;
+
+static inline bool same_integer(const rvi_pq_dict *dict, uint32_t number, uint64_t value, size_t width)
 {
-    const uint32_t mask = dict->n_slots - 1, n_most = most_entries(dict);
-    uint64_t last = 0;
-    uint32_t last_number = UINT32_MAX;
-    for (int32_t i = *at; i < n; i++) {
-        uint64_t value = 0;
-        memcpy(&value, values + (size_t)i * width, width);
-        if (value == last && last_number != UINT32_MAX) {
-            out[i] = last_number;
-            continue;
-        }
-        uint64_t hash = mix(value);
-        uint32_t slot_at = (uint32_t)hash & mask, number = UINT32_MAX;
-        for (int probes = 0; dict->slots[slot_at] != 0; slot_at = (slot_at + 1) & mask) {
-            uint32_t slot = dict->slots[slot_at];
-            uint64_t entry = 0;
-            if (same_tag(slot, hash)) {
-                memcpy(&entry, dict->entries.data + (size_t)((slot & NUMBER_MASK) - 1) * width, width);
-                if (entry == value) {
-                    number = (slot & NUMBER_MASK) - 1;
-                    break;
-                }
-            }
-            if (++probes > RVI_PQ_DICT_PROBES) {
-                *at = i;
-                return STOP_FULL;
-            }
-        }
-        if (number == UINT32_MAX) {
-            stop why = may_add(dict, width, n_most);
-            if (why != STOP_END) {
-                *at = i;
-                return why;
-            }
-            number = dict->n++;
-            dict->slots[slot_at] = slot_of(hash, number);
-            memcpy(dict->entries.data + dict->entries.len, &value, width);
-            dict->entries.len += width;
-        }
-        out[i] = last_number = number;
-        last = value;
+    uint64_t entry = 0;
+    memcpy(&entry, dict->entries.data + (size_t)number * width, width);
+    return entry == value;
+}
+
+static inline uint32_t number_of(uint32_t slot)
+{
+    return (slot & NUMBER_MASK) - 1;
+}
+
+static inline found find_integer(const rvi_pq_dict *dict, uint64_t value, size_t width, uint32_t hash)
+{
+    const uint32_t mask = dict->n_slots - 1;
+    uint32_t       at = hash & mask;
+    for (int probes = 0; probes < RVI_PQ_DICT_PROBES; probes++, at = (at + 1) & mask) {
+        uint32_t slot = dict->slots[at];
+        if (slot == 0)
+            return (found){.number = NOT_FOUND, .slot_at = at};
+        if (same_tag(slot, hash) && same_integer(dict, number_of(slot), value, width))
+            return (found){.number = number_of(slot)};
     }
-    *at = n;
+    return (found){.number = NOT_FOUND, .too_long = true};
+}
+
+static inline void prefetch_slot(const rvi_pq_dict *dict, uint32_t hash)
+{
+    __builtin_prefetch(&dict->slots[hash & (dict->n_slots - 1)]);
+}
+
+/* One loop for both integer widths: `width` is a constant wherever this is called, so each call is its own loop. */
+static inline __attribute__((always_inline)) stop add_integers(rvi_pq_dict *dict, const rvi_pq_values *values,
+                                                               size_t width, const uint32_t *hashes, int32_t *at,
+                                                               uint32_t *out)
+{
+    const uint32_t n_most = most_entries(dict);
+    uint64_t       last = 0;
+    uint32_t       last_number = NOT_FOUND;
+    for (; *at < values->n; ++*at) {
+        uint64_t value = 0;
+        memcpy(&value, values->fixed + (size_t)*at * width, width);
+        prefetch_slot(dict, hashes[*at + AHEAD]);
+        if (value != last || last_number == NOT_FOUND) {
+            found f = find_integer(dict, value, width, hashes[*at]);
+            if (f.number == NOT_FOUND) {
+                stop why = f.too_long ? STOP_FULL : may_add(dict, width, n_most);
+                if (why != STOP_END)
+                    return why;
+                f.number = dict->n++;
+                dict->slots[f.slot_at] = slot_of(hashes[*at], f.number);
+                memcpy(dict->entries.data + dict->entries.len, &value, width);
+                dict->entries.len += width;
+            }
+            last = value;
+            last_number = f.number;
+        }
+        out[*at] = last_number;
+    }
     return STOP_END;
 }
 
-/* memcmp() of short texts is mostly call; two loads that may overlap compare up to 16 bytes. */
+static void hash_integers(const rvi_pq_values *values, size_t width, uint32_t *out)
+{
+    for (int32_t i = 0; i < values->n; i++) {
+        uint64_t value = 0;
+        memcpy(&value, values->fixed + (size_t)i * width, width);
+        out[i] = hash_integer(value);
+    }
+}
+
+/* memcmp() of short texts is mostly call; two loads that may overlap compare up to SHORT_TEXT bytes. */
 static inline bool equal_bytes(const uint8_t *a, const uint8_t *b, size_t len)
 {
-    if (len > 16)
+    if (len > SHORT_TEXT)
         return memcmp(a, b, len) == 0;
     if (len >= 8)
         return load_64(a) == load_64(b) && load_64(a + len - 8) == load_64(b + len - 8);
@@ -240,30 +281,27 @@ static inline bool equal_bytes(const uint8_t *a, const uint8_t *b, size_t len)
     return true;
 }
 
-/* Number of the entry that equals the bytes, or UINT32_MAX and the empty slot in *slot_at where it would go.
- * *probes_over: the chain was too long to be walked. */
-static inline uint32_t find_bytes(const rvi_pq_dict *dict, const uint8_t *bytes, size_t len, uint64_t hash,
-                                  uint32_t *slot_at, bool *probes_over)
+static inline bool same_bytes(const rvi_pq_dict *dict, uint32_t number, const uint8_t *bytes, size_t len)
+{
+    size_t         entry_len = dict->leaf->width;
+    const uint8_t *entry = dict->entries.data + (size_t)number * entry_len;
+    if (entry_len == 0)
+        entry = entry_bytes(dict, number, &entry_len);
+    return entry_len == len && equal_bytes(entry, bytes, len);
+}
+
+static inline found find_bytes(const rvi_pq_dict *dict, const uint8_t *bytes, size_t len, uint32_t hash)
 {
     const uint32_t mask = dict->n_slots - 1;
-    uint32_t at = (uint32_t)hash & mask;
-    for (int probes = 0; dict->slots[at] != 0; at = (at + 1) & mask) {
-        uint32_t slot = dict->slots[at], number = (slot & NUMBER_MASK) - 1;
-        if (same_tag(slot, hash)) {
-            size_t entry_len = dict->leaf->width;
-            const uint8_t *entry = dict->entries.data + (size_t)number * entry_len;
-            if (entry_len == 0)
-                entry = entry_bytes(dict, number, &entry_len);
-            if (entry_len == len && equal_bytes(entry, bytes, len))
-                return number;
-        }
-        if (++probes > RVI_PQ_DICT_PROBES) {
-            *probes_over = true;
-            return UINT32_MAX;
-        }
+    uint32_t       at = hash & mask;
+    for (int probes = 0; probes < RVI_PQ_DICT_PROBES; probes++, at = (at + 1) & mask) {
+        uint32_t slot = dict->slots[at];
+        if (slot == 0)
+            return (found){.number = NOT_FOUND, .slot_at = at};
+        if (same_tag(slot, hash) && same_bytes(dict, number_of(slot), bytes, len))
+            return (found){.number = number_of(slot)};
     }
-    *slot_at = at;
-    return UINT32_MAX;
+    return (found){.number = NOT_FOUND, .too_long = true};
 }
 
 static void put_entry(rvi_pq_dict *dict, const uint8_t *bytes, size_t len)
@@ -279,8 +317,7 @@ static void put_entry(rvi_pq_dict *dict, const uint8_t *bytes, size_t len)
         to += 4;
         dict->entries.len += 4;
     }
-    if (len > 0)
-        memcpy(to, bytes, len);
+    rvi_pq_copy(to, bytes, len);
     dict->entries.len += len;
     dict->n++;
 }
@@ -306,50 +343,78 @@ static stop may_add_bytes(const rvi_pq_dict *dict, size_t len)
     return may_add(dict, len + 4, most_entries(dict));
 }
 
-static stop add_bytes(rvi_pq_dict *dict, const rvi_pq_values *values, int32_t *at, uint32_t *out)
+static stop add_bytes(rvi_pq_dict *dict, const rvi_pq_values *values, const uint32_t *hashes, int32_t *at,
+                      uint32_t *out)
+{
+    uint32_t last_hash = 0, last_number = NOT_FOUND;
+    for (; *at < values->n; ++*at) {
+        size_t         len;
+        const uint8_t *bytes = value_bytes(dict, values, *at, &len);
+        uint32_t       hash = hashes[*at];
+        prefetch_slot(dict, hashes[*at + AHEAD]);
+        if (hash != last_hash || last_number == NOT_FOUND || !same_bytes(dict, last_number, bytes, len)) {
+            found f = find_bytes(dict, bytes, len, hash);
+            if (f.number == NOT_FOUND) {
+                stop why = f.too_long ? STOP_FULL : may_add_bytes(dict, len);
+                if (why != STOP_END)
+                    return why;
+                f.number = dict->n;
+                put_entry(dict, bytes, len);
+                dict->slots[f.slot_at] = slot_of(hash, f.number);
+            }
+            last_hash = hash;
+            last_number = f.number;
+        }
+        out[*at] = last_number;
+    }
+    return STOP_END;
+}
+
+/* Sorted and clustered columns repeat a value many times over; where comparing is cheaper than hashing, the hash is
+ * repeated too. */
+static void hash_all_bytes(const rvi_pq_dict *dict, const rvi_pq_values *values, uint32_t *out)
 {
     const uint8_t *last = NULL;
-    size_t last_len = 0;
-    for (int32_t i = *at; i < values->n; i++) {
-        size_t len;
+    size_t         last_len = 0;
+    for (int32_t i = 0; i < values->n; i++) {
+        size_t         len;
         const uint8_t *bytes = value_bytes(dict, values, i, &len);
-        if (last != NULL && len == last_len && equal_bytes(bytes, last, len)) {
-            out[i] = out[i - 1];
-            continue;
-        }
-        uint64_t hash = XXH3_64bits(bytes, len);
-        uint32_t slot_at = 0;
-        bool probes_over = false;
-        uint32_t number = find_bytes(dict, bytes, len, hash, &slot_at, &probes_over);
-        if (number == UINT32_MAX) {
-            stop why = probes_over ? STOP_FULL : may_add_bytes(dict, len);
-            if (why != STOP_END) {
-                *at = i;
-                return why;
-            }
-            number = dict->n;
-            put_entry(dict, bytes, len);
-            dict->slots[slot_at] = slot_of(hash, number);
-        }
-        out[i] = number;
+        bool           repeats = len > SHORT_TEXT && len == last_len && memcmp(bytes, last, len) == 0;
+        out[i] = repeats ? out[i - 1] : hash_bytes(bytes, len);
         last = bytes;
         last_len = len;
     }
-    *at = values->n;
-    return STOP_END;
+}
+
+static void hash_values(const rvi_pq_dict *dict, const rvi_pq_values *values, uint32_t *out)
+{
+    if (dict->leaf->width == 8)
+        hash_integers(values, 8, out);
+    else if (dict->leaf->width == 4)
+        hash_integers(values, 4, out);
+    else
+        hash_all_bytes(dict, values, out);
+    memset(out + values->n, 0, AHEAD * sizeof *out);
+}
+
+static stop add_values(rvi_pq_dict *dict, const rvi_pq_values *values, const uint32_t *hashes, int32_t *at,
+                       uint32_t *out)
+{
+    if (dict->leaf->width == 8)
+        return add_integers(dict, values, 8, hashes, at, out);
+    if (dict->leaf->width == 4)
+        return add_integers(dict, values, 4, hashes, at, out);
+    return add_bytes(dict, values, hashes, at, out);
 }
 
 rv_code rvi_pq_dict_add(rvi_pq_dict *dict, const rvi_pq_values *values, uint32_t *out, int32_t *n_done,
                         rv_error *err)
 {
-    assert(dict->slots != NULL);
-    int32_t at = 0;
-    for (;;) {
-        stop why = dict->leaf->width == 8   ? add_integers(dict, values->fixed, 8, values->n, &at, out)
-                   : dict->leaf->width == 4 ? add_integers(dict, values->fixed, 4, values->n, &at, out)
-                                            : add_bytes(dict, values, &at, out);
-        if (why != STOP_ROOM)
-            break;
+    assert(dict->slots != NULL && values->n <= RVI_PQ_RUN);
+    uint32_t hashes[RVI_PQ_RUN + AHEAD];
+    int32_t  at = 0;
+    hash_values(dict, values, hashes);
+    while (add_values(dict, values, hashes, &at, out) == STOP_ROOM) {
         size_t len;
         (void)value_bytes(dict, values, at, &len);
         RV_TRY(make_room(dict, dict->leaf->width == 0 ? len + 4 : len, err));

@@ -309,7 +309,8 @@ static rv_code append_row(fake_scan *s, int64_t row, rv_batch *out, rv_error *er
     return RV_OK;
 }
 
-/* Rows [next, end) into the batch; gives up a page that becomes too large, unless it is as small as can be. */
+/* Rows [next, end) into the batch; gives up a page that becomes too large, unless it is as small as can
+ * be. */
 static rv_code append_rows(fake_scan *s, int64_t end, int64_t units, size_t max_bytes, rv_batch *out,
                            rv_error *err)
 {

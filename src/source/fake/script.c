@@ -1,5 +1,5 @@
-/* script.c - parsing the scripts of internal.h. Everything lands in one arena; arrays there grow by doubling, so
- * that a full one is known by its length being a power of two. */
+/* script.c - parsing the scripts of internal.h. Everything lands in one arena; arrays there grow by
+ * doubling, so that a full one is known by its length being a power of two. */
 #include "source/fake/internal.h"
 
 #include "rivet/checked.h"
@@ -148,7 +148,8 @@ static bool flag(const parser *p, int from, const char *name)
     return false;
 }
 
-/* Every word from `from` on must be one of `known`: a flag as "flag", an option as "option=". NULL-terminated. */
+/* Every word from `from` on must be one of `known`: a flag as "flag", an option as "option=".
+ * NULL-terminated. */
 static rv_code only(const parser *p, int from, const char *const *known, rv_error *err)
 {
     for (int i = from; i < p->n_words; i++) {

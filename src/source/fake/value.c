@@ -1,7 +1,7 @@
 /* value.c - the values of the scripted source.
  *
- * A generated value depends on its row and its column, so that any shift, repetition or swap in what comes out at
- * the other end shows by itself: with s = 1000 * row + column,
+ * A generated value depends on its row and its column, so that any shift, repetition or swap in what comes
+ * out at the other end shows by itself: with s = 1000 * row + column,
  *
  *   bool         s odd                          date          s mod 36500 days after 1970-01-01
  *   integers     s mod 2^15, 2^31, 2^63         time          1000003 * s us, mod a day
@@ -10,7 +10,7 @@
  *   string       "row r column c ✓"             enum          "label" and s mod 7
  *   json         {"row": r, "column": c}        interval      PTsS
  *   list         r mod 4 elements, of rows 4*r, 4*r+1 …
- */
+ * / */
 #include "source/fake/internal.h"
 
 #include "rivet/civil.h"

@@ -267,7 +267,7 @@ static rv_code greet(rvi_pg *pg, rv_error *err)
     pg->version = PQserverVersion(pg->conn);
     /* The login's process id is what a pooler made up, or that of a server we no longer talk to. */
     int login_pid = PQbackendPID(pg->conn);
-    pg->pooled = login_pid != 0 && login_pid != atoi(PQgetvalue(result, 0, 0));
+    pg->pooled = login_pid != 0 && login_pid != strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     /* config.sgml, client_connection_check_interval: needs POLLRDHUP of the server's system; an error elsewhere. */
     pg->watches_client = pg->version >= 140000 && strstr(PQgetvalue(result, 0, 1), "linux") != NULL;
     const char *stored_as = PQparameterStatus(pg->conn, "server_encoding");

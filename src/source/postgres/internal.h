@@ -72,7 +72,6 @@ typedef struct rvi_pg_statement {
     const char *sql;
     const char *const *params; /* text form; NULL elements are SQL NULL */
     int n_params;
-    int result_format; /* 0 text, 1 binary */
 } rvi_pg_statement;
 
 int64_t rvi_pg_now_us(void);
@@ -91,6 +90,8 @@ rv_code rvi_pg_run(rvi_pg *pg, const char *sql, int64_t deadline_us, rv_error *e
 rv_code rvi_pg_describe_sql(rvi_pg *pg, const char *sql, PGresult **out, rv_error *err) RV_MUST_CHECK;
 /* Send statements whose results the caller collects with rvi_pg_next_result(). */
 rv_code rvi_pg_send(rvi_pg *pg, const char *sql, int64_t deadline_us, rv_error *err) RV_MUST_CHECK;
+/* The same for one statement whose rows come in binary form. */
+rv_code rvi_pg_send_binary(rvi_pg *pg, const char *sql, int64_t deadline_us, rv_error *err) RV_MUST_CHECK;
 /* The next result; NULL: the statements are finished. */
 rv_code rvi_pg_next_result(rvi_pg *pg, int64_t deadline_us, PGresult **out, rv_error *err) RV_MUST_CHECK;
 /* The result's failure, or RV_OK. */
@@ -245,11 +246,24 @@ rv_code rvi_pg_describe(rv_source *source, const rv_relation *relation, rv_arena
 rv_code rvi_pg_list(rv_source *source, const char *schema, rv_table_fn fn, void *context,
                     rv_error *err) RV_MUST_CHECK;
 
-/* page.c: one statement's rows. `page` gets statement_us and wire_bytes. */
+/* page.c: one statement's rows from the network */
+
+/* One COPY; `page` gets statement_us and wire_bytes. */
 rv_code rvi_pg_read_copy(rvi_pg *pg, const char *sql, rvi_pg_rows *rows, rv_page *page,
                          rv_error *err) RV_MUST_CHECK;
-rv_code rvi_pg_fetch(rvi_pg *pg, const char *sql, const rv_schema *schema, PGresult **out, rv_page *page,
-                     rv_error *err) RV_MUST_CHECK;
+
+/* One FETCH of the scan's cursor. */
+typedef struct rvi_pg_fetch {
+    bool in_flight;     /* its end has not been seen */
+    int64_t asked, got; /* rows */
+    int64_t bytes;      /* of the rows so far; the caller counts */
+    int64_t deadline_us;
+} rvi_pg_fetch;
+rv_code rvi_pg_fetch_start(rvi_pg *pg, rvi_pg_fetch *fetch, int64_t n, rv_error *err) RV_MUST_CHECK;
+/* The next row, checked to have the schema's columns in binary form. *out stays NULL at the end, when the server's
+ * count was `got` and fetch->in_flight is over. */
+rv_code rvi_pg_fetch_row(rvi_pg *pg, rvi_pg_fetch *fetch, const rv_schema *schema, PGresult **out,
+                         rv_error *err) RV_MUST_CHECK;
 
 /* scan.c */
 rv_code rvi_pg_scan_open(rv_scan **out, rv_source *source, const rv_scan_request *request,

@@ -4,14 +4,12 @@
  * was decoded: a connection that is cut, at whatever byte, can never look like the end of the data. */
 #include "internal.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    MESSAGE_HEADER = 5, /* a protocol message's type and length */
-    FIELD_HEADER = 4,
-};
+enum { MESSAGE_HEADER = 5 }; /* a protocol message's type and length */
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -83,36 +81,63 @@ rv_code rvi_pg_read_copy(rvi_pg *pg, const char *sql, rvi_pg_rows *rows, rv_page
 
 /* ---- FETCH ---- */
 
-static uint64_t result_bytes(const PGresult *result)
+rv_code rvi_pg_fetch_start(rvi_pg *pg, rvi_pg_fetch *fetch, int64_t n, rv_error *err)
 {
-    int n_rows = PQntuples(result), n_fields = PQnfields(result);
-    uint64_t bytes = 0;
-    for (int row = 0; row < n_rows; row++)
-        for (int i = 0; i < n_fields; i++)
-            bytes += FIELD_HEADER + (uint64_t)PQgetlength(result, row, i);
-    return bytes + (uint64_t)n_rows * MESSAGE_HEADER;
+    char sql[64];
+    snprintf(sql, sizeof sql, "FETCH FORWARD %" PRId64 " FROM _rivet_stream", n);
+    fetch->deadline_us = rvi_pg_statement_deadline(pg);
+    RV_TRY(rvi_pg_send_binary(pg, sql, fetch->deadline_us, err));
+    /* Row by row, so that a result of unexpectedly large rows never lies in memory whole. */
+    if (!PQsetSingleRowMode(pg->conn))
+        return rv_fail(err, RV_E_INTERNAL, "libpq refuses single-row mode");
+    fetch->in_flight = true;
+    fetch->asked = n;
+    fetch->got = 0;
+    fetch->bytes = 0;
+    return RV_OK;
 }
 
-rv_code rvi_pg_fetch(rvi_pg *pg, const char *sql, const rv_schema *schema, PGresult **out, rv_page *page,
-                     rv_error *err)
+static rv_code check_row(const PGresult *row, const rv_schema *schema, rv_error *err)
 {
-    rvi_pg_statement fetch = {.sql = sql, .result_format = 1};
-    RV_AUTO(PQclear) PGresult *result = NULL;
-    char count[16];
-    RV_TRY(rvi_pg_query(pg, &fetch, rvi_pg_statement_deadline(pg), &result, err));
-    if (PQnfields(result) != schema->n_fields)
-        return rv_fail(err, RV_E_SOURCE_PROTOCOL, "FETCH returned %d columns instead of %d",
-                       PQnfields(result), schema->n_fields);
-    snprintf(count, sizeof count, "%d", PQntuples(result));
-    if (strcmp(count, PQcmdTuples(result)) != 0)
+    if (PQntuples(row) != 1 || PQnfields(row) != schema->n_fields)
+        return rv_fail(err, RV_E_SOURCE_PROTOCOL, "FETCH returned %d columns instead of %d", PQnfields(row),
+                       schema->n_fields);
+    if (!PQbinaryTuples(row))
+        return rv_fail(err, RV_E_SOURCE_PROTOCOL, "FETCH returned text instead of binary values");
+    return RV_OK;
+}
+
+/* The statement's own end: its count, and nothing after it. */
+static rv_code fetch_end(rvi_pg *pg, rvi_pg_fetch *fetch, const PGresult *last, rv_error *err)
+{
+    RV_AUTO(PQclear) PGresult *more = NULL;
+    char count[24];
+    snprintf(count, sizeof count, "%" PRId64, fetch->got);
+    if (PQntuples(last) != 0 || strcmp(count, PQcmdTuples((PGresult *)last)) != 0)
         return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the server says it sent '%s' rows, but %s arrived",
-                       PQcmdTuples(result), count);
-    for (int i = 0; i < schema->n_fields; i++)
-        if (PQfformat(result, i) != 1)
-            return rv_fail(err, RV_E_SOURCE_PROTOCOL, "FETCH returned column '%s' as text",
-                           schema->fields[i].name);
-    page->statement_us = rvi_pg_now_us() - pg->sent_us;
-    page->wire_bytes = result_bytes(result);
+                       PQcmdTuples((PGresult *)last), count);
+    RV_TRY(rvi_pg_next_result(pg, fetch->deadline_us, &more, err));
+    if (more != NULL)
+        return rvi_pg_check_result(pg, more, err) != RV_OK
+                   ? err->code
+                   : rv_fail(err, RV_E_SOURCE_PROTOCOL, "something follows the end of a FETCH");
+    fetch->in_flight = false;
+    return RV_OK;
+}
+
+rv_code rvi_pg_fetch_row(rvi_pg *pg, rvi_pg_fetch *fetch, const rv_schema *schema, PGresult **out,
+                         rv_error *err)
+{
+    RV_AUTO(PQclear) PGresult *result = NULL;
+    RV_TRY(rvi_pg_next_result(pg, fetch->deadline_us, &result, err));
+    if (result == NULL)
+        return rvi_pg_fail_lost(pg, err);
+    if (PQresultStatus(result) != PGRES_SINGLE_TUPLE) {
+        RV_TRY(rvi_pg_check_result(pg, result, err));
+        return fetch_end(pg, fetch, result, err);
+    }
+    RV_TRY(check_row(result, schema, err));
+    fetch->got++;
     RV_MOVE(out, result);
     return RV_OK;
 }

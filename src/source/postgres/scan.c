@@ -16,8 +16,7 @@
 
 enum {
     SCAN_ARENA_BYTES = 64 << 20,
-    FIRST_FETCH_ROWS = 256,  /* until it is known how large rows are */
-    MAX_FETCH_ROWS = 200000, /* a result lies in memory whole */
+    FIRST_FETCH_ROWS = 64, /* until it is known how large rows are */
     MAX_OFFSETS = 2048, /* more than a block has rows: 291, 1165 in blocks of 32 KiB (MaxHeapTuplesPerPage) */
     FIRST_SPLIT = 128,  /* of these, when a block is too much for one page */
 };
@@ -32,12 +31,18 @@ typedef struct pg_scan {
     int64_t next, last; /* block ranges: the first block not read yet, and the scan's last one */
     int next_offset;    /* in block `next`, when that one had to be split: where its next page starts … */
     int n_offsets;      /* … and how many line pointers it covers; 0: the block is not split */
-    PGresult *fetched;  /* stream: rows of the last FETCH … */
-    int next_row;       /* … from this one on are still to be handed on */
+    rvi_pg_fetch fetch; /* stream: the FETCH in flight, or the last one */
+    PGresult *row;      /* one of its rows, not handed on yet */
     bool exhausted;     /* the cursor has no more */
     int64_t bytes_per_row; /* of the last FETCH; 0: none yet */
     bool has_cursor;
 } pg_scan;
+
+static void drop_row(pg_scan *scan)
+{
+    PQclear(scan->row);
+    scan->row = NULL;
+}
 
 /* ---- SQL ---- */
 
@@ -234,7 +239,9 @@ void rvi_pg_scan_close(rv_scan *base)
     pg_scan *scan = (pg_scan *)base;
     if (scan == NULL)
         return;
-    PQclear(scan->fetched);
+    drop_row(scan);
+    if (scan->fetch.in_flight) /* left in the middle, or a value was refused */
+        (void)rvi_pg_abandon_statement(scan->pg);
     /* A failed or finished transaction has closed the cursor itself. */
     if (scan->has_cursor && scan->pg->snapshot && PQtransactionStatus(scan->pg->conn) == PQTRANS_INTRANS)
         (void)!rvi_pg_run(scan->pg, "CLOSE _rivet_stream", rvi_pg_control_deadline(), NULL);
@@ -347,10 +354,10 @@ static rv_code next_blocks(pg_scan *scan, const rv_page_limits *limits, rv_batch
 
 /* ---- stream ---- */
 
-/* How many rows one FETCH asks for: its result lies in memory whole, so the page's byte limit counts here. */
+/* How many rows one FETCH asks for: as many as make a page, so that a statement ends with its page. */
 static int64_t fetch_rows(const pg_scan *scan, const rv_page_limits *limits)
 {
-    int64_t n = limits->units < MAX_FETCH_ROWS ? limits->units : MAX_FETCH_ROWS;
+    int64_t n = limits->units;
     int64_t fits = scan->bytes_per_row > 0 ? (int64_t)(limits->max_bytes / (size_t)scan->bytes_per_row)
                                            : FIRST_FETCH_ROWS;
     if (limits->max_rows > 0 && limits->max_rows < n)
@@ -359,31 +366,16 @@ static int64_t fetch_rows(const pg_scan *scan, const rv_page_limits *limits)
     return n > 0 ? n : 1;
 }
 
-static rv_code fetch(pg_scan *scan, const rv_page_limits *limits, rv_page *page, rv_error *err)
-{
-    char sql[64];
-    int64_t n = fetch_rows(scan, limits);
-    PQclear(scan->fetched);
-    scan->fetched = NULL;
-    scan->next_row = 0;
-    snprintf(sql, sizeof sql, "FETCH FORWARD %" PRId64 " FROM _rivet_stream", n);
-    RV_TRY(rvi_pg_fetch(scan->pg, sql, scan->request.schema, &scan->fetched, page, err));
-    int got = PQntuples(scan->fetched);
-    scan->exhausted = got < n;
-    if (got > 0)
-        scan->bytes_per_row = (int64_t)(page->wire_bytes / (uint64_t)got) + 1;
-    return RV_OK;
-}
-
-/* Point the cells at one row; returns the bytes it took on the wire. */
-static size_t take_row(pg_scan *scan, int row)
+/* Point the cells at the row in hand; returns the bytes it took on the wire. */
+static size_t take_row(pg_scan *scan)
 {
     size_t bytes = 0;
     for (int i = 0; i < scan->request.schema->n_fields; i++) {
-        bool is_null = PQgetisnull(scan->fetched, row, i);
-        int32_t len = is_null ? -1 : PQgetlength(scan->fetched, row, i);
-        scan->rows.cells[i] = (rvi_pg_cell){(const uint8_t *)PQgetvalue(scan->fetched, row, i), len};
-        bytes += 4 + (is_null ? 0 : (size_t)len);
+        int32_t len = PQgetlength(scan->row, 0, i);
+        if (len == 0 && PQgetisnull(scan->row, 0, i))
+            len = -1;
+        scan->rows.cells[i] = (rvi_pg_cell){(const uint8_t *)PQgetvalue(scan->row, 0, i), len};
+        bytes += 4 + (len > 0 ? (size_t)len : 0);
     }
     return bytes;
 }
@@ -393,38 +385,63 @@ static bool page_is_full(const rv_page_limits *limits, const rv_batch *out)
     return out->rows >= limits->units || (limits->max_rows > 0 && out->rows >= limits->max_rows);
 }
 
-/* Hand on what was fetched, as far as the page goes; a first row is handed on whatever it takes. */
+/* Rows of the FETCH in flight into the batch, to its end. If rows are suddenly so large that the page is full
+ * before, the FETCH stays in flight and the next page goes on with it: memory is what must never give. A page's
+ * first row is taken whatever it weighs. */
 static rv_code append_fetched(pg_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_error *err)
 {
-    rvi_pg_rows_start(&scan->rows, out, limits->max_bytes);
-    while (scan->next_row < PQntuples(scan->fetched) && !page_is_full(limits, out)) {
-        bool fits = rvi_pg_rows_has_room(&scan->rows, take_row(scan, scan->next_row));
+    rvi_pg_fetch *fetch = &scan->fetch;
+    for (bool fits = true; fits;) {
+        if (scan->row == NULL && fetch->in_flight)
+            RV_TRY(rvi_pg_fetch_row(scan->pg, fetch, scan->request.schema, &scan->row, err));
+        if (scan->row == NULL || page_is_full(limits, out))
+            break;
+        size_t bytes = take_row(scan);
+        fits = rvi_pg_rows_has_room(&scan->rows, bytes);
         if (!fits && out->rows > 0)
             break;
         RV_TRY(rvi_pg_rows_append(&scan->rows, err));
-        scan->next_row++;
-        if (!fits)
-            break;
+        fetch->bytes += (int64_t)bytes;
+        drop_row(scan);
     }
     return RV_OK;
+}
+
+static void learn_from_fetch(pg_scan *scan)
+{
+    const rvi_pg_fetch *fetch = &scan->fetch;
+    if (fetch->in_flight)
+        return;
+    scan->exhausted = fetch->got < fetch->asked;
+    if (fetch->got > 0)
+        scan->bytes_per_row = fetch->bytes / fetch->got + 1;
 }
 
 static rv_code next_fetched(pg_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
                             rv_error *err)
 {
-    bool left = scan->fetched != NULL && scan->next_row < PQntuples(scan->fetched);
-    if (!left && !scan->exhausted)
-        RV_TRY(fetch(scan, limits, page, err));
-    if (scan->fetched != NULL)
+    int64_t started_us = rvi_pg_now_us();
+    rvi_pg_rows_start(&scan->rows, out, limits->max_bytes);
+    /* Twice when the last page was full with the last row of its FETCH, whose end alone makes no page. */
+    while (out->rows == 0 && (scan->row != NULL || !scan->exhausted)) {
+        if (scan->row == NULL && !scan->fetch.in_flight)
+            RV_TRY(rvi_pg_fetch_start(scan->pg, &scan->fetch, fetch_rows(scan, limits), err));
+        int64_t bytes_before = scan->fetch.bytes;
         RV_TRY(append_fetched(scan, limits, out, err));
+        page->wire_bytes += (uint64_t)(scan->fetch.bytes - bytes_before);
+        learn_from_fetch(scan);
+    }
     page->units = out->rows;
-    page->end = scan->exhausted && (scan->fetched == NULL || scan->next_row == PQntuples(scan->fetched));
+    page->statement_us = rvi_pg_now_us() - started_us;
+    page->end = scan->exhausted && scan->row == NULL;
     return RV_OK;
 }
 
 /* A cursor does not step back, so what was not handed on is lost with the statement. */
-static rv_code stream_failed(rv_code rc, rv_error *err)
+static rv_code stream_failed(pg_scan *scan, rv_code rc, rv_error *err)
 {
+    if (rc == RV_E_CANCELLED || rc == RV_E_SOURCE_LOST)
+        scan->fetch.in_flight = false; /* nobody to ask politely, or no time to */
     if (err != NULL && err->retry == RV_RETRY_SAME)
         err->retry = RV_RETRY_RECONNECT;
     if (err != NULL && err->retry == RV_RETRY_SMALLER)
@@ -442,7 +459,7 @@ rv_code rvi_pg_scan_next(rv_scan *base, const rv_page_limits *limits, rv_batch *
         by_blocks ? next_blocks(scan, limits, out, &made, err) : next_fetched(scan, limits, out, &made, err);
     if (rc != RV_OK) {
         rv_batch_reset(out);
-        return by_blocks ? rc : stream_failed(rc, err);
+        return by_blocks ? rc : stream_failed(scan, rc, err);
     }
     *page = made;
     return RV_OK;

@@ -123,6 +123,12 @@ rv_code rvi_pg_send(rvi_pg *pg, const char *sql, int64_t deadline_us, rv_error *
     return sent(pg, PQsendQuery(pg->conn, sql), deadline_us, err);
 }
 
+rv_code rvi_pg_send_binary(rvi_pg *pg, const char *sql, int64_t deadline_us, rv_error *err)
+{
+    RV_TRY(check_open(pg, err));
+    return sent(pg, PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 1), deadline_us, err);
+}
+
 rv_code rvi_pg_next_result(rvi_pg *pg, int64_t deadline_us, PGresult **out, rv_error *err)
 {
     while (PQisBusy(pg->conn)) {
@@ -177,7 +183,7 @@ rv_code rvi_pg_query(rvi_pg *pg, const rvi_pg_statement *statement, int64_t dead
 {
     RV_TRY(check_open(pg, err));
     int taken = PQsendQueryParams(pg->conn, statement->sql, statement->n_params, NULL, statement->params,
-                                  NULL, NULL, statement->result_format);
+                                  NULL, NULL, 0);
     RV_TRY(sent(pg, taken, deadline_us, err));
     return collect(pg, deadline_us, out, err);
 }
@@ -313,9 +319,10 @@ rv_code rvi_pg_txn_open(rvi_pg *pg, const rv_read_options *options, rv_error *er
 
 rv_code rvi_pg_txn_open_catalog(rvi_pg *pg, rv_error *err)
 {
+    int64_t lock_ms = pg->options.lock_timeout_ms;
     rv_read_options limits = {
         .statement_timeout_ms = CATALOG_LIMIT_MS,
-        .lock_timeout_ms = CATALOG_LIMIT_MS,
+        .lock_timeout_ms = lock_ms > 0 && lock_ms < CATALOG_LIMIT_MS ? lock_ms : CATALOG_LIMIT_MS,
         .idle_timeout_ms = RVI_PG_CONTROL_MS,
         .accept_row_security = pg->options.accept_row_security,
     };

@@ -193,7 +193,7 @@ static rv_code read_base_types(const PGresult *result, base_types *out, rv_error
         items[i] = (base_type){
             .root = get_oid(result, i, 0),
             .oid = get_oid(result, i, 1),
-            .mod = (int32_t)strtol(PQgetvalue(result, i, 2), NULL, 10),
+            .mod = (int32_t)strtoll(PQgetvalue(result, i, 2), NULL, 10),
             .is_enum = PQgetvalue(result, i, 3)[0] == 'e',
             .is_citext = strcmp(PQgetvalue(result, i, 4), citext) == 0,
             .element_oid = get_oid(result, i, 5),
@@ -269,9 +269,9 @@ static rv_code ask_money_scale(rvi_pg *pg, rv_error *err)
     if (pg->money_scale >= 0)
         return RV_OK;
     RV_TRY(rvi_pg_query(pg, &ask, rvi_pg_control_deadline(), &result, err));
-    long scale = strtol(PQgetvalue(result, 0, 0), NULL, 10);
+    long long scale = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     if (scale < 0 || scale > MONEY_DIGITS)
-        return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "money has %ld fraction digits in this database", scale);
+        return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "money has %lld fraction digits in this database", scale);
     pg->money_scale = (int)scale;
     return RV_OK;
 }

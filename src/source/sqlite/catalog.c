@@ -1,10 +1,11 @@
 /* catalog.c - what a relation is: columns, keys, row ids, statistics. Nothing here reads a table.
  *
- * Tables are asked for through SQLite's table-valued pragma functions, whose arguments are bound, so a name is never
- * spliced into them. Views and queries are asked for by preparing them: what pragma_table_xinfo says about the
- * columns of a view depends on SQLite's version, what sqlite3_column_decltype() says does not.
- * Spec: https://www.sqlite.org/pragma.html (table_list, table_xinfo, index_list), https://www.sqlite.org/fileformat2.html
- * (section 2.6.3: sqlite_stat1). */
+ * Tables are asked for through SQLite's table-valued pragma functions, whose arguments are bound, so a
+ * name is never spliced into them. Views and queries are asked for by preparing them: what
+ * pragma_table_xinfo says about the columns of a view depends on SQLite's version, what
+ * sqlite3_column_decltype() says does not.
+ * Spec: https://www.sqlite.org/pragma.html (table_list, table_xinfo, index_list),
+ * https://www.sqlite.org/fileformat2.html (section 2.6.3: sqlite_stat1). */
 #include "source/sqlite/internal.h"
 
 #include "rivet/utf8.h"
@@ -29,8 +30,8 @@ static rv_code no_memory(rv_error *err)
     return rv_fail(err, RV_E_OUT_OF_MEMORY, "describing a relation");
 }
 
-/* A text that SQLite was asked for, copied; NULL: it had no memory. It must be UTF-8, because it becomes a column's or
- * a file's name. */
+/* A text that SQLite was asked for, copied; NULL: it had no memory. It must be UTF-8, because it becomes a
+ * column's or a file's name. */
 static rv_code copy_text(rv_arena *arena, const void *text, const char **out, rv_error *err)
 {
     const char *bytes = text;
@@ -139,15 +140,16 @@ static rv_code fill_field(rv_arena *arena, const void *name, const void *declare
     return RV_OK;
 }
 
-/* Is NOT NULL enforced? Because of an old bug that became a feature, a PRIMARY KEY does not imply it, except where
- * the key is the row id itself or the table is WITHOUT ROWID or STRICT.
+/* Is NOT NULL enforced? Because of an old bug that became a feature, a PRIMARY KEY does not imply it,
+ * except where the key is the row id itself or the table is WITHOUT ROWID or STRICT.
  * Spec: https://www.sqlite.org/quirks.html#primary_keys_can_sometimes_contain_nulls */
 static bool never_null(const table *about, bool declared_not_null, bool in_key, bool key_is_rowid)
 {
     return declared_not_null || (in_key && (key_is_rowid || about->without_rowid || about->strict));
 }
 
-/* The columns that SELECT * gives: generated ones are among them, the hidden ones of a virtual table are not. */
+/* The columns that SELECT * gives: generated ones are among them, the hidden ones of a virtual table are
+ * not. */
 static rv_code read_columns(rvi_sqlite *session, rv_arena *arena, const table *about, bool key_is_rowid,
                             rv_schema *schema, rv_error *err)
 {
@@ -206,8 +208,9 @@ static rv_code describe_view(rvi_sqlite *session, rv_arena *arena, const table *
     return rc;
 }
 
-/* Is the primary key another name for the row id? INTEGER PRIMARY KEY is, INTEGER PRIMARY KEY DESC is not, and both
- * look alike in the list of columns; but only a key that is not the row id has an index of its own. */
+/* Is the primary key another name for the row id? INTEGER PRIMARY KEY is, INTEGER PRIMARY KEY DESC is not,
+ * and both look alike in the list of columns; but only a key that is not the row id has an index of its
+ * own. */
 static rv_code find_rowid_key(rvi_sqlite *session, const table *about, bool *out, rv_error *err)
 {
     int64_t n_keys = 0, n_integers = 0, n_indexes = 0;
@@ -292,8 +295,8 @@ static rv_code find_physical(rvi_sqlite *session, const table *about, bool key_i
     return read_rowid_ends(session, about->name, rowid, physical, err);
 }
 
-/* Rows as of the last ANALYZE: the first number of each of the table's entries, the largest because a partial index
- * has an entry of its own; -1 without one. name == NULL: of all tables together. */
+/* Rows as of the last ANALYZE: the first number of each of the table's entries, the largest because a
+ * partial index has an entry of its own; -1 without one. name == NULL: of all tables together. */
 static rv_code rows_by_statistics(rvi_sqlite *session, const char *name, int64_t *out, rv_error *err)
 {
     int64_t analyzed = 0;
@@ -322,8 +325,8 @@ static rv_code file_bytes(rvi_sqlite *session, int64_t *out, rv_error *err)
     return RV_OK;
 }
 
-/* SQLite keeps no size per table. The table's share of the file's rows is a fair guess, and the whole file is right
- * where there is only one table; otherwise nothing is known. */
+/* SQLite keeps no size per table. The table's share of the file's rows is a fair guess, and the whole file
+ * is right where there is only one table; otherwise nothing is known. */
 static rv_code estimate(rvi_sqlite *session, const table *about, rv_relation_info *info, rv_error *err)
 {
     int64_t all_rows = 0, n_tables = 0, bytes = 0;

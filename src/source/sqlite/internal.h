@@ -1,7 +1,8 @@
 /* source/sqlite/internal.h - what the files of the SQLite driver share.
  *
- * Spec for everything SQLite does: https://www.sqlite.org/c3ref/intro.html, https://www.sqlite.org/datatype3.html,
- * https://www.sqlite.org/rowidtable.html. Written for 3.37 and later (table_list, STRICT tables). */
+ * Spec for everything SQLite does: https://www.sqlite.org/c3ref/intro.html,
+ * https://www.sqlite.org/datatype3.html, https://www.sqlite.org/rowidtable.html. Written for 3.37 and
+ * later (table_list, STRICT tables). */
 #ifndef SOURCE_SQLITE_INTERNAL_H
 #define SOURCE_SQLITE_INTERNAL_H
 
@@ -53,8 +54,8 @@ void rvi_sqlite_end(rv_source *src);
 void rvi_sqlite_interrupt(rv_source *src);
 void rvi_sqlite_close(rv_source *src);
 
-/* Starts the clock of the next statement, or of the next page of one; every call into SQLite that may take time
- * comes after one of these. Returns the monotonic time, microseconds. */
+/* Starts the clock of the next statement, or of the next page of one; every call into SQLite that may take
+ * time comes after one of these. Returns the monotonic time, microseconds. */
 int64_t rvi_sqlite_start(rvi_sqlite *session);
 /* Prepare a statement of our own making (NUL-terminated). Fails as rvi_sqlite_fail() does. */
 rv_code rvi_sqlite_prepare(rvi_sqlite *session, const char *sql, sqlite3_stmt **out,
@@ -66,8 +67,9 @@ rv_code rvi_sqlite_prepare_query(rvi_sqlite *session, const char *sql, sqlite3_s
 rv_code rvi_sqlite_step(rvi_sqlite *session, sqlite3_stmt *stmt, bool *row, const char *doing,
                         rv_error *err) RV_MUST_CHECK;
 
-/* errors.c. Turn a result code of SQLite (extended or primary, never OK, ROW or DONE) into an error of ours: its
- * message after `doing`, its extended code as native code, and the code that tells a caller what to do. */
+/* errors.c. Turn a result code of SQLite (extended or primary, never OK, ROW or DONE) into an error of
+ * ours: its message after `doing`, its extended code as native code, and the code that tells a caller what
+ * to do. */
 rv_code rvi_sqlite_fail(const rvi_sqlite *session, int result, const char *doing, rv_error *err);
 
 /* catalog.c. The slots, and what page.c needs of them. */
@@ -104,7 +106,8 @@ size_t rvi_sqlite_weight(const rvi_sqlite_cell *cell, const rv_field *field);
  * rv_column_refuse(). `scratch` is working memory. Fails VALUE_*, OUT_OF_MEMORY, MEMORY_BUDGET. */
 rv_code rvi_sqlite_append(const rvi_sqlite_cell *cell, rv_column *column, const rv_field *field,
                           rv_bytes *scratch, rv_error *err) RV_MUST_CHECK;
-/* The cell as text for messages, cut to `size`: numbers as they are, text, blobs as x'00ff'. Returns the length. */
+/* The cell as text for messages, cut to `size`: numbers as they are, text, blobs as x'00ff'. Returns the
+ * length. */
 size_t rvi_sqlite_show(const rvi_sqlite_cell *cell, char *out, size_t size);
 
 /* page.c. The slots. */

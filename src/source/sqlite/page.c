@@ -2,18 +2,19 @@
  *
  * There are two ways to read, and both count their pages in rows:
  *
- *   by row id   WHERE rowid >= next AND rowid <= last ORDER BY rowid LIMIT n. Each page is a statement of its own,
- *               which seeks to where the last page ended and leaves nothing open behind it. A page that failed is
- *               read again from the same place.
- *   stream      One statement, stepped n rows a page. For what has no row ids: views, queries, virtual tables,
- *               WITHOUT ROWID tables. The statement stays open between pages; once it failed, the stream is over.
+ *   by row id   WHERE rowid >= next AND rowid <= last ORDER BY rowid LIMIT n. Each page is a statement of
+ *               its own, which seeks to where the last page ended and leaves nothing open behind it. A page
+ *               that failed is read again from the same place.
+ *   stream      One statement, stepped n rows a page. For what has no row ids: views, queries, virtual
+ *               tables, WITHOUT ROWID tables. The statement stays open between pages; once it failed, the
+ *               stream is over.
  *
- * SQLite hands rows out one by one, so a page never has to be given up for its size: it ends before the row that
- * would not fit. In a stream that row has been stepped to already and waits in the statement for the next page; its
- * cells stay valid, because nothing touches the statement in between.
+ * SQLite hands rows out one by one, so a page never has to be given up for its size: it ends before the
+ * row that would not fit. In a stream that row has been stepped to already and waits in the statement for
+ * the next page; its cells stay valid, because nothing touches the statement in between.
  *
- * What must hold: a row id is delivered at most once, because `next` moves past a page only when the page is whole,
- * and the next page begins strictly after it. */
+ * What must hold: a row id is delivered at most once, because `next` moves past a page only when the page
+ * is whole, and the next page begins strictly after it. */
 #include "source/sqlite/internal.h"
 
 #include "rivet/checked.h"
@@ -28,7 +29,8 @@
 enum {
     ROW_NAME_BYTES = 80,
     SCRATCH_MAX_BYTES = INT_MAX, /* text of one blob; SQLite's own limit for a value is 10^9 bytes */
-    /* How far above the limit for values SQLite still hands a value over, so that the message can name its column. */
+    /* How far above the limit for values SQLite still hands a value over, so that the message can name its
+     * column. */
     NAMED_VALUE_FACTOR = 4,
     NAMED_VALUE_MIN_BYTES = 1 << 20,
 };
@@ -106,7 +108,8 @@ static rv_code prepare_table(scan *s, const rv_scan_request *request, rv_error *
     return rc;
 }
 
-/* The outermost chunks are open-ended, so that rows which came between describing and the snapshot are read too. */
+/* The outermost chunks are open-ended, so that rows which came between describing and the snapshot are
+ * read too. */
 static void set_bounds(scan *s, const rv_scan_request *request)
 {
     const rv_physical *physical = &request->info->physical;
@@ -121,8 +124,8 @@ static void set_bounds(scan *s, const rv_scan_request *request)
         s->last = request->bounds.last;
 }
 
-/* Values far above the limit are refused by SQLite before it fetches them. Not for queries: there the limit would
- * also bind whole rows that are sorted. */
+/* Values far above the limit are refused by SQLite before it fetches them. Not for queries: there the
+ * limit would also bind whole rows that are sorted. */
 static void limit_values(const scan *s)
 {
     uint64_t most = s->max_value_bytes;
@@ -166,7 +169,8 @@ static int column_of(const scan *s, int field)
     return s->by_position ? s->schema->fields[field].ordinal - 1 : field;
 }
 
-/* SQLite prepares a statement anew when the schema changed before its first step; then * may mean other columns. */
+/* SQLite prepares a statement anew when the schema changed before its first step; then * may mean other
+ * columns. */
 static rv_code check_columns(scan *s, rv_error *err)
 {
     if (!s->by_position || s->checked)

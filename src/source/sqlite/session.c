@@ -1,11 +1,13 @@
 /* session.c - a read-only connection to a SQLite file, and what bounds its statements.
  *
- * Nothing here may change the file: it is opened read-only, query_only is set, the last connection's checkpoint is
- * switched off, no extension can be loaded, nothing can be attached, and the user's query may only select.
+ * Nothing here may change the file: it is opened read-only, query_only is set, the last connection's
+ * checkpoint is switched off, no extension can be loaded, nothing can be attached, and the user's query
+ * may only select.
  *
- * SQLite runs in our own thread, so three hooks of its make a statement stop: the progress handler (cancellation,
- * the statement's deadline), the busy handler (cancellation, the lock timeout) and sqlite3_interrupt(). Each leaves
- * its reason in `stop`, which errors.c turns into the error that the caller sees. */
+ * SQLite runs in our own thread, so three hooks of its make a statement stop: the progress handler
+ * (cancellation, the statement's deadline), the busy handler (cancellation, the lock timeout) and
+ * sqlite3_interrupt(). Each leaves its reason in `stop`, which errors.c turns into the error that the
+ * caller sees. */
 #include "source/sqlite/internal.h"
 
 #include "rivet/checked.h"
@@ -71,7 +73,8 @@ static int on_busy(void *context, int n_waits)
 }
 
 /* Called while a statement is prepared. PRAGMA and ATTACH take effect in that very moment, so looking at the
- * finished statement would be too late. Spec: https://www.sqlite.org/c3ref/set_authorizer.html */
+ * finished statement would be too late.
+ * Spec: https://www.sqlite.org/c3ref/set_authorizer.html */
 static int on_authorize(void *context, int action, const char *a, const char *b, const char *schema,
                         const char *trigger)
 {
@@ -181,8 +184,9 @@ static rv_code check_file(const char *path, rv_error *err)
     return RV_OK;
 }
 
-/* SQLite takes some names for something else than a file: ":memory:", "", and "file:…" where URIs are switched on
- * in its build. None of them starts with a slash or a dot. Freed with free(); NULL: out of memory. */
+/* SQLite takes some names for something else than a file: ":memory:", "", and "file:…" where URIs are
+ * switched on in its build. None of them starts with a slash or a dot. Freed with free(); NULL: out of
+ * memory. */
 static char *plain_path(const char *path)
 {
     size_t bytes = strlen(path) + sizeof "./";
@@ -214,7 +218,8 @@ static rv_code harden(rvi_sqlite *session, rv_error *err)
         {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
         {SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1},
         {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
-        /* "no_such_column" is an error, not the text 'no_such_column': https://www.sqlite.org/quirks.html#dblquote */
+        /* "no_such_column" is an error, not the text 'no_such_column':
+         * https://www.sqlite.org/quirks.html#dblquote */
         {SQLITE_DBCONFIG_DQS_DML, 0},
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
@@ -231,7 +236,8 @@ static rv_code harden(rvi_sqlite *session, rv_error *err)
     return run_sql(session, "PRAGMA cell_size_check=ON", "preparing the connection", err);
 }
 
-/* Reads the header, so that what is no database (or is encrypted) is found out here and not in the first query. */
+/* Reads the header, so that what is no database (or is encrypted) is found out here and not in the first
+ * query. */
 static rv_code read_encoding(rvi_sqlite *session, rv_error *err)
 {
     RV_AUTO(sqlite3_finalize) sqlite3_stmt *stmt = NULL;
@@ -299,8 +305,8 @@ static int64_t ms_to_us(int64_t ms)
     return rv_mul_i64(&us, ms, US_PER_MS) ? INT64_MAX : us;
 }
 
-/* BEGIN alone promises nothing: the snapshot is what the first read inside the transaction sees. It is held as a
- * shared lock; in a file that is not in WAL mode, a writer waits with its commit until end(). */
+/* BEGIN alone promises nothing: the snapshot is what the first read inside the transaction sees. It is
+ * held as a shared lock; in a file that is not in WAL mode, a writer waits with its commit until end(). */
 rv_code rvi_sqlite_begin(rv_source *src, const rv_read_options *options, rv_error *err)
 {
     rvi_sqlite *session = (rvi_sqlite *)src;

@@ -1,7 +1,7 @@
 /* types.c - declared types, storage classes, and one value from one to the other.
  *
- * A declared type in SQLite is a wish: any column but one of a STRICT table may hold any value. So a column gets the
- * type that its declaration wishes for, where SQLite has a storage class for it:
+ * A declared type in SQLite is a wish: any column but one of a STRICT table may hold any value. So a
+ * column gets the type that its declaration wishes for, where SQLite has a storage class for it:
  *
  *   INT in the name              int64     the INTEGER affinity
  *   BOOL, BOOLEAN                bool      0 and 1
@@ -10,8 +10,8 @@
  *   CHAR, CLOB, TEXT             string    the TEXT affinity
  *   anything else, or none       string    SQLite has no dates, decimals, uuids, JSON: the value's exact text
  *
- * and every value is then held to it: what converts exactly is converted (5.0 in an INTEGER column), what does not
- * is refused through rv_column_refuse(), never rounded, cut or made NULL.
+ * and every value is then held to it: what converts exactly is converted (5.0 in an INTEGER column), what
+ * does not is refused through rv_column_refuse(), never rounded, cut or made NULL.
  * Spec: https://www.sqlite.org/datatype3.html, section 3.1. */
 #include "source/sqlite/internal.h"
 
@@ -47,7 +47,8 @@ static bool contains(const char *text, const char *word)
     return false;
 }
 
-/* INTERVAL and POINT have the INTEGER affinity only because of their spelling; nobody keeps integers there. */
+/* INTERVAL and POINT have the INTEGER affinity only because of their spelling; nobody keeps integers
+ * there. */
 static bool declares_integer(const char *declared)
 {
     return contains(declared, "INT") && !contains(declared, "INTERVAL") && !contains(declared, "POINT");
@@ -195,22 +196,32 @@ static const char *class_words(const rvi_sqlite_cell *cell)
     }
 }
 
-/* rv_column_refuse() knows the policies; that SQLite let such a value in, and what else helps, is known here. */
+/* That SQLite let such a value in, and what else than a policy helps, is known here. */
+static void explain(const rvi_sqlite_cell *cell, const rv_field *field, rv_invalid class, rv_error *err)
+{
+    bool declared = field->native_type[0] != '\0';
+    err->hint[0] = '\0'; /* that of rv_column_refuse(), which names only policies */
+    rv_hint(err,
+            "the file holds %s here although the column %s%s; set its type under columns:, or on_invalid: "
+            "{%s: …}",
+            class_words(cell), declared ? "is declared " : "has no declared type", field->native_type,
+            rv_invalid_name(class));
+}
+
+/* A column is made nullable when its policies are resolved, but not for every class that a value can turn
+ * out to be; then its NOT NULL is what was promised to the file, and the value fails. */
 static rv_code refuse(const rvi_sqlite_cell *cell, rv_column *column, const rv_field *field, rv_invalid class,
                       rv_policy *applied, rv_error *err)
 {
     char shown[SHOWN_BYTES];
     size_t len = rvi_sqlite_show(cell, shown, sizeof shown);
-    rv_code rc = rv_column_refuse(column, field, class, shown, len, applied, err);
-    if (rc == RV_OK || err == NULL || class == RV_INVALID_ENCODING)
-        return rc;
-    bool declared = field->native_type != NULL && field->native_type[0] != '\0';
-    err->hint[0] = '\0';
-    rv_hint(err,
-            "the file holds %s here although the column %s%s; set its type under columns:, or on_invalid: "
-            "{%s: …}",
-            class_words(cell), declared ? "is declared " : "has no declared type",
-            declared ? field->native_type : "", rv_invalid_name(class));
+    rv_field strict = *field;
+    if (!field->nullable && field->on_invalid[class] == RV_POLICY_NULL)
+        strict.on_invalid[class] = RV_POLICY_FAIL;
+    rv_code rc = rv_column_refuse(column, &strict, class, shown, len, applied, err);
+    bool wrong_class = rc == RV_E_VALUE_UNPARSEABLE || rc == RV_E_VALUE_OUT_OF_RANGE;
+    if (wrong_class && err != NULL)
+        explain(cell, field, class, err);
     return rc;
 }
 
@@ -276,8 +287,8 @@ static rv_code append_float64(const rvi_sqlite_cell *cell, rv_column *column, co
     return RV_OK;
 }
 
-/* Exact text of a number: shortest that reads back equal, as everywhere in Rivet. A real keeps its point (5.0), or
- * it could not be told from an integer. */
+/* Exact text of a number: shortest that reads back equal, as everywhere in Rivet. A real keeps its point
+ * (5.0), or it could not be told from an integer. */
 static rv_code number_text(const rvi_sqlite_cell *cell, rv_bytes *text, rv_error *err)
 {
     rv_bytes_clear(text);
@@ -305,8 +316,9 @@ static rv_code hex_text(const rvi_sqlite_cell *cell, const char *prefix, rv_byte
     return RV_OK;
 }
 
-/* A blob has no text. It has bytes, for a binary column; 16 of them are a uuid's; and a column declared BLOB that
- * the user wants as text gets them as PostgreSQL writes them, \x00ff. Anything else would be a guess. */
+/* A blob has no text. It has bytes, for a binary column; 16 of them are a uuid's; and a column declared
+ * BLOB that the user wants as text gets them as PostgreSQL writes them, \x00ff. Anything else would be a
+ * guess. */
 static rv_code append_blob(const rvi_sqlite_cell *cell, rv_column *column, const rv_field *field,
                            rv_bytes *scratch, rv_error *err)
 {

@@ -15,6 +15,7 @@ extern const rvi_migration rvi_state_sqlite_migrations[RVI_SQLITE_MIGRATIONS];
 
 /* Turn SQLite's result code into ours. `db` (may be NULL) gives the details of its last failure; `doing` says what
  * was attempted, as in "recording the run". */
-rv_code rvi_state_sqlite_fail(rv_error *err, sqlite3 *db, int result, const char *location, const char *doing);
+rv_code rvi_state_sqlite_fail(rv_error *err, sqlite3 *db, int result, const char *location,
+                              const char *doing);
 
 #endif

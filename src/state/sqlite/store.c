@@ -46,7 +46,6 @@ static void store_close(rv_state *state)
     free(s->path);
     free(s);
 }
-RV_DEFINE_AUTO(rv_state, store_close)
 
 static void statement_free(sqlite3_stmt *statement)
 {
@@ -158,17 +157,34 @@ static rv_code copy_content(store *to, store *from, rv_error *err)
     int result = sqlite3_backup_finish(backup);
     if (step != SQLITE_DONE || result != SQLITE_OK)
         return rvi_state_sqlite_fail(err, NULL, result != SQLITE_OK ? result : step, from->path,
-                               "copying for reading");
+                                     "copying for reading");
     return RV_OK;
 }
 
 static rv_code open_copy(store *s, const rvi_state_options *options, rv_error *err)
 {
-    RV_AUTO(store_close) rv_state *original = NULL;
+    rv_state *original = NULL;
     RV_TRY(store_new(&original, s->path, err));
-    RV_TRY(open_for_reading(store_of(original), options, err));
-    RV_TRY(connect(s, MEMORY, true, options, err));
-    return copy_content(s, store_of(original), err);
+    rv_code rc = open_for_reading(store_of(original), options, err);
+    if (rc == RV_OK)
+        rc = connect(s, MEMORY, true, options, err);
+    if (rc == RV_OK)
+        rc = copy_content(s, store_of(original), err);
+    store_close(original);
+    return rc;
+}
+
+static rv_code open_as(store *s, rvi_open_mode mode, const rvi_state_options *options, rv_error *err)
+{
+    switch (mode) {
+    case RVI_OPEN_WRITE:
+        return open_for_writing(s, options, err);
+    case RVI_OPEN_READ:
+        return open_for_reading(s, options, err);
+    case RVI_OPEN_COPY:
+        return open_copy(s, options, err);
+    }
+    return rv_fail(err, RV_E_INTERNAL, "there is no such way to open the state store");
 }
 
 static rv_code store_open(rv_state **out, const char *location, rvi_open_mode mode,
@@ -177,21 +193,14 @@ static rv_code store_open(rv_state **out, const char *location, rvi_open_mode mo
     /* SQLite takes an empty name for a temporary file that vanishes. */
     if (!location[0])
         return rv_fail(err, RV_E_STATE_UNUSABLE, "the state store has no path");
-    RV_AUTO(store_close) rv_state *opened = NULL;
+    rv_state *opened = NULL;
     RV_TRY(store_new(&opened, location, err));
-    switch (mode) {
-    case RVI_OPEN_WRITE:
-        RV_TRY(open_for_writing(store_of(opened), options, err));
-        break;
-    case RVI_OPEN_READ:
-        RV_TRY(open_for_reading(store_of(opened), options, err));
-        break;
-    case RVI_OPEN_COPY:
-        RV_TRY(open_copy(store_of(opened), options, err));
-        break;
-    }
-    RV_MOVE(out, opened);
-    return RV_OK;
+    rv_code rc = open_as(store_of(opened), mode, options, err);
+    if (rc == RV_OK)
+        *out = opened;
+    else
+        store_close(opened);
+    return rc;
 }
 
 /* ---- statements ---- */

@@ -130,6 +130,10 @@ static void compression_profiles_set_codec_and_level(void **state)
         {"    compression_profile: none\n", RV_CODEC_NONE, 0},
         {"    compression: none\n    compression_profile: compact\n", RV_CODEC_ZSTD, 9},
         {"    compression_profile: compact\n    compression_level: 1\n", RV_CODEC_ZSTD, 9},
+        {"    format: csv\n", RV_CODEC_NONE, 0}, /* zstd is Parquet's default */
+        {"    format: csv\n    compression: zstd\n", RV_CODEC_ZSTD, 0},
+        {"    format: csv\n    compression: gzip\n    compression_level: 9\n", RV_CODEC_GZIP, 9},
+        {"    format: csv\n    compression_profile: compact\n", RV_CODEC_ZSTD, 9},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         loading l;

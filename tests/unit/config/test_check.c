@@ -199,7 +199,7 @@ static void all_problems_are_reported_in_one_pass_and_in_file_order(void **state
                     "  - name: b\n"
                     "    query: select ${OPEN\n"
                     "    format: csv\n"
-                    "    compression: gzip\n"
+                    "    compression: lz4\n"
                     "    destination: {type: stdout, path: x}\n");
     static const struct {
         rv_code code;

@@ -35,8 +35,8 @@ typedef struct sqlite_fixture {
 int sqlite_setup(void **state);
 int sqlite_teardown(void **state);
 
-/* Let SQLite's own allocations pass through malloc() of the test program, so that fault.h can make them fail. Before
- * any other call of SQLite. */
+/* Let SQLite's own allocations pass through malloc() of the test program, so that fault.h can make them
+ * fail. Before any other call of SQLite. */
 void sqlite_route_allocations(void);
 
 void sqlite_execute(sqlite_fixture *f, const char *sql); /* with the writer */

@@ -1,4 +1,5 @@
-/* Every allocation of a whole reading fails once, SQLite's own included: an error with a code, or the right rows. */
+/* Every allocation of a whole reading fails once, SQLite's own included: an error with a code, or the
+ * right rows. */
 #include "unit/source/sqlite_support.h"
 
 #include "lib/fault.h"
@@ -6,7 +7,8 @@
 
 #include <string.h>
 
-/* The rows of a page, a line each. `out` has room already: the test itself must not allocate while faults are armed. */
+/* The rows of a page, a line each. `out` has room already: the test itself must not allocate while faults
+ * are armed. */
 static void append_rows(const sqlite_fixture *f, rv_bytes *out)
 {
     for (int64_t row = 0; row < f->batch->rows; row++) {

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Read the open scan in pages of `units`; column 0 of all rows, one after the other, each followed by a blank. */
+/* Read the open scan in pages of `units`; column 0 of all rows, one after the other, each followed by a
+ * blank. */
 static void read_ids(sqlite_fixture *f, int64_t units, char *out, size_t size)
 {
     size_t n = 0;

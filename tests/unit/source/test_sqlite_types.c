@@ -207,7 +207,19 @@ static void a_policy_decides_and_is_counted(void **state)
     }
 }
 
-/* A query may show two tables' columns as one, which then has the type of the first and the values of both. */
+static void not_null_is_kept_when_a_policy_would_break_it(void **state)
+{
+    sqlite_fixture *f = *state;
+    rv_schema_options options = {0};
+    options.on_invalid[RV_INVALID_UNPARSEABLE] = RV_POLICY_NULL;
+    assert_int_equal(read_value(f, "TEXT", "x'00'", &options), RV_OK);
+    assert_string_equal(sqlite_cell(f, 1, 0), "NULL");
+    rv_code rc = read_value(f, "TEXT NOT NULL", "x'00'", &options);
+    assert_true(rc == RV_E_VALUE_UNPARSEABLE || (rc == RV_OK && f->schema.fields[1].nullable));
+}
+
+/* A query may show two tables' columns as one, which then has the type of the first and the values of
+ * both. */
 static void integers_and_reals_meet_only_exactly(void **state)
 {
     static const struct {
@@ -288,11 +300,17 @@ int main(void)
 {
 #define TYPES_TEST(test) cmocka_unit_test_setup_teardown(test, sqlite_setup, sqlite_teardown)
     const struct CMUnitTest tests[] = {
-        TYPES_TEST(a_value_is_exact_or_refused),          TYPES_TEST(a_text_may_hold_a_nul),
-        TYPES_TEST(a_refusal_names_everything),           TYPES_TEST(without_row_ids_the_key_names_the_row),
-        TYPES_TEST(a_null_where_none_can_be_is_an_error), TYPES_TEST(an_override_reads_the_exact_text),
-        TYPES_TEST(a_policy_decides_and_is_counted),      TYPES_TEST(integers_and_reals_meet_only_exactly),
-        TYPES_TEST(utf16_files_give_the_same_text),       TYPES_TEST(broken_utf16_is_refused),
+        TYPES_TEST(a_value_is_exact_or_refused),
+        TYPES_TEST(a_text_may_hold_a_nul),
+        TYPES_TEST(a_refusal_names_everything),
+        TYPES_TEST(without_row_ids_the_key_names_the_row),
+        TYPES_TEST(a_null_where_none_can_be_is_an_error),
+        TYPES_TEST(an_override_reads_the_exact_text),
+        TYPES_TEST(a_policy_decides_and_is_counted),
+        TYPES_TEST(not_null_is_kept_when_a_policy_would_break_it),
+        TYPES_TEST(integers_and_reals_meet_only_exactly),
+        TYPES_TEST(utf16_files_give_the_same_text),
+        TYPES_TEST(broken_utf16_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
