@@ -61,6 +61,7 @@ class Bench:
     def __init__(self, args):
         self.args = args
         self.work = args.work.resolve()
+        self.load = os.getloadavg()[0]
         self.results = {}
         self.rows = {}
         self.wire_bytes = {}
@@ -235,6 +236,7 @@ def machine(bench):
         f"{system.group(1) if system else 'Linux'}, kernel {os.uname().release}",
         f"{version}, release build; PostgreSQL {bench.sql('SHOW server_version')}, DuckDB {duckdb.__version__}",
         "server and client on the same machine, over TCP on 127.0.0.1, without TLS; the tables fit into the page cache",
+        f"load average before the first round, the loading of the tables included: {bench.load:.1f}",
     ]
 
 

@@ -7,7 +7,7 @@ import duckdb
 
 
 def heading(text):
-    print(f"\n\033[1m{text}\033[0m")
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
 
 
 def show_manifest(path):

@@ -12,7 +12,9 @@ trap postgres_stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+say() {
+    if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n== %s\n' "$*"; fi
+}
 
 say "Starting a throw-away PostgreSQL 15 and filling a shop of one million rows"
 postgres_start

@@ -57,6 +57,7 @@ postgres_stop() {
     fi
     rm -rf "$postgres_home"
     postgres_home=
-    [ -z "$postgres_user_made" ] || userdel rivet-demo
+    # Another script may be using the user by now; then it stays.
+    [ -z "$postgres_user_made" ] || userdel rivet-demo 2>/dev/null || true
     postgres_user_made=
 }

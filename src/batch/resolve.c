@@ -108,6 +108,8 @@ static void apply_override(rv_field *field, const rv_column_override *override)
  * something that is not one, so an export-wide policy must not turn that column into text or make it nullable. */
 static bool can_meet(const rv_field *field, rv_invalid invalid_class)
 {
+    if (field->loose && invalid_class == RV_INVALID_UNPARSEABLE)
+        return true; /* any cell of a loose source may hold a value of another kind */
     if (!rv_type_can_meet(field->type, invalid_class))
         return false;
     if (field->loose || field->transfer == RV_TRANSFER_TEXT)

@@ -59,6 +59,8 @@ static rv_code fail_lost(rv_state *state, const char *run_id, rv_error *err)
     if (now.status != RV_RUN_RUNNING)
         return rv_fail(err, RV_E_RUN_LEASE_LOST, "run '%s' was ended by another process as %s", run_id,
                        rv_run_status_name(now.status));
+    if (!now.owner.text[0])
+        return rv_fail(err, RV_E_RUN_LEASE_LOST, "run '%s' was handed back", run_id);
     char words[RVI_OWNER_WORDS_BYTES];
     rvi_owner_words(words, now.owner.text);
     return rv_fail(err, RV_E_RUN_LEASE_LOST, "run '%s' was taken over by %s", run_id, words);
@@ -133,6 +135,7 @@ rv_code rv_state_take_over(rv_state *state, const char *run_id, const rv_owner *
     return rvi_tx_commit(&tx, err);
 }
 
+/* An owner without a name and a lease without time: dead by every rule, so anybody's to take over. */
 rv_code rv_state_hand_back(rv_state *state, const char *run_id, const rv_owner *owner, rv_error *err)
 {
     RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;

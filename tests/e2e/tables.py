@@ -40,12 +40,12 @@ FROM generate_series(1, {rows}) AS i JOIN pool a ON a.k = i % 1000 JOIN pool b O
 ANALYZE content_items;
 """
 
-# Few bytes in many blocks: the padding lies in the rows still but is no column any more, so the table looks like 800 MB
+# Few bytes in many blocks: the padding lies in the rows still but is no column any more, so the table looks like 600 MB
 # to the planner and makes several chunks, while each run moves little data.
 SPARSE = """
 CREATE TABLE sparse (id bigint NOT NULL, padding text, n integer, word text);
 ALTER TABLE sparse ALTER padding SET STORAGE PLAIN;
-INSERT INTO sparse SELECT i, repeat('p', 2560), i * 7 % 1000003, md5(i::text) FROM generate_series(1, {rows}) AS i;
+INSERT INTO sparse SELECT i, repeat('p', 1900), i * 7 % 1000003, md5(i::text) FROM generate_series(1, {rows}) AS i;
 ALTER TABLE sparse DROP padding;
 ANALYZE sparse;
 """

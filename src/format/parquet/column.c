@@ -302,3 +302,15 @@ rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int
     }
     return RV_OK;
 }
+
+uint64_t rvi_pq_column_pending(const rvi_pq_column *column)
+{
+    const rvi_pq_open_page *page = &column->page;
+    uint64_t open = page->values.len;
+    if (uses_dictionary(column))
+        open = (uint64_t)page->n_present * (uint64_t)rvi_pq_bit_width(column->dict.n) / 8;
+    open += column->dict.entries.len + rvi_pq_levels_bytes(&page->levels);
+    if (column->raw_bytes == 0)
+        return open / 2;
+    return (uint64_t)((double)open * (double)column->stored_bytes / (double)column->raw_bytes);
+}

@@ -99,6 +99,10 @@ rv_code rvi_pq_column_close_page(rvi_pq_column *column, rvi_pq_workspace *work, 
 /* Begin the next chunk. The page must have been closed. */
 rv_code rvi_pq_column_clear(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
 
+/* What the open page and the dictionary would add to the file: their encoded size, shrunk as the chunk's finished
+ * pages were, or by half before there is one. */
+uint64_t rvi_pq_column_pending(const rvi_pq_column *column);
+
 static inline const rvi_pq_page_info *rvi_pq_column_page(const rvi_pq_column *column, size_t i)
 {
     return (const rvi_pq_page_info *)(const void *)column->infos.data + i;

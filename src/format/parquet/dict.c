@@ -192,7 +192,7 @@ static const uint32_t NOT_FOUND = UINT32_MAX;
 typedef struct found {
     uint32_t number; /* NOT_FOUND: none */
     uint32_t slot_at;
-    bool     too_long;
+    bool too_long;
 } found;
 
 static inline bool same_integer(const rvi_pq_dict *dict, uint32_t number, uint64_t value, size_t width)
@@ -210,7 +210,7 @@ static inline uint32_t number_of(uint32_t slot)
 static inline found find_integer(const rvi_pq_dict *dict, uint64_t value, size_t width, uint32_t hash)
 {
     const uint32_t mask = dict->n_slots - 1;
-    uint32_t       at = hash & mask;
+    uint32_t at = hash & mask;
     for (int probes = 0; probes < RVI_PQ_DICT_PROBES; probes++, at = (at + 1) & mask) {
         uint32_t slot = dict->slots[at];
         if (slot == 0)
@@ -228,12 +228,12 @@ static inline void prefetch_slot(const rvi_pq_dict *dict, uint32_t hash)
 
 /* One loop for both integer widths: `width` is a constant wherever this is called, so each call is its own loop. */
 static inline __attribute__((always_inline)) stop add_integers(rvi_pq_dict *dict, const rvi_pq_values *values,
-                                                               size_t width, const uint32_t *hashes, int32_t *at,
-                                                               uint32_t *out)
+                                                               size_t width, const uint32_t *hashes,
+                                                               int32_t *at, uint32_t *out)
 {
     const uint32_t n_most = most_entries(dict);
-    uint64_t       last = 0;
-    uint32_t       last_number = NOT_FOUND;
+    uint64_t last = 0;
+    uint32_t last_number = NOT_FOUND;
     for (; *at < values->n; ++*at) {
         uint64_t value = 0;
         memcpy(&value, values->fixed + (size_t)*at * width, width);
@@ -274,7 +274,8 @@ static inline bool equal_bytes(const uint8_t *a, const uint8_t *b, size_t len)
     if (len >= 8)
         return load_64(a) == load_64(b) && load_64(a + len - 8) == load_64(b + len - 8);
     if (len >= 4)
-        return rvi_pq_load_u32(a) == rvi_pq_load_u32(b) && rvi_pq_load_u32(a + len - 4) == rvi_pq_load_u32(b + len - 4);
+        return rvi_pq_load_u32(a) == rvi_pq_load_u32(b) &&
+               rvi_pq_load_u32(a + len - 4) == rvi_pq_load_u32(b + len - 4);
     for (size_t i = 0; i < len; i++)
         if (a[i] != b[i])
             return false;
@@ -283,7 +284,7 @@ static inline bool equal_bytes(const uint8_t *a, const uint8_t *b, size_t len)
 
 static inline bool same_bytes(const rvi_pq_dict *dict, uint32_t number, const uint8_t *bytes, size_t len)
 {
-    size_t         entry_len = dict->leaf->width;
+    size_t entry_len = dict->leaf->width;
     const uint8_t *entry = dict->entries.data + (size_t)number * entry_len;
     if (entry_len == 0)
         entry = entry_bytes(dict, number, &entry_len);
@@ -293,7 +294,7 @@ static inline bool same_bytes(const rvi_pq_dict *dict, uint32_t number, const ui
 static inline found find_bytes(const rvi_pq_dict *dict, const uint8_t *bytes, size_t len, uint32_t hash)
 {
     const uint32_t mask = dict->n_slots - 1;
-    uint32_t       at = hash & mask;
+    uint32_t at = hash & mask;
     for (int probes = 0; probes < RVI_PQ_DICT_PROBES; probes++, at = (at + 1) & mask) {
         uint32_t slot = dict->slots[at];
         if (slot == 0)
@@ -348,9 +349,9 @@ static stop add_bytes(rvi_pq_dict *dict, const rvi_pq_values *values, const uint
 {
     uint32_t last_hash = 0, last_number = NOT_FOUND;
     for (; *at < values->n; ++*at) {
-        size_t         len;
+        size_t len;
         const uint8_t *bytes = value_bytes(dict, values, *at, &len);
-        uint32_t       hash = hashes[*at];
+        uint32_t hash = hashes[*at];
         prefetch_slot(dict, hashes[*at + AHEAD]);
         if (hash != last_hash || last_number == NOT_FOUND || !same_bytes(dict, last_number, bytes, len)) {
             found f = find_bytes(dict, bytes, len, hash);
@@ -375,11 +376,11 @@ static stop add_bytes(rvi_pq_dict *dict, const rvi_pq_values *values, const uint
 static void hash_all_bytes(const rvi_pq_dict *dict, const rvi_pq_values *values, uint32_t *out)
 {
     const uint8_t *last = NULL;
-    size_t         last_len = 0;
+    size_t last_len = 0;
     for (int32_t i = 0; i < values->n; i++) {
-        size_t         len;
+        size_t len;
         const uint8_t *bytes = value_bytes(dict, values, i, &len);
-        bool           repeats = len > SHORT_TEXT && len == last_len && memcmp(bytes, last, len) == 0;
+        bool repeats = len > SHORT_TEXT && len == last_len && memcmp(bytes, last, len) == 0;
         out[i] = repeats ? out[i - 1] : hash_bytes(bytes, len);
         last = bytes;
         last_len = len;
@@ -412,7 +413,7 @@ rv_code rvi_pq_dict_add(rvi_pq_dict *dict, const rvi_pq_values *values, uint32_t
 {
     assert(dict->slots != NULL && values->n <= RVI_PQ_RUN);
     uint32_t hashes[RVI_PQ_RUN + AHEAD];
-    int32_t  at = 0;
+    int32_t at = 0;
     hash_values(dict, values, hashes);
     while (add_values(dict, values, hashes, &at, out) == STOP_ROOM) {
         size_t len;

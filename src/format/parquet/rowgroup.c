@@ -263,11 +263,10 @@ rv_code rvi_pq_group_flush(rvi_pq_group *group, rvi_pq_output *out, rv_error *er
     return RV_OK;
 }
 
-/* Finished pages are what they are; of open pages, half of the weight is a usual share. */
 uint64_t rvi_pq_group_pending(const rvi_pq_group *group)
 {
-    uint64_t open = 0;
+    uint64_t bytes = group->work.pages.len;
     for (int i = 0; i < group->n_columns; i++)
-        open += group->columns[i].page.values.len + group->columns[i].dict.entries.len;
-    return group->work.pages.len + open / 2;
+        bytes += rvi_pq_column_pending(&group->columns[i]);
+    return bytes;
 }

@@ -117,6 +117,17 @@ static void policies_for_odd_values_leave_columns_alone_whose_source_enforces_th
     assert_true(out.nullable);
 }
 
+static void the_null_policy_makes_any_column_of_a_loose_source_nullable(void **state)
+{
+    (void)state;
+    RV_AUTO(rv_arena_free) rv_arena *arena = new_arena();
+    rv_schema_options options = {.on_invalid[RV_INVALID_UNPARSEABLE] = RV_POLICY_NULL};
+    rv_field loose = field("note", scalar(RV_TYPE_STRING)), out; /* a blob may stand in a text column */
+    loose.loose = true;
+    assert_int_equal(resolve_one(arena, &loose, &options, &out, NULL), RV_OK);
+    assert_true(out.nullable);
+}
+
 static void a_columns_own_policy_wins_over_the_exports(void **state)
 {
     (void)state;
@@ -213,6 +224,7 @@ int main(void)
         cmocka_unit_test(the_text_policy_turns_a_column_that_may_need_it_into_text),
         cmocka_unit_test(the_null_policy_makes_a_column_that_may_need_it_nullable),
         cmocka_unit_test(policies_for_odd_values_leave_columns_alone_whose_source_enforces_their_type),
+        cmocka_unit_test(the_null_policy_makes_any_column_of_a_loose_source_nullable),
         cmocka_unit_test(a_columns_own_policy_wins_over_the_exports),
         cmocka_unit_test(an_override_of_no_column_asks_what_was_meant),
         cmocka_unit_test(two_columns_of_one_name_are_refused),

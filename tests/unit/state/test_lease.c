@@ -106,6 +106,25 @@ static void who_lost_a_run_cannot_change_it(void **state)
     assert_int_equal(rv_state_complete_chunk(store, "orders_1", &f->self, 0, 10, &part, 1, &err), RV_OK);
 }
 
+static void a_run_that_is_handed_back_is_anybodys_though_its_owner_lives(void **state)
+{
+    fixture *f = *state;
+    RV_AUTO(rv_state_close) rv_state *store = open_store(f, RV_STATE_WRITE);
+    start_run(f, store, "orders_1", "orders", &f->self);
+    assert_int_equal(rv_state_hand_back(store, "orders_1", &f->dead, NULL), RV_E_RUN_LEASE_LOST);
+    assert_int_equal(rv_state_hand_back(store, "orders_1", &f->self, NULL), RV_OK);
+    rv_error err;
+    assert_int_equal(rv_state_heartbeat(store, "orders_1", &f->self, LEASE_MS, &err), RV_E_RUN_LEASE_LOST);
+    assert_non_null(strstr(err.message, "handed back"));
+    const rv_run_plan plan = plan_of("orders_2", "orders");
+    assert_int_equal(rv_state_start_run(store, &plan, NULL, 0, &f->self, LEASE_MS, &err),
+                     RV_E_RUN_LEASE_HELD);
+    assert_non_null(strstr(err.message, "nobody"));
+    assert_non_null(strstr(err.hint, "continue"));
+    assert_int_equal(rv_state_take_over(store, "orders_1", &f->self, LEASE_MS, NULL), RV_OK);
+    assert_int_equal(read_chunks(store, "orders_1", &f->self), N_CHUNKS);
+}
+
 static void an_ended_run_is_nobodys(void **state)
 {
     fixture *f = *state;
@@ -153,6 +172,7 @@ int main(void)
         test_with_store(a_lease_of_another_machine_ends_unless_it_is_renewed),
         test_with_store(a_lease_may_last_until_the_end_of_time),
         test_with_store(who_lost_a_run_cannot_change_it),
+        test_with_store(a_run_that_is_handed_back_is_anybodys_though_its_owner_lives),
         test_with_store(an_ended_run_is_nobodys),
         test_with_store(a_replanned_run_keeps_its_name_and_nothing_it_read),
     };

@@ -21,6 +21,7 @@ static pid_t start_child(const char *name, rv_owner *out)
     assert_true(pid >= 0);
     if (pid == 0) {
         prctl(PR_SET_NAME, name, 0, 0, 0);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
         rv_owner self;
         if (rv_owner_self(&self, NULL) != RV_OK || write(channel[1], &self, sizeof self) != sizeof self)
             _exit(1);
@@ -115,6 +116,8 @@ static void messages_name_process_and_host(void **state)
     snprintf(expected, sizeof expected, "process %d on %.*s", (int)getpid(), (int)strcspn(f->self.text, "/"),
              f->self.text);
     assert_string_equal(words, expected);
+    rvi_owner_words(words, "");
+    assert_string_equal(words, "nobody");
     rvi_owner_words(words, "nonsense");
     assert_string_equal(words, "'nonsense'");
 }

@@ -185,7 +185,7 @@ static void kill_after(fixture *f, int n_steps)
 
 static void a_killed_owners_run_goes_on_with_every_chunk_it_completed(void **state)
 {
-    enum { CHUNKS = 400, KILLS = 25 };
+    enum { CHUNKS = 150, KILLS = 25 };
     fixture *f = *state;
     rv_chunk chunks[CHUNKS];
     for (int i = 0; i < CHUNKS; i++)

@@ -1,0 +1,73 @@
+"""Peak memory as the kernel counts it, of the program as users get it: one ceiling, whatever the table."""
+from pathlib import Path
+
+import pytest
+
+from support.program import Program
+from support.servers import PostgresServer
+from tables import CONTENT_ITEMS, ORDERS
+
+CEILING_KB = 96 * 1024
+GROWTH_KB = 12 * 1024  # three times the rows may cost this much more: caches fill, nothing grows with the table
+
+
+@pytest.fixture(scope="module")
+def sized(pg15: PostgresServer) -> dict:
+    """Databases with once and three times the rows."""
+    names = {}
+    for factor in (1, 3):
+        names[factor] = pg15.new_database("sized")
+        pg15.execute(ORDERS.format(rows=500_000 * factor), names[factor])
+        pg15.execute(CONTENT_ITEMS.format(rows=40_000 * factor), names[factor])
+    yield names
+    for name in names.values():
+        pg15.execute(f'DROP DATABASE "{name}"')
+
+
+def peak_kb(program: Program, source: str, export: dict) -> int:
+    """Peak resident memory as GNU time reports it from the kernel."""
+    report = program.folder / "peak"
+    timed = Program(program.folder, program.binary, wrapper=("/usr/bin/time", "-f", "%M", "-o", report))
+    timed.configure(source, export).run().ok()
+    return int(report.read_text().split()[-1])
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("table", ["orders", "content_items"])
+@pytest.mark.parametrize("form", ["parquet", "csv", "query"])
+def test_the_ceiling_holds_and_does_not_grow(release: Program, pg15: PostgresServer, sized: dict, table: str, form: str):
+    keys = {"parquet": {"table": table}, "csv": {"table": table, "format": "csv"}, "query": {"query": f"SELECT * FROM {table}"}}[form]
+    once, thrice = (peak_kb(release, pg15.url(sized[factor]), release.export(table, on_existing="replace", **keys)) for factor in (1, 3))
+    assert max(once, thrice) <= CEILING_KB and thrice <= once + GROWTH_KB, (once, thrice)
+
+
+def test_what_the_summary_says_is_what_the_kernel_says(release: Program, pg15: PostgresServer, big: str):
+    report = release.folder / "peak"
+    timed = Program(release.folder, release.binary, wrapper=("/usr/bin/time", "-f", "%M", "-o", report))
+    said = timed.configure(pg15.url(big), timed.export("orders")).run_json()["per_export"][0]["peak_rss_bytes"]
+    assert abs(said / 1024 - int(report.read_text())) < 4096
+
+
+def test_wide_rows_with_many_columns(release: Program, pg15: PostgresServer, database: str):
+    """Memory follows what is there, not what the declared widths would allow."""
+    columns = ", ".join(f"c{i} varchar(1000000)" for i in range(300))
+    values = ", ".join("md5(i::text)" if i % 3 else "NULL" for i in range(300))
+    pg15.execute(f"CREATE TABLE t ({columns}); INSERT INTO t SELECT {values} FROM generate_series(1, 20000) i; ANALYZE t", database)
+    assert peak_kb(release, pg15.url(database), release.export("t")) <= CEILING_KB
+
+
+@pytest.mark.parametrize("megabytes", [1, 8])
+def test_large_cells(release: Program, pg15: PostgresServer, database: str, megabytes: int):
+    pg15.execute("CREATE TABLE t (id int, v text); ALTER TABLE t ALTER v SET STORAGE EXTERNAL;"
+                 f"INSERT INTO t SELECT i, repeat(md5(i::text), 32768 * {megabytes}) FROM generate_series(1, 40) i", database)
+    assert peak_kb(release, pg15.url(database), release.export("t")) <= CEILING_KB
+
+
+def test_a_sqlite_file(release: Program, tmp_path: Path):
+    import sqlite3
+    db = sqlite3.connect(release.folder / "a.db")
+    db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
+    db.executemany("INSERT INTO t VALUES (?, ?)", ((i, f"value {i} " * 8) for i in range(500_000)))
+    db.commit()
+    db.close()
+    assert peak_kb(release, "sqlite://a.db", release.export("t")) <= CEILING_KB
