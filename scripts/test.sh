@@ -14,7 +14,8 @@ scripts/lint.sh --quick
 step "build: ASan + UBSan, crash points"
 scripts/build.sh asan
 step "unit tests and conformance suites"
-meson test -C build/asan --no-rebuild --quiet --print-errorlogs --timeout-multiplier 3
+PYTHONPATH=tests/e2e build/venv/bin/python tests/e2e/support/servers.py 15 -- \
+    meson test -C build/asan --no-rebuild --quiet --print-errorlogs --timeout-multiplier 3
 
 step "build: TSan"
 scripts/build.sh tsan

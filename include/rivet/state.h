@@ -17,8 +17,8 @@ typedef struct rv_state rv_state;
 
 enum { RV_RUN_ID_BYTES = 160, RV_OWNER_BYTES = 128 };
 
-/* "host/boot-id/pid/start-time": who holds a lease. An owner on this host and boot whose process is gone (or whose
- * pid was reused) is dead at once; any other is dead when its lease has expired. */
+/* "host/boot-id/pid-namespace/pid/start-time": who holds a lease. An owner of this boot and PID namespace whose
+ * process is gone (or whose pid was reused) is dead at once; any other is dead when its lease has expired. */
 typedef struct rv_owner {
     char text[RV_OWNER_BYTES];
 } rv_owner;
@@ -150,7 +150,8 @@ rv_code rv_state_finish_run(rv_state *state, const rv_run_result *result, const 
 rv_code rv_state_journal(rv_state *state, const char *run_id, const char *export_name, const char *event,
                          const char *detail_json, rv_error *err) RV_MUST_CHECK;
 
-/* Newest first. export_name NULL: all. limit <= 0: no limit. */
+/* Newest first. export_name NULL: all. limit <= 0: no limit. A result is whole before the first callback: no lock is
+ * held meanwhile, and a callback may call the store. Files are those of runs that succeeded. */
 rv_code rv_state_list_cursors(rv_state *state, rv_cursor_fn fn, void *context, rv_error *err) RV_MUST_CHECK;
 rv_code rv_state_list_files(rv_state *state, const char *export_name, int64_t limit, rv_file_fn fn,
                             void *context, rv_error *err) RV_MUST_CHECK;
