@@ -28,7 +28,7 @@ typedef struct rv_writer_stats {
 
 typedef struct rv_format_ops {
     rv_format_kind kind;
-    const char *extension; /* "parquet" */
+    const char *extension;  /* "parquet" */
     const char *media_type; /* "application/vnd.apache.parquet" */
     /* ".gz" where a codec wraps the whole file; NULL: it does not. */
     const char *codec_suffix[RV_CODEC_COUNT];

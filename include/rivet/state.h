@@ -126,7 +126,8 @@ rv_code rv_state_start_run(rv_state *state, const rv_run_plan *plan, const rv_ch
 rv_code rv_state_take_over(rv_state *state, const char *run_id, const rv_owner *owner, int64_t lease_ms,
                            rv_error *err) RV_MUST_CHECK;
 /* Leave an open run to whoever comes next: its lease ends now, whether or not this process lives on. */
-rv_code rv_state_hand_back(rv_state *state, const char *run_id, const rv_owner *owner, rv_error *err) RV_MUST_CHECK;
+rv_code rv_state_hand_back(rv_state *state, const char *run_id, const rv_owner *owner,
+                           rv_error *err) RV_MUST_CHECK;
 /* Forget the run's chunks and parts and record these chunks instead: its snapshot died with its process. */
 rv_code rv_state_replan_run(rv_state *state, const rv_run_plan *plan, const rv_chunk *chunks,
                             int64_t n_chunks, const rv_owner *owner, rv_error *err) RV_MUST_CHECK;

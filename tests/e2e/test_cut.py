@@ -97,7 +97,7 @@ def test_a_black_hole_ends_in_a_failure_of_its_own_kind(program, pg15, database)
 def test_a_server_that_restarts_is_a_passing_failure(program, base):
     server = PostgresServer(15, base, "restarted").start()
     server.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 100000) i; ANALYZE t")
-    program.configure(server.url(), program.export("t", tuning={"batch_size": 1000, "throttle_ms": 2000}))
+    program.configure(server.url(), program.export("t", query="SELECT * FROM t", tuning={"batch_size": 1000, "throttle_ms": 500}))
     process = program.start("run", "-c", "rivet.yaml")
     wait_until(lambda: list(program.out.glob(".rivet-*")), 30, "the first spool file")
     server.stop()
@@ -108,7 +108,7 @@ def test_a_server_that_restarts_is_a_passing_failure(program, base):
 
 def test_an_administrator_ends_the_session(program, pg15, database):
     pg15.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 100000) i; ANALYZE t", database)
-    program.configure(pg15.url(database), program.export("t", tuning={"batch_size": 1000, "throttle_ms": 2000}))
+    program.configure(pg15.url(database), program.export("t", query="SELECT * FROM t", tuning={"batch_size": 1000, "throttle_ms": 500}))
     process = program.start("run", "-c", "rivet.yaml")
     wait_until(lambda: list(program.out.glob(".rivet-*")), 30, "the first spool file")
     pg15.query(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")

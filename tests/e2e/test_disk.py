@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be(program, pg15, shop):
 @pytest.mark.parametrize("how", ["removed", "moved"])
 def test_a_folder_that_vanishes_in_the_middle(program, pg15, database, how):
     pg15.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 100000) i; ANALYZE t", database)
-    program.configure(pg15.url(database), program.export("t", tuning={"batch_size": 5000, "throttle_ms": 700}))
+    program.configure(pg15.url(database), program.export("t", query="SELECT * FROM t", tuning={"batch_size": 5000, "throttle_ms": 150}))
     process = program.start("run", "-c", "rivet.yaml")
     wait_until(lambda: list(program.out.glob(".rivet-*")), 30, "the first spool file")
     if how == "moved":

@@ -7,8 +7,8 @@ A block is marked by a comment on the line before it:
     rivet init --source sqlite:///shop.db -o rivet.yaml
     ```
 
-The blocks of one page run in order in one empty folder, each as a script that stops at the first failing command.
-They find `rivet` on the PATH, DATABASE_URL with the small table `t`, and sqlite3.
+Each block runs in an empty folder of its own, as a script that stops at the first failing command. It finds `rivet` on
+the PATH, sqlite3, and in DATABASE_URL a PostgreSQL with the small table `t`.
 """
 import os
 import re
@@ -34,8 +34,10 @@ TESTED = [page for page in PAGES if blocks(page)]
 @pytest.mark.parametrize("page", TESTED, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_the_examples_work(page: Path, tmp_path: Path, pg15, shop):
     env = environment(tmp_path) | {"PATH": f"{RIVET.parent}:{os.environ['PATH']}", "DATABASE_URL": pg15.url(shop)}
-    for script in blocks(page):
-        done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL,
+    for number, script in enumerate(blocks(page)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=env, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
 

@@ -382,11 +382,11 @@ class File:
 
     @staticmethod
     def bounds(leaf, values):
-        """Smallest and largest value by the logical order, NaN left out; and how many NaN."""
+        """Smallest and largest value by the logical order, none where there is a NaN; and how many NaN."""
         key = leaf.key()
         if leaf.physical in (FLOAT, DOUBLE):
-            real = [v for v in values if key(v) == key(v)]
-            return (min(real, key=key), max(real, key=key), len(values) - len(real)) if real else (None, None, len(values))
+            n_nan = sum(key(v) != key(v) for v in values)
+            return (None, None, n_nan) if n_nan or not values else (min(values, key=key), max(values, key=key), 0)
         return (min(values, key=key), max(values, key=key), 0) if values else (None, None, 0)
 
     def check_bound(self, leaf, values, low, high, low_exact=None, high_exact=None):

@@ -142,7 +142,7 @@ def duckdb_can(kind):
     digits = int(kind.split("(")[1].split(",")[0]) if "decimal" in kind else 0
     if digits > 38:  # read as DOUBLE
         return False
-    return kind != "timestamp_tz_ns"  # TIMESTAMP_NS has no zone: read as microseconds
+    return "timestamp_tz_ns" not in kind  # TIMESTAMP_NS has no zone: read as microseconds
 
 
 def read_duckdb(path, columns):

@@ -229,17 +229,20 @@ static bool put_f(const rvi_pq_leaf *leaf, double value, rvi_pq_bound *out)
     return put_bound(out, &narrow, sizeof narrow);
 }
 
-/* A zero bound stands for both zeros, which the order of values does not tell apart. */
+/* The format leaves NaN out of the bounds, but readers disagree about where NaN sorts: for PostgreSQL, Spark and
+ * DuckDB it is larger than every number, and DuckDB 1.5 counts the NaN rows too where both bounds equal what a filter
+ * asks for. Without bounds every reader looks at the rows. A zero bound stands for both zeros, which the order of
+ * values does not tell apart. */
 static bool min_f(const rvi_pq_leaf *leaf, const rvi_pq_stats *stats, rvi_pq_bound *out)
 {
     double min = stats->of.f.min;
-    return put_f(leaf, min == 0.0 ? -0.0 : min, out);
+    return stats->n_nan == 0 && put_f(leaf, min == 0.0 ? -0.0 : min, out);
 }
 
 static bool max_f(const rvi_pq_leaf *leaf, const rvi_pq_stats *stats, rvi_pq_bound *out)
 {
     double max = stats->of.f.max;
-    return put_f(leaf, max == 0.0 ? 0.0 : max, out);
+    return stats->n_nan == 0 && put_f(leaf, max == 0.0 ? 0.0 : max, out);
 }
 
 static int compare_f32(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)

@@ -1,7 +1,7 @@
 /* stats.h - smallest and largest value, exact and in the order that the column's logical type has.
  *
  * Text and bytes keep the first RVI_PQ_BOUND_BYTES bytes of each extreme and whether more followed; that is all
- * that a truncated bound needs, so no value is held. NaN is counted and never a bound.
+ * that a truncated bound needs, so no value is held. NaN is counted; values with a NaN among them have no bounds.
  *
  * Spec: parquet-format, parquet.thrift, Statistics and ColumnOrder. */
 #ifndef RIVET_PARQUET_STATS_H
@@ -50,8 +50,8 @@ void rvi_pq_stats_update(const rvi_pq_leaf *leaf, rvi_pq_stats *stats, const rvi
 void rvi_pq_stats_update_bytes(rvi_pq_stats *stats, const uint8_t *bytes, size_t len);
 void rvi_pq_stats_merge(const rvi_pq_leaf *leaf, rvi_pq_stats *into, const rvi_pq_stats *from);
 
-/* Which bounds can be written. false: there is none (no value, only NaN), or, for the upper one, a truncated value
- * has no successor of at most RVI_PQ_BOUND_BYTES bytes (all 0xff, or all U+10FFFF). */
+/* Which bounds can be written. false: there is none (no value, or a NaN), or, for the upper one, a truncated value has
+ * no successor of at most RVI_PQ_BOUND_BYTES bytes (all 0xff, or all U+10FFFF). */
 bool rvi_pq_stats_min(const rvi_pq_leaf *leaf, const rvi_pq_stats *stats, rvi_pq_bound *out);
 bool rvi_pq_stats_max(const rvi_pq_leaf *leaf, const rvi_pq_stats *stats, rvi_pq_bound *out);
 /* <0, 0, >0 of two written bounds of one leaf, in the column's order. */

@@ -108,19 +108,19 @@ static rv_code check_row(const PGresult *row, const rv_schema *schema, rv_error 
 }
 
 /* The statement's own end: its count, and nothing after it. */
-static rv_code fetch_end(rvi_pg *pg, rvi_pg_fetch *fetch, const PGresult *last, rv_error *err)
+static rv_code fetch_end(rvi_pg *pg, rvi_pg_fetch *fetch, PGresult *last, rv_error *err)
 {
     RV_AUTO(PQclear) PGresult *more = NULL;
     char count[24];
     snprintf(count, sizeof count, "%" PRId64, fetch->got);
-    if (PQntuples(last) != 0 || strcmp(count, PQcmdTuples((PGresult *)last)) != 0)
+    if (PQntuples(last) != 0 || strcmp(count, PQcmdTuples(last)) != 0)
         return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the server says it sent '%s' rows, but %s arrived",
-                       PQcmdTuples((PGresult *)last), count);
+                       PQcmdTuples(last), count);
     RV_TRY(rvi_pg_next_result(pg, fetch->deadline_us, &more, err));
-    if (more != NULL)
-        return rvi_pg_check_result(pg, more, err) != RV_OK
-                   ? err->code
-                   : rv_fail(err, RV_E_SOURCE_PROTOCOL, "something follows the end of a FETCH");
+    if (more != NULL) {
+        RV_TRY(rvi_pg_check_result(pg, more, err));
+        return rv_fail(err, RV_E_SOURCE_PROTOCOL, "something follows the end of a FETCH");
+    }
     fetch->in_flight = false;
     return RV_OK;
 }

@@ -369,7 +369,7 @@ static int64_t fetch_rows(const pg_scan *scan, const rv_page_limits *limits)
 /* Point the cells at the row in hand; returns the bytes it took on the wire. */
 static size_t take_row(pg_scan *scan)
 {
-    size_t bytes = 0;
+    size_t bytes = 7; /* a DataRow's type, length and number of fields */
     for (int i = 0; i < scan->request.schema->n_fields; i++) {
         int32_t len = PQgetlength(scan->row, 0, i);
         if (len == 0 && PQgetisnull(scan->row, 0, i))

@@ -271,7 +271,8 @@ static rv_code ask_money_scale(rvi_pg *pg, rv_error *err)
     RV_TRY(rvi_pg_query(pg, &ask, rvi_pg_control_deadline(), &result, err));
     long long scale = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     if (scale < 0 || scale > MONEY_DIGITS)
-        return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "money has %lld fraction digits in this database", scale);
+        return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "money has %lld fraction digits in this database",
+                       scale);
     pg->money_scale = (int)scale;
     return RV_OK;
 }

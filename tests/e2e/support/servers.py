@@ -39,7 +39,7 @@ SETTINGS = {
     "max_connections": "60",
     "jit": "off",
     "log_line_prefix": "%m [%p] %d ",
-    "log_lock_waits": "on",
+    "log_connections": "on",
 }
 
 
