@@ -3,6 +3,8 @@
  * Life of a source: open, describe, begin, { scan_open, scan_next …, scan_close } …, end, close. A chunk of an
  * export is one scan; a page is what one rv_scan_next() returns, and it is returned only after the protocol's own
  * terminator was seen and its row count equals the rows decoded: a cut connection never looks like the end of data.
+ * (A stream whose rows suddenly grow may hand on a statement's rows in several pages; the count is then checked with
+ * the last of them, and until it agrees the scan cannot end.)
  *
  * Every call on one source is made by one thread at a time (it may be handed over), except rv_source_interrupt().
  * After a failure the source is good for nothing but end and close, unless the error's retry class is

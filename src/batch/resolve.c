@@ -110,6 +110,8 @@ static bool can_meet(const rv_field *field, rv_invalid invalid_class)
 {
     if (field->loose && invalid_class == RV_INVALID_UNPARSEABLE)
         return true; /* any cell of a loose source may hold a value of another kind */
+    if (field->type.id == RV_TYPE_LIST && invalid_class == RV_INVALID_UNPARSEABLE)
+        return true; /* an array of more dimensions than a list has */
     if (!rv_type_can_meet(field->type, invalid_class))
         return false;
     if (field->loose || field->transfer == RV_TRANSFER_TEXT)

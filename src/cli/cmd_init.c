@@ -11,19 +11,26 @@
 
 enum { URL_BYTES = 64 << 10, ARENA_BYTES = 4 << 20, YAML_BYTES = 64 << 20 };
 
+/* Trimmed as the loader trims it, so that both read the same URL. */
 static rv_code read_url_file(rv_arena *arena, const char *path, const char **out, rv_error *err)
 {
+    static const char white[] = " \t\r\n";
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return rv_fail_os(err, RV_E_CONFIG_UNREADABLE, errno, "reading the source's URL from '%s'", path);
-    char *text = rv_arena_alloc(arena, URL_BYTES + 1, 1);
-    size_t len = text != NULL ? fread(text, 1, URL_BYTES, file) : 0;
+    char *text = rv_arena_alloc(arena, URL_BYTES + 2, 1);
+    size_t len = text != NULL ? fread(text, 1, URL_BYTES + 1, file) : 0;
+    bool failed = ferror(file) != 0;
     (void)fclose(file);
     if (text == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "reading the source's URL");
+    if (failed || len > URL_BYTES)
+        return rv_fail(err, RV_E_CONFIG_UNREADABLE, "'%s' cannot be read, or is larger than %d bytes", path,
+                       (int)URL_BYTES);
+    while (len > 0 && strchr(white, text[len - 1]) != NULL)
+        len--;
     text[len] = '\0';
-    text[strcspn(text, "\r\n")] = '\0';
-    *out = text;
+    *out = text + strspn(text, white);
     return RV_OK;
 }
 
@@ -57,15 +64,19 @@ static rv_code write_new_file(const char *path, const rv_bytes *text, rv_error *
         ssize_t n = write(fd, text->data + at, text->len - at);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0) {
-            int os_errno = errno;
+        if (n <= 0) {
+            int os_errno = n < 0 ? errno : EIO;
             (void)close(fd);
             (void)unlink(path);
             return rv_fail_os(err, RV_E_IO, os_errno, "writing '%s'", path);
         }
         at += (size_t)n;
     }
-    return close(fd) == 0 ? RV_OK : rv_fail_os(err, RV_E_IO, errno, "writing '%s'", path);
+    if (close(fd) == 0)
+        return RV_OK;
+    int os_errno = errno;
+    (void)unlink(path);
+    return rv_fail_os(err, RV_E_IO, os_errno, "writing '%s'", path);
 }
 
 static rv_code deliver(const char *path, const rv_bytes *text, rv_error *err)
@@ -74,6 +85,43 @@ static rv_code deliver(const char *path, const rv_bytes *text, rv_error *err)
         return write_new_file(path, text, err);
     if (fwrite(text->data, 1, text->len, stdout) != text->len)
         return rv_fail_os(err, RV_E_IO, errno, "writing the configuration to stdout");
+    return RV_OK;
+}
+
+/* *changed: the path was relative and is absolute now. */
+static rv_code make_absolute(rv_arena *arena, const char **path, bool *changed, rv_error *err)
+{
+    *changed = *path != NULL && (*path)[0] != '/';
+    if (!*changed)
+        return RV_OK;
+    char *absolute = realpath(*path, NULL);
+    if (absolute == NULL)
+        return rv_fail_os(err, RV_E_CONFIG_UNREADABLE, errno, "finding '%s'", *path);
+    *path = rv_arena_strdup(arena, absolute);
+    free(absolute);
+    return *path != NULL ? RV_OK : rv_fail(err, RV_E_OUT_OF_MEMORY, "expanding a path");
+}
+
+/* How the configuration names the source: as it was given, unless that holds a password. The loader reads relative
+ * paths from the configuration's folder; where that is not the working directory, they become absolute. */
+static rv_code name_source(rv_arena *arena, const rvi_args *args, const char *url, rv_source_config *cfg,
+                           rv_scaffold *scaffold, rv_error *err)
+{
+    const char *output = rvi_option_value(args, "output");
+    bool elsewhere = output != NULL && strchr(output, '/') != NULL, moved = false, ca_moved = false;
+    scaffold->source = cfg;
+    if (elsewhere)
+        RV_TRY(make_absolute(arena, &cfg->path, &moved, err));
+    if (moved) /* a SQLite file holds no secret: it can be named outright, however it was given */
+        scaffold->url_env = scaffold->url_file = NULL;
+    else if (scaffold->url_env == NULL && scaffold->url_file == NULL) {
+        if (elsewhere)
+            RV_TRY(make_absolute(arena, &cfg->tls.ca_file, &ca_moved, err));
+        if (cfg->password == NULL && !ca_moved)
+            scaffold->url = url;
+    } else if (elsewhere) {
+        RV_TRY(make_absolute(arena, &scaffold->url_file, &moved, err));
+    }
     return RV_OK;
 }
 
@@ -90,12 +138,12 @@ static rv_code scaffold_from(rvi_cli *cli, const rvi_args *args, rv_arena *arena
                        "--table and --schema exclude each other; --table takes schema.table");
     RV_TRY(find_url(arena, args, &url, &scaffold, err));
     RV_TRY(rv_source_config_from_url(arena, url, cli->redactor, &cfg, err));
-    scaffold.source = &cfg;
-    if (cfg.password == NULL && scaffold.url_env == NULL && scaffold.url_file == NULL)
-        scaffold.url = url;
-    RV_TRY(rv_signals_start(&cli->signals, cli->cancel, err));
     RV_AUTO(rv_source_close) rv_source *source = NULL;
-    rv_code rc = rv_source_open(&source, &cfg, cli->cancel, err);
+    rv_code rc = rv_signals_start(&cli->signals, cli->cancel, err);
+    if (rc == RV_OK)
+        rc = rv_source_open(&source, &cfg, cli->cancel, err);
+    if (rc == RV_OK)
+        rc = name_source(arena, args, url, &cfg, &scaffold, err);
     if (rc == RV_OK)
         rc = rv_scaffold_write(source, &scaffold, yaml, &needs_password, err);
     if (rc == RV_OK && needs_password)

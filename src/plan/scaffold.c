@@ -3,69 +3,54 @@
 
 #include "rivet/arena.h"
 
+#include "internal.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-enum { ARENA_BYTES = 64 << 20, MAX_TABLES = 10000, NAME_BYTES = 129 };
+enum {
+    ARENA_BYTES = 64 << 20,       /* the names of all tables */
+    TABLE_ARENA_BYTES = 16 << 20, /* the description of one */
+    MAX_TABLES = 4096,            /* as many exports as a configuration may have */
+    NAME_BYTES = 129,             /* the longest name of an export, and a NUL */
+    TABLE_KEY_BYTES = 1024,       /* the longest `table:` that the loader takes */
+};
+
+typedef struct table {
+    const char *schema, *name; /* schema NULL: the source has none */
+    const char *export_name;
+    int64_t est_rows;
+} table;
 
 typedef struct scaffold_writer {
     const rv_scaffold *scaffold;
     rv_source *source;
     rv_arena *arena;
     rv_bytes *out;
-    rv_table_entry *tables; /* in the arena */
-    int n_tables, cap;
+    table *tables; /* in the arena */
+    int n_tables, cap, n_written;
+    rv_error first_left_out; /* why; code RV_OK: none was */
 } scaffold_writer;
+
+/* What there is to write about one table, while it is being written. */
+typedef struct draft {
+    rv_arena *arena;
+    rv_relation_info info;
+    rv_bytes key; /* for `table:`; a C string once the table is prepared */
+} draft;
 
 static rv_code out_of_memory(rv_error *err)
 {
     return rv_fail(err, RV_E_OUT_OF_MEMORY, "writing a configuration");
 }
 
-/* A YAML double-quoted scalar; every control character and quote escaped (YAML 1.2, 7.3.1). */
-static rv_code put_quoted(rv_bytes *out, const char *text, rv_error *err)
-{
-    RV_TRY(rv_bytes_append_str(out, "\"", err));
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            RV_TRY(rv_bytes_printf(out, err, "\\%c", c));
-        else if (c < 0x20 || c == 0x7f)
-            RV_TRY(rv_bytes_printf(out, err, "\\x%02x", c));
-        else if (c == '$') /* ${…} would be taken for a variable */
-            RV_TRY(rv_bytes_append_str(out, text[1] == '{' ? "$$" : "$", err));
-        else
-            RV_TRY(rv_bytes_append(out, text, 1, err));
-    }
-    return rv_bytes_append_str(out, "\"", err);
-}
-
-static bool is_plain(const char *text)
-{
-    if (!isalpha((unsigned char)text[0]) && text[0] != '_')
-        return false;
-    static const char *const words[] = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strcasecmp(text, words[i]) == 0)
-            return false;
-    for (; *text != '\0'; text++)
-        if (!isalnum((unsigned char)*text) && *text != '_')
-            return false;
-    return true;
-}
-
-static rv_code put_scalar(rv_bytes *out, const char *text, rv_error *err)
-{
-    return is_plain(text) ? rv_bytes_append_str(out, text, err) : put_quoted(out, text, err);
-}
-
 /* One part of a table's name as the `table:` key reads it: double-quoted where it is not a plain word. */
 static rv_code put_name_part(rv_bytes *name, const char *part, rv_error *err)
 {
-    if (is_plain(part))
+    if (rvi_yaml_is_plain(part))
         return rv_bytes_append_str(name, part, err);
     RV_TRY(rv_bytes_append_str(name, "\"", err));
     for (; *part != '\0'; part++)
@@ -73,76 +58,82 @@ static rv_code put_name_part(rv_bytes *name, const char *part, rv_error *err)
     return rv_bytes_append_str(name, "\"", err);
 }
 
-static rv_code put_table_key(scaffold_writer *w, const rv_table_entry *table, rv_error *err)
+static rv_code put_table_key(const table *about, rv_bytes *key, rv_error *err)
 {
-    rv_bytes name = RV_BYTES_INIT(4096);
-    const char *text = NULL;
-    rv_code rc = RV_OK;
-    if (table->schema != NULL) {
-        rc = put_name_part(&name, table->schema, err);
-        if (rc == RV_OK)
-            rc = rv_bytes_append_str(&name, ".", err);
+    if (about->schema != NULL) {
+        RV_TRY(put_name_part(key, about->schema, err));
+        RV_TRY(rv_bytes_append_str(key, ".", err));
     }
-    if (rc == RV_OK)
-        rc = put_name_part(&name, table->name, err);
-    if (rc == RV_OK)
-        rc = rv_bytes_cstr(&name, &text, err);
-    if (rc == RV_OK)
-        rc = rv_bytes_append_str(w->out, "    table: ", err);
-    if (rc == RV_OK) /* a dot between plain words needs no quotes in YAML */
-        rc = strpbrk(text, "\"") == NULL ? rv_bytes_append_str(w->out, text, err)
-                                         : put_quoted(w->out, text, err);
-    rv_bytes_deinit(&name);
-    return rc == RV_OK ? rv_bytes_append_str(w->out, "\n", err) : rc;
+    return put_name_part(key, about->name, err);
 }
 
-/* Export names become file names: letters, digits, dash and underscore, unique within the file. */
-static void export_name(const scaffold_writer *w, int index, char out[NAME_BYTES])
+static bool is_taken(const scaffold_writer *w, int index, const char *name)
 {
-    enum { ROOM = NAME_BYTES - 16 };
+    for (int i = 0; i < w->n_tables; i++) {
+        const char *other = w->tables[i].export_name != NULL ? w->tables[i].export_name : w->tables[i].name;
+        if (i != index && strcmp(other, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Export names become file names: letters, digits, dash and underscore, unique within the file. A table that is
+ * spelled so gives its name; two odd ones can fold into one, so those get their position as well. */
+static rv_code name_export(scaffold_writer *w, int index, rv_error *err)
+{
+    enum { SUFFIX_BYTES = 16, ROOM = NAME_BYTES - SUFFIX_BYTES };
     const char *name = w->tables[index].name;
+    char out[NAME_BYTES];
     size_t at = 0;
     for (; name[at] != '\0' && at < ROOM; at++) {
         unsigned char c = (unsigned char)name[at];
         out[at] = (char)(isalnum(c) || c == '_' || c == '-' ? c : '_');
     }
     out[at] = '\0';
-    bool changed = name[at] != '\0' || strcmp(out, name) != 0;
-    if (changed || at == 0) /* two odd names can fold into one: the position tells them apart */
-        (void)snprintf(out + at, NAME_BYTES - at, "_%d", index + 1);
+    bool changed = at == 0 || strcmp(out, name) != 0;
+    for (int n = index + 1; changed; n += w->n_tables) {
+        (void)snprintf(out + at, NAME_BYTES - at, "_%d", n);
+        changed = is_taken(w, index, out);
+    }
+    w->tables[index].export_name = rv_arena_strdup(w->arena, out);
+    return w->tables[index].export_name != NULL ? RV_OK : out_of_memory(err);
+}
+
+static rv_code put_entry(rv_bytes *out, const char *key, const char *value, rv_error *err)
+{
+    RV_TRY(rv_bytes_printf(out, err, "  %s: ", key));
+    RV_TRY(rvi_yaml_quoted(out, value, err));
+    return rv_bytes_append_str(out, "\n", err);
+}
+
+/* The loader wants host and database spelled out; left out of a URL they mean these. */
+static rv_code put_server(scaffold_writer *w, bool *needs_password, rv_error *err)
+{
+    const rv_source_config *c = w->scaffold->source;
+    const char *database = c->database != NULL ? c->database : c->user;
+    RV_TRY(put_entry(w->out, "host", c->host != NULL ? c->host : "localhost", err));
+    if (c->port != 0)
+        RV_TRY(rv_bytes_printf(w->out, err, "  port: %d\n", c->port));
+    if (c->user != NULL)
+        RV_TRY(put_entry(w->out, "user", c->user, err));
+    if (database != NULL)
+        RV_TRY(put_entry(w->out, "database", database, err));
+    *needs_password = c->password != NULL;
+    return *needs_password ? put_entry(w->out, "password_env", "RIVET_PASSWORD", err) : RV_OK;
 }
 
 static rv_code put_source(scaffold_writer *w, bool *needs_password, rv_error *err)
 {
     const rv_scaffold *s = w->scaffold;
-    const rv_source_config *c = s->source;
-    RV_TRY(rv_bytes_printf(w->out, err, "source:\n  type: %s\n", c->kind));
-    const char *key = s->url_env != NULL    ? "url_env"
-                      : s->url_file != NULL ? "url_file"
-                      : s->url != NULL      ? "url"
-                                            : NULL;
-    if (key != NULL) {
-        RV_TRY(rv_bytes_printf(w->out, err, "  %s: ", key));
-        RV_TRY(put_quoted(w->out,
-                          s->url_env != NULL    ? s->url_env
-                          : s->url_file != NULL ? s->url_file
-                                                : s->url,
-                          err));
-        return rv_bytes_append_str(w->out, "\n", err);
-    }
-    const struct {
-        const char *key, *value;
-    } parts[] = {{"host", c->host}, {"user", c->user}, {"database", c->database}};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (parts[i].value != NULL) {
-            RV_TRY(rv_bytes_printf(w->out, err, "  %s: ", parts[i].key));
-            RV_TRY(put_quoted(w->out, parts[i].value, err));
-            RV_TRY(rv_bytes_append_str(w->out, "\n", err));
-        }
-    if (c->port != 0)
-        RV_TRY(rv_bytes_printf(w->out, err, "  port: %d\n", c->port));
-    *needs_password = true;
-    return rv_bytes_append_str(w->out, "  password_env: RIVET_PASSWORD\n", err);
+    RV_TRY(rv_bytes_printf(w->out, err, "source:\n  type: %s\n", s->source->kind));
+    if (s->url_env != NULL)
+        return put_entry(w->out, "url_env", s->url_env, err);
+    if (s->url_file != NULL)
+        return put_entry(w->out, "url_file", s->url_file, err);
+    if (s->url != NULL)
+        return put_entry(w->out, "url", s->url, err);
+    return s->source->path != NULL ? put_entry(w->out, "path", s->source->path, err)
+                                   : put_server(w, needs_password, err);
 }
 
 static rv_code put_tls(scaffold_writer *w, rv_error *err)
@@ -156,7 +147,7 @@ static rv_code put_tls(scaffold_writer *w, rv_error *err)
     if (tls->ca_file == NULL)
         return RV_OK;
     RV_TRY(rv_bytes_append_str(w->out, "    ca_file: ", err));
-    RV_TRY(put_quoted(w->out, tls->ca_file, err));
+    RV_TRY(rvi_yaml_quoted(w->out, tls->ca_file, err));
     return rv_bytes_append_str(w->out, "\n", err);
 }
 
@@ -175,40 +166,101 @@ static rv_code put_review(scaffold_writer *w, const rv_schema *schema, rv_error 
                                        err));
         bool number = strncasecmp(field->native_type, "numeric", 7) == 0 ||
                       strncasecmp(field->native_type, "decimal", 7) == 0;
-        if (strpbrk(field->name, "\r\n") != NULL) /* would end the comment */
-            continue;
         RV_TRY(rv_bytes_append_str(w->out, "    #   ", err));
-        RV_TRY(put_scalar(w->out, field->name, err));
-        RV_TRY(rv_bytes_printf(w->out, err, ": %s   # %s\n", number ? "decimal(38,18)" : "text",
-                               field->native_type));
+        RV_TRY(rvi_yaml_scalar(w->out, field->name, err));
+        RV_TRY(rv_bytes_printf(w->out, err, ": %s   # ", number ? "decimal(38,18)" : "text"));
+        RV_TRY(rvi_yaml_comment(w->out, field->native_type, err));
+        RV_TRY(rv_bytes_append_str(w->out, "\n", err));
     }
     return RV_OK;
 }
 
-static rv_code put_export(scaffold_writer *w, int index, rv_error *err)
+/* Read back as the loader will read it: it refuses some names that a source takes, such as an empty one. */
+static rv_code write_key(const table *about, draft *d, rv_error *err)
 {
-    const rv_table_entry *table = &w->tables[index];
-    rv_relation relation = {RV_RELATION_TABLE, table->schema, table->name, NULL};
-    rv_relation_info info = {0};
-    rv_error broken = {0};
-    char name[NAME_BYTES];
-    export_name(w, index, name);
-    RV_TRY(rv_bytes_append_str(w->out, "\n", err));
-    if (rv_source_describe(w->source, &relation, w->arena, &info, &broken) != RV_OK) {
-        /* One broken view must not stop the rest. */
-        if (strpbrk(table->name, "\r\n") != NULL)
-            return rv_bytes_append_str(w->out, "  # left out: a table that cannot be described\n", err);
-        return rv_bytes_printf(w->out, err, "  # left out: %s: %s\n", table->name, rv_code_name(broken.code));
-    }
+    const char *text = NULL;
+    rv_relation read = {.kind = RV_RELATION_TABLE};
+    RV_TRY(put_table_key(about, &d->key, err));
+    RV_TRY(rv_bytes_cstr(&d->key, &text, err));
+    RV_TRY(rv_relation_parse_table(d->arena, text, &read, err));
+    bool same = strcmp(read.table, about->name) == 0 &&
+                (about->schema == NULL || strcmp(read.schema, about->schema) == 0);
+    return same ? RV_OK : rv_fail(err, RV_E_CONFIG_VALUE, "a configuration cannot hold this name");
+}
+
+/* Everything about a table that can fail because of the table, before a word is written about it. The plan is made
+ * by the same function as in a run, so what is written here is what a run accepts. */
+static rv_code prepare(scaffold_writer *w, const table *about, draft *d, rv_error *err)
+{
+    rv_export_config export_config = {
+        .name = about->export_name,
+        .mode = "full",
+        .relation = {RV_RELATION_TABLE, about->schema, about->name, NULL},
+        .format = {.kind = RV_FORMAT_PARQUET, .codec = RV_CODEC_ZSTD},
+        .dest = {.kind = "local", .path = "./out"},
+    };
+    rv_plan plan;
+    RV_TRY(write_key(about, d, err));
+    RV_TRY(rv_source_describe(w->source, &export_config.relation, d->arena, &d->info, err));
+    return rv_plan_make(d->arena, &export_config, &d->info, w->source->ops->caps, &plan, err);
+}
+
+/* A failure that says nothing about one table: going on would only repeat it. */
+static bool concerns_all(rv_code code)
+{
+    return code == RV_E_CANCELLED || code == RV_E_OUT_OF_MEMORY || rv_code_retry(code) == RV_RETRY_RECONNECT;
+}
+
+/* One broken view must not stop the rest. */
+static rv_code put_left_out(scaffold_writer *w, const table *about, const rv_error *why, rv_error *err)
+{
+    if (w->first_left_out.code == RV_OK)
+        w->first_left_out = *why;
+    RV_TRY(rv_bytes_append_str(w->out, "  # left out: ", err));
+    RV_TRY(rvi_yaml_comment(w->out, about->name, err));
+    RV_TRY(rv_bytes_printf(w->out, err, ": %s: ", rv_code_name(why->code)));
+    RV_TRY(rvi_yaml_comment(w->out, why->message, err));
+    return rv_bytes_append_str(w->out, "\n", err);
+}
+
+static rv_code put_export(scaffold_writer *w, const table *about, const draft *d, rv_error *err)
+{
     RV_TRY(rv_bytes_append_str(w->out, "  - name: ", err));
-    RV_TRY(put_scalar(w->out, name, err));
-    if (table->est_rows >= 0)
-        RV_TRY(rv_bytes_printf(w->out, err, "   # %s, about %" PRId64 " rows", info.kind, table->est_rows));
-    RV_TRY(rv_bytes_append_str(w->out, "\n", err));
-    RV_TRY(put_table_key(w, table, err));
-    RV_TRY(rv_bytes_append_str(w->out, "    mode: full\n    format: parquet\n    compression: zstd\n", err));
-    RV_TRY(put_review(w, &info.schema, err));
-    return rv_bytes_printf(w->out, err, "    destination:\n      type: local\n      path: ./out/%s\n", name);
+    RV_TRY(rvi_yaml_scalar(w->out, about->export_name, err));
+    if (about->est_rows >= 0)
+        RV_TRY(
+            rv_bytes_printf(w->out, err, "   # %s, about %" PRId64 " rows", d->info.kind, about->est_rows));
+    RV_TRY(rv_bytes_append_str(w->out, "\n    table: ", err));
+    const char *key = (const char *)d->key.data; /* a dot between plain words needs no quotes in YAML */
+    RV_TRY(strchr(key, '"') == NULL ? rv_bytes_append_str(w->out, key, err)
+                                    : rvi_yaml_quoted(w->out, key, err));
+    RV_TRY(
+        rv_bytes_append_str(w->out, "\n    mode: full\n    format: parquet\n    compression: zstd\n", err));
+    RV_TRY(put_review(w, &d->info.schema, err));
+    w->n_written++;
+    return rv_bytes_printf(w->out, err, "    destination:\n      type: local\n      path: ./out/%s\n",
+                           about->export_name);
+}
+
+static rv_code put_table(scaffold_writer *w, const table *about, rv_error *err)
+{
+    draft d = {.key = RV_BYTES_INIT(TABLE_KEY_BYTES + 1)};
+    rv_error why = {0};
+    RV_TRY(rv_arena_new(&d.arena, TABLE_ARENA_BYTES, err));
+    const size_t before = w->out->len;
+    rv_code rc = prepare(w, about, &d, &why);
+    if (rc == RV_OK)
+        rc = put_export(w, about, &d, &why);
+    if (rc != RV_OK && concerns_all(rc)) {
+        if (err != NULL)
+            *err = why;
+    } else if (rc != RV_OK) {
+        w->out->len = before;
+        rc = put_left_out(w, about, &why, err);
+    }
+    rv_bytes_deinit(&d.key);
+    rv_arena_free(d.arena);
+    return rc;
 }
 
 static rv_code keep_table(void *context, const rv_table_entry *entry, rv_error *err)
@@ -219,7 +271,7 @@ static rv_code keep_table(void *context, const rv_table_entry *entry, rv_error *
                        MAX_TABLES);
     if (w->n_tables == w->cap) {
         int cap = w->cap == 0 ? 64 : 2 * w->cap;
-        rv_table_entry *grown = rv_arena_alloc(w->arena, (size_t)cap, sizeof *grown);
+        table *grown = rv_arena_alloc(w->arena, (size_t)cap, sizeof *grown);
         if (grown == NULL)
             return out_of_memory(err);
         if (w->n_tables > 0)
@@ -227,11 +279,10 @@ static rv_code keep_table(void *context, const rv_table_entry *entry, rv_error *
         w->tables = grown;
         w->cap = cap;
     }
-    rv_table_entry *kept = &w->tables[w->n_tables++];
-    *kept = *entry;
-    kept->name = rv_arena_strdup(w->arena, entry->name);
-    kept->kind = "";
-    kept->schema = entry->schema != NULL ? rv_arena_strdup(w->arena, entry->schema) : NULL;
+    table *kept = &w->tables[w->n_tables++];
+    *kept = (table){.name = rv_arena_strdup(w->arena, entry->name), .est_rows = entry->est_rows};
+    if (entry->schema != NULL)
+        kept->schema = rv_arena_strdup(w->arena, entry->schema);
     return kept->name == NULL || (entry->schema != NULL && kept->schema == NULL) ? out_of_memory(err) : RV_OK;
 }
 
@@ -250,24 +301,43 @@ static rv_code one_table(scaffold_writer *w, rv_error *err)
     return keep_table(w, &entry, err);
 }
 
-static rv_code write_all(scaffold_writer *w, bool *needs_password, rv_error *err)
+static rv_code find_tables(scaffold_writer *w, rv_error *err)
 {
     if (w->scaffold->table != NULL)
         RV_TRY(one_table(w, err));
     else
         RV_TRY(rv_source_list(w->source, w->scaffold->schema, keep_table, w, err));
+    if (w->n_tables == 0 && w->scaffold->schema != NULL)
+        return rv_fail(err, RV_E_SOURCE_NOT_FOUND, "there is no table in schema '%s' that this user may read",
+                       w->scaffold->schema);
     if (w->n_tables == 0)
-        return rv_fail(err, RV_E_SOURCE_NOT_FOUND, "there is no table in schema '%s'",
-                       w->scaffold->schema != NULL ? w->scaffold->schema : "(default)");
+        return rv_fail(err, RV_E_SOURCE_NOT_FOUND,
+                       "there is no table in the default schema that this user may read");
+    for (int i = 0; i < w->n_tables; i++)
+        RV_TRY(name_export(w, i, err));
+    return RV_OK;
+}
+
+static rv_code write_all(scaffold_writer *w, bool *needs_password, rv_error *err)
+{
+    RV_TRY(find_tables(w, err));
     RV_TRY(rv_bytes_append_str(
         w->out, "# Made by rivet init from the source's catalog. Check it with: rivet doctor -c FILE\n",
         err));
     RV_TRY(put_source(w, needs_password, err));
     RV_TRY(put_tls(w, err));
-    RV_TRY(rv_bytes_append_str(w->out, "\nexports:", err));
-    for (int i = 0; i < w->n_tables; i++)
-        RV_TRY(put_export(w, i, err));
-    return RV_OK;
+    RV_TRY(rv_bytes_append_str(w->out, "\nexports:\n", err));
+    for (int i = 0; i < w->n_tables; i++) {
+        RV_TRY(rv_bytes_append_str(w->out, i > 0 ? "\n" : "", err));
+        RV_TRY(put_table(w, &w->tables[i], err));
+    }
+    if (w->n_written > 0)
+        return RV_OK;
+    if (err != NULL)
+        *err = w->first_left_out;
+    return w->n_tables == 1 ? w->first_left_out.code
+                            : rv_wrap(err, w->first_left_out.code,
+                                      "the first of %d tables, none of which can be exported", w->n_tables);
 }
 
 rv_code rv_scaffold_write(rv_source *source, const rv_scaffold *scaffold, rv_bytes *out, bool *needs_password,

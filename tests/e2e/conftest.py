@@ -42,6 +42,12 @@ def pg15(servers: dict[int, PostgresServer], base: Path) -> PostgresServer:
     return started(servers, base, 15)
 
 
+@pytest.fixture(scope="session")
+def pg17(servers: dict[int, PostgresServer], base: Path) -> PostgresServer:
+    """The newest major."""
+    return started(servers, base, 17)
+
+
 @pytest.fixture(scope="session", params=MAJORS, ids=lambda major: f"pg{major}")
 def pg(request, servers: dict[int, PostgresServer], base: Path) -> PostgresServer:
     """Every major in turn."""

@@ -78,9 +78,7 @@ def test_a_declared_two_dimensional_array_is_text(program, pg15, database):
 
 
 @pytest.mark.parametrize("policy, expected", [("null", None), ("text", "infinity")])
-def test_infinite_intervals_have_policies_too(program, servers, base, policy, expected):
-    from conftest import started
-    pg17 = started(servers, base, 17)
+def test_infinite_intervals_have_policies_too(program, pg17, policy, expected):
     export_one(program, pg17, pg17.new_database(), "interval", "infinity", on_invalid={"infinity": policy}).ok()
     assert values(program) == [None, expected]
 

@@ -165,7 +165,6 @@ def duckdb_value(kind, value):
     return neutral(kind, value)
 
 
-CLICKHOUSE_TYPES = {"json": "String"}  # JSON is for objects only there
 # DateTime64 ends in 2299 and begins in 1900, Date32 likewise: rows beyond are an error for the whole file.
 CLICKHOUSE_RANGES = {
     "date": (-25567, 120529),
@@ -231,26 +230,33 @@ def clickhouse_rows(sql):
     return [json.loads(line) for line in str(chdb.query(sql, "JSONCompactEachRow")).splitlines()]
 
 
-def clickhouse_source(path, column):
-    structure = ""
-    if column["type"].removeprefix("list<").removesuffix(">") == "json":
-        kind = "Nullable(String)"
-        kind = f"Array({kind})" if column["type"].startswith("list<") else kind
-        structure = f", '`{column['name']}` {kind}'"
-    return f"file('{path}', Parquet{structure})"
+def clickhouse_name(name):
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def clickhouse_columns(path, columns, structure=""):
+    """Rows of the columns in one query. `structure` forces types where the inferred ones are not wanted."""
+    if not columns:
+        return []
+    parts = [clickhouse_expression(c["type"], clickhouse_name(c["name"])) for c in columns]
+    rows = clickhouse_rows(f"SELECT {', '.join(parts)} FROM file('{path}', Parquet{structure})")
+    return [[clickhouse_value(c["type"], row[i]) for row in rows] for i, c in enumerate(columns)]
+
+
+def is_json(column):
+    return "json" in column["type"]
 
 
 def read_clickhouse(path, columns):
-    """One query a column: a type that it cannot hold would fail the others too."""
-    out = []
-    for column in columns:
-        if not clickhouse_can(column):
-            out.append(None)
-            continue
-        name = "`" + column["name"].replace("\\", "\\\\").replace("`", "\\`") + "`"
-        sql = f"SELECT {clickhouse_expression(column['type'], name)} FROM {clickhouse_source(path, column)}"
-        out.append([clickhouse_value(column["type"], row[0]) for row in clickhouse_rows(sql)])
-    return out
+    """JSON is for objects only there, so such columns are asked for as text."""
+    able = [c for c in columns if clickhouse_can(c)]
+    plain, texts = [c for c in able if not is_json(c)], [c for c in able if is_json(c)]
+    found = dict(zip((c["name"] for c in plain), clickhouse_columns(path, plain)))
+    for c in texts:
+        kind = "Array(Nullable(String))" if c["type"].startswith("list<") else "Nullable(String)"
+        structure = f", '{clickhouse_name(c['name'])} {kind}'"
+        found[c["name"]] = clickhouse_columns(path, [c], structure)[0]
+    return [found.get(c["name"]) for c in columns]
 
 
 READERS = {
