@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build one of the kinds below into build/<kind>: release, asan (ASan + UBSan, crash points), tsan (clang), fuzz.
-# Further arguments go to meson setup.
+# Further arguments go to meson setup. TARGETS: build only these.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=$1
@@ -21,4 +21,5 @@ if [ -e "build/$kind/build.ninja" ]; then
 else
     CC=$compiler meson setup "build/$kind" "${options[@]}" "$@" >/dev/null
 fi
-ninja -C "build/$kind" --quiet
+# shellcheck disable=SC2086 # a list of targets
+ninja -C "build/$kind" --quiet ${TARGETS:-}

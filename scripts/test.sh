@@ -18,10 +18,11 @@ PYTHONPATH=tests/e2e build/venv/bin/python tests/e2e/support/servers.py 15 -- \
     meson test -C build/asan --no-rebuild --quiet --print-errorlogs --timeout-multiplier 3
 
 step "build: TSan"
-scripts/build.sh tsan
+threaded="base_cancel base_clock base_queue run_executor"
+TARGETS="$(printf 'tests/unit/unit_%s ' $threaded) tests/conformance/conformance_source_suite" scripts/build.sh tsan
 step "threads: queues, cancellation, executor"
 meson test -C build/tsan --no-rebuild --quiet --print-errorlogs --timeout-multiplier 6 \
-    base_cancel base_clock base_queue run_executor source_suite_fake source_suite_sqlite
+    $threaded source_suite_fake source_suite_sqlite
 
 step "build: fuzz targets"
 scripts/build.sh fuzz

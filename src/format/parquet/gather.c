@@ -126,7 +126,7 @@ static void gather_variable(const rv_column *column, int64_t from, const uint16_
 void rvi_pq_gather(const rvi_pq_leaf *leaf, const rv_column *column, int64_t from, int32_t n,
                    rvi_pq_gather_space *space, rvi_pq_values *out)
 {
-    assert(n >= 0 && n <= RVI_PQ_RUN && from >= 0 && from + n <= column->length);
+    assert(space && n >= 0 && n <= RVI_PQ_RUN && from >= 0 && from + n <= column->length);
     *out = (rvi_pq_values){.n = n};
     if (n == 0)
         return;

@@ -41,11 +41,7 @@ static void uncharge(rvi_pq_memory *memory, size_t bytes)
 
 rv_code rvi_pq_resize(rvi_pq_memory *memory, void **block, size_t old_bytes, size_t new_bytes, rv_error *err)
 {
-    if (new_bytes == 0) {
-        rvi_pq_release(memory, *block, old_bytes);
-        *block = NULL;
-        return RV_OK;
-    }
+    assert(new_bytes > 0);
     if (new_bytes > old_bytes)
         RV_TRY(charge(memory, new_bytes - old_bytes, err));
     void *moved = realloc(*block, new_bytes);

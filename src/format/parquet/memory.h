@@ -16,7 +16,7 @@ typedef struct rvi_pq_memory {
     size_t used;       /* bytes charged through this account */
 } rvi_pq_memory;
 
-/* Change *block from old_bytes to new_bytes (either may be 0; new_bytes 0 frees). Content is kept as by realloc().
+/* Change *block from old_bytes (0: *block is NULL) to new_bytes, at least 1. Content is kept as by realloc().
  * Fails MEMORY_BUDGET, OUT_OF_MEMORY; *block is as before then. */
 rv_code rvi_pq_resize(rvi_pq_memory *memory, void **block, size_t old_bytes, size_t new_bytes,
                       rv_error *err) RV_MUST_CHECK;

@@ -126,8 +126,8 @@ static size_t held_bytes(const rvi_pq_group *group)
     return group->held.used - rvi_pq_store_unused(&group->work.pages);
 }
 
-/* Whether a further slice of `weight` bytes might take the group over its memory. Its values are held once, and the
- * largest page that they complete is held twice more while it is compressed. */
+/* Whether a further slice of `weight` bytes might take the group over its memory: by its values, and by the compressed
+ * form of a page that they complete. */
 static bool is_full(const rvi_pq_group *group, uint64_t weight)
 {
     uint64_t page = weight > group->work.page_weight ? weight : group->work.page_weight;

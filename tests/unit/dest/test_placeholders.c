@@ -74,8 +74,8 @@ static void an_unknown_placeholder_is_refused_with_the_nearest_one(void **state)
     assert_string_equal(text, "");
 
     static const char *const others[] = {"{}", "{partition}", "{date", "out/{",
-                                         "{a-very-long-name-that-no-"
-                                         "placeholder-of-any-version-of-this-program-will-ever-have}"};
+                                         ("{a-very-long-name-that-no-"
+                                          "placeholder-of-any-version-of-this-program-will-ever-have}")};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         assert_int_equal(expand(others[i], &orders, text, sizeof text, &err), RV_E_CONFIG_VALUE);
 }
