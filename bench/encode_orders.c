@@ -2,6 +2,11 @@
  *
  *     encode_orders [million rows] [memory MiB] [OUT.parquet]
  *
+ * Build it against a release build of the library:
+ *
+ *     cc -O3 -D_POSIX_C_SOURCE=200809L -Iinclude bench/encode_orders.c build/release/librivet.a \
+ *         -lzstd -lxxhash -lz -lcrypto -lsqlite3 -lfyaml -ljansson -lpthread -lm
+ *
  * Batches are made beforehand and written again and again with new keys, so the time is the writer's alone.
  * Prints CPU seconds per million rows, bytes, row groups and the most memory the writer held. */
 #include "rivet/format.h"

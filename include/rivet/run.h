@@ -4,6 +4,7 @@
 #ifndef RIVET_RUN_H
 #define RIVET_RUN_H
 
+#include "rivet/bytes.h"
 #include "rivet/clock.h"
 #include "rivet/plan.h"
 
@@ -61,8 +62,14 @@ rv_code rv_run_export(const rv_run_context *context, const rv_export_config *exp
 rv_code rv_run_state_path(const rv_config *config, rv_arena *arena, const char **out,
                           rv_error *err) RV_MUST_CHECK;
 
+/* Where an export's run writes: the destination's path with its placeholders, appended to `out`; nothing for a
+ * destination without a path. started_us: wall clock, gives {date}. Fails CONFIG_VALUE. */
+rv_code rv_run_dest_path(const rv_export_config *export_config, const char *run_id, int64_t started_us,
+                         rv_bytes *out, rv_error *err) RV_MUST_CHECK;
+
 /* SIGINT, SIGTERM and SIGHUP are blocked in every thread and received by one: the first requests `cancel`, the
- * second ends the process at once. SIGPIPE is ignored. Call before any other thread starts. */
+ * second ends the process at once. One that is ignored when the program starts (nohup, a background job) stays so.
+ * SIGPIPE is ignored. Call before any other thread starts. */
 typedef struct rv_signals rv_signals;
 rv_code rv_signals_start(rv_signals **out, rv_cancel *cancel, rv_error *err) RV_MUST_CHECK;
 int rv_signals_received(const rv_signals *signals); /* the first signal's number; 0: none */

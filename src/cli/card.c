@@ -41,14 +41,23 @@ static void print_effort(FILE *out, const rv_summary *s)
                 s->policy_uses, s->policy_uses == 1 ? "" : "s");
 }
 
+/* "  name         text", for texts that somebody else chose. */
+static void print_text(FILE *out, const char *name, const char *text)
+{
+    char line[sizeof((rv_summary *)NULL)->dest_uri];
+    fprintf(out, "  %-12s %s\n", name, rvi_text_line(line, sizeof line, text));
+}
+
 void rvi_card_print(FILE *out, const rv_summary *s)
 {
+    char relation[RV_NOTE_BYTES], source[RV_NOTE_BYTES];
     fprintf(out, "%s %s  %s%s\n", mark(s), s->export_name, rv_run_status_name(s->status),
             s->resumed ? " (resumed)" : "");
     if (s->run_id[0] != '\0')
         fprintf(out, "  run_id       %s\n", s->run_id);
     if (s->source[0] != '\0')
-        fprintf(out, "  source       %s, %s\n", s->source, s->relation);
+        fprintf(out, "  source       %s, %s\n", rvi_text_line(source, sizeof source, s->source),
+                rvi_text_line(relation, sizeof relation, s->relation));
     if (s->strategy[0] != '\0')
         fprintf(out, "  strategy     %s: %s\n", s->strategy, s->reason);
     if (s->dest_uri[0] != '\0')
@@ -58,7 +67,7 @@ void rvi_card_print(FILE *out, const rv_summary *s)
     if (s->pages > 0)
         print_effort(out, s);
     for (int i = 0; i < s->n_notes; i++)
-        fprintf(out, "  note         %s\n", s->notes[i]);
+        print_text(out, "note", s->notes[i]);
 }
 
 void rvi_card_line(FILE *out, const rv_summary *s)

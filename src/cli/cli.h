@@ -9,6 +9,7 @@
 #include "rivet/config.h"
 #include "rivet/run.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 enum { RVI_MAX_OPTIONS = 16, RVI_MAX_VALUES = 64 };
@@ -66,6 +67,7 @@ struct rvi_cli {
     rv_signals *signals; /* NULL until a command asks for them */
     bool json_errors;
     bool reported; /* the failure has been shown already, in full */
+    bool terminal; /* stderr is one, and understands escape sequences */
 };
 
 /* Load -c FILE with -p K=V. Findings are printed (or put into the JSON error) and counted as reported. */
@@ -86,6 +88,12 @@ void rvi_render_error(const rvi_cli *cli, const rv_error *err);
 void rvi_render_findings(const rvi_cli *cli, const char *file, const rv_findings *findings,
                          const rv_error *err);
 
+/* Texts that somebody else chose, for people: control characters become blanks, in place or into `out`. */
+void rvi_text_clean(char *text);
+const char *rvi_text_line(char *out, size_t size, const char *text); /* cut to fit; returns `out` */
+/* For programs: what is no UTF-8 becomes U+FFFD. NULL: out of memory. */
+json_t *rvi_text_json(const char *text);
+
 /* Human units into a caller's buffer; returns it. */
 enum { RVI_UNIT_BYTES = 40 };
 const char *rvi_text_count(char out[RVI_UNIT_BYTES], int64_t n);            /* 5,000,000 */
@@ -99,13 +107,18 @@ void rvi_card_print(FILE *out, const rv_summary *summary);
 void rvi_card_line(FILE *out, const rv_summary *summary);
 
 /* Progress on stderr: one line rewritten on a terminal, a plain line every ten seconds elsewhere. */
+#define RVI_CLEAR_LINE "\r\033[K"
 typedef struct rvi_progress_line {
     bool terminal, shown;
     int64_t last_plain_us;
 } rvi_progress_line;
-void rvi_progress_line_init(rvi_progress_line *line);
+bool rvi_stderr_is_terminal(void);
+void rvi_progress_line_init(rvi_progress_line *line, bool terminal);
 void rvi_progress_line_update(void *line, const rv_progress *progress);
 void rvi_progress_line_clear(rvi_progress_line *line);
+/* The line's text, at most `columns` wide; a plain line has no limit but the buffer's. */
+enum { RVI_PROGRESS_BYTES = 512 };
+void rvi_progress_compose(char out[RVI_PROGRESS_BYTES], const rv_progress *progress, int columns);
 
 rv_code rvi_cmd_run(rvi_cli *cli, const rvi_args *args, rv_error *err);
 rv_code rvi_cmd_init(rvi_cli *cli, const rvi_args *args, rv_error *err);

@@ -5,17 +5,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* What rv_log() makes at most: the redactor must see that a line fills its buffer, for it may have been cut in the
+ * middle of a secret. */
+enum { LOG_LINE_BYTES = 1024 };
 
 static void log_line(void *context, rv_log_level level, const char *line)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
     const rvi_cli *cli = context;
-    char text[1200];
+    char text[LOG_LINE_BYTES];
     (void)snprintf(text, sizeof text, "%s", line);
     rv_redact(cli->redactor, text, sizeof text);
-    fprintf(stderr, "[%s] %s\n", names[level], text);
+    fprintf(stderr, "%s[%s] %s\n", cli->terminal ? RVI_CLEAR_LINE : "", names[level], text);
 }
 
 static rv_log_level chosen_level(const rvi_args *args)
@@ -55,10 +61,28 @@ static int exit_status(const rvi_cli *cli, rv_code rc)
     return (int)rv_code_exit(rc);
 }
 
+static bool reader_went_away(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+/* A result that could not be written was not delivered; but somebody who stops reading has seen enough. */
+static bool output_is_delivered(const rvi_cli *cli)
+{
+    if ((fflush(stdout) == 0 && ferror(stdout) == 0) || reader_went_away())
+        return true;
+    rv_error err = {0};
+    rv_fail(&err, RV_E_IO, "the standard output cannot be written");
+    rvi_render_error(cli, &err);
+    return false;
+}
+
 static rv_code run_command(rvi_cli *cli, const rvi_args *args, rv_error *err)
 {
     RV_TRY(rv_redactor_new(&cli->redactor, err));
     RV_TRY(rv_cancel_new(&cli->cancel, err));
+    cli->terminal = rvi_stderr_is_terminal();
     rv_log_install(log_line, cli, chosen_level(args));
     return args->command->run(cli, args, err);
 }
@@ -85,13 +109,13 @@ int main(int argc, char **argv)
     rv_code rc = rvi_options_parse(argc, argv, &args, &err);
     cli.json_errors = args.json_errors;
     if (rc == RV_OK && answered_by_help(&args))
-        return fflush(stdout) == 0 ? RV_EXIT_OK : RV_EXIT_FAILED;
+        return output_is_delivered(&cli) ? RV_EXIT_OK : RV_EXIT_FAILED;
     if (rc == RV_OK)
         rc = run_command(&cli, &args, &err);
     if (rc != RV_OK && !cli.reported && rv_code_exit(rc) != RV_EXIT_OK)
         rvi_render_error(&cli, &err);
     int status = exit_status(&cli, rc);
-    if (fflush(stdout) != 0 && status == RV_EXIT_OK)
+    if (!output_is_delivered(&cli) && status == RV_EXIT_OK)
         status = RV_EXIT_FAILED;
     rv_signals_stop(cli.signals);
     rv_log_install(NULL, NULL, RV_LOG_ERROR);

@@ -188,6 +188,9 @@ static rv_code check_complete(const rvi_args *args, rv_error *err)
 rv_code rvi_options_parse(int argc, char **argv, rvi_args *out, rv_error *err)
 {
     bool only_operands = false;
+    for (int at = 1; at < argc && strcmp(argv[at], "--") != 0;
+         at++) /* it counts for a mistake before it too */
+        out->json_errors |= strcmp(argv[at], "--json-errors") == 0;
     for (int at = 1; at < argc; at++) {
         const char *word = argv[at];
         if (!only_operands && strcmp(word, "--") == 0)

@@ -26,7 +26,8 @@ const char *rvi_text_bytes(char out[RVI_UNIT_BYTES], uint64_t bytes)
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
     double value = (double)bytes;
     size_t unit = 0;
-    while (value >= 1000 && unit + 1 < sizeof units / sizeof units[0]) {
+    /* What would be printed as 1000.0 is 1.0 of the next unit. */
+    while (value >= (unit == 0 ? 1000 : 999.95) && unit + 1 < sizeof units / sizeof units[0]) {
         value /= 1000;
         unit++;
     }
@@ -36,10 +37,10 @@ const char *rvi_text_bytes(char out[RVI_UNIT_BYTES], uint64_t bytes)
 
 const char *rvi_text_duration(char out[RVI_UNIT_BYTES], int64_t ms)
 {
-    int64_t s = ms / 1000;
+    int64_t s = (ms + 500) / 1000;
     if (ms < 1000)
         (void)snprintf(out, RVI_UNIT_BYTES, "%" PRId64 " ms", ms);
-    else if (s < 60)
+    else if (ms < 59950) /* what would be printed as 60.0 s is a minute */
         (void)snprintf(out, RVI_UNIT_BYTES, "%.1f s", (double)ms / 1000);
     else if (s < 3600)
         (void)snprintf(out, RVI_UNIT_BYTES, "%" PRId64 " m %02d s", s / 60, (int)(s % 60));
@@ -51,9 +52,9 @@ const char *rvi_text_duration(char out[RVI_UNIT_BYTES], int64_t ms)
 const char *rvi_text_rate(char out[RVI_UNIT_BYTES], int64_t n, int64_t ms)
 {
     double rate = ms > 0 ? (double)n * 1000 / (double)ms : 0;
-    if (rate >= 1e6)
+    if (rate >= 999950)
         (void)snprintf(out, RVI_UNIT_BYTES, "%.2f M/s", rate / 1e6);
-    else if (rate >= 1e3)
+    else if (rate >= 999.5)
         (void)snprintf(out, RVI_UNIT_BYTES, "%.1f k/s", rate / 1e3);
     else
         (void)snprintf(out, RVI_UNIT_BYTES, "%.0f /s", rate);

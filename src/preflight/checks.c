@@ -1,13 +1,16 @@
 #include "rivet/preflight.h"
 
 #include "rivet/dest.h"
-#include "rivet/plan.h"
+#include "rivet/run.h"
 #include "rivet/state.h"
 
-#include <inttypes.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-enum { ARENA_BYTES = 16 << 20 };
+enum { EXPORT_ARENA_BYTES = 16 << 20, DEST_PATH_BYTES = 64 << 10 };
 
 typedef struct preflight {
     const rv_config *config;
@@ -16,7 +19,6 @@ typedef struct preflight {
     rv_cancel *cancel;
     rv_check_fn fn;
     void *context;
-    rv_arena *arena;
     rv_source *source; /* NULL: it could not be opened */
     rv_error first;    /* failure */
 } preflight;
@@ -45,8 +47,9 @@ static void check_source(preflight *p)
     report(p, "source", detail, &err);
 }
 
-/* What a run would do first: describe the relation and plan it. */
-static rv_code try_plan(preflight *p, const rv_export_config *e, rv_plan *plan, rv_error *err)
+/* What a run does first: describe the relation and plan it. */
+static rv_code try_plan(preflight *p, const rv_export_config *e, rv_arena *arena, rv_plan *plan,
+                        rv_error *err)
 {
     rv_read_options options = {.snapshot = e->consistency == RV_CONSISTENCY_SNAPSHOT,
                                .statement_timeout_ms = e->tuning.statement_timeout_s * 1000,
@@ -54,9 +57,9 @@ static rv_code try_plan(preflight *p, const rv_export_config *e, rv_plan *plan, 
                                .accept_row_security = e->row_security_acknowledged};
     rv_relation_info info;
     RV_TRY(rv_source_begin(p->source, &options, err));
-    rv_code rc = rv_source_describe(p->source, &e->relation, p->arena, &info, err);
+    rv_code rc = rv_source_describe(p->source, &e->relation, arena, &info, err);
     if (rc == RV_OK)
-        rc = rv_plan_make(p->arena, e, &info, p->source->ops->caps, plan, err);
+        rc = rv_plan_make(arena, e, &info, p->source->ops->caps, plan, err);
     rv_source_end(p->source);
     return rc;
 }
@@ -65,26 +68,28 @@ static void check_export(preflight *p, const rv_export_config *e)
 {
     rv_error err = {0};
     rv_plan plan = {0};
+    rv_arena *arena = NULL;
     char name[192], detail[256] = "";
     (void)snprintf(name, sizeof name, "export %s", e->name);
-    if (try_plan(p, e, &plan, &err) == RV_OK)
-        (void)snprintf(detail, sizeof detail, "%s %s, %d columns, %s", plan.info.kind, plan.schema.origin,
-                       plan.schema.n_fields, plan.strategy);
+    rv_code rc = rv_arena_new(&arena, EXPORT_ARENA_BYTES, &err);
+    if (rc == RV_OK)
+        rc = try_plan(p, e, arena, &plan, &err);
+    if (rc == RV_OK)
+        (void)snprintf(detail, sizeof detail, "%s %s, %d column%s, %s", plan.info.kind, plan.schema.origin,
+                       plan.schema.n_fields, plan.schema.n_fields == 1 ? "" : "s", plan.strategy);
     report(p, name, detail, &err);
+    rv_arena_free(arena);
 }
 
 static void check_destination(preflight *p, const rv_export_config *e)
 {
     rv_error err = {0};
     rv_dest *dest = NULL;
-    rv_bytes path = RV_BYTES_INIT(64 << 10);
-    char name[192], date[RV_TIME_TEXT_BYTES];
+    rv_bytes path = RV_BYTES_INIT(DEST_PATH_BYTES);
+    char name[192];
     const char *expanded = "";
-    rv_placeholders values = {date, e->name, e->relation.table != NULL ? e->relation.table : "query",
-                              "doctor"};
-    rv_time_date(date, p->clock->now_us(p->clock));
     (void)snprintf(name, sizeof name, "destination of %s", e->name);
-    rv_code rc = rv_dest_expand(e->dest.path != NULL ? e->dest.path : "", &values, &path, &err);
+    rv_code rc = rv_run_dest_path(e, "doctor", p->clock->now_us(p->clock), &path, &err);
     if (rc == RV_OK)
         rc = rv_bytes_cstr(&path, &expanded, &err);
     if (rc == RV_OK)
@@ -96,13 +101,37 @@ static void check_destination(preflight *p, const rv_export_config *e)
     rv_bytes_deinit(&path);
 }
 
+/* May a run write the store? It needs the folder too, for the journal beside the file. access() as the effective
+ * user, as open() is judged. */
+static rv_code check_writable(const char *path, rv_error *err)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    if (len >= sizeof folder)
+        return rv_fail(err, RV_E_STATE_UNUSABLE, "the path of the state store is too long");
+    (void)snprintf(folder, sizeof folder, "%.*s", (int)(len > 0 ? len : 1), len > 0 ? path : ".");
+    const char *const needed[] = {folder, path};
+    for (int i = 0; i < 2; i++) {
+        int denied = faccessat(AT_FDCWD, needed[i], W_OK, AT_EACCESS) == 0 ? 0 : errno;
+        if (denied == 0 || (i == 1 && denied == ENOENT))
+            continue;
+        rv_fail_os(err, RV_E_STATE_UNUSABLE, denied, "a run cannot write '%s'", needed[i]);
+        rv_hint(err, "the state store lies beside the configuration, whose folder must be writable");
+        return RV_E_STATE_UNUSABLE;
+    }
+    return RV_OK;
+}
+
 static void check_state(preflight *p)
 {
     rv_error err = {0};
     rv_state *state = NULL;
-    (void)(rv_state_open(&state, p->state_path, RV_STATE_READ, p->clock, &err) == RV_OK);
-    report(p, "state", p->state_path, &err);
+    rv_code rc = rv_state_open(&state, p->state_path, RV_STATE_READ, p->clock, &err);
     rv_state_close(state);
+    if (rc == RV_OK)
+        rc = check_writable(p->state_path, &err);
+    report(p, "state", rc == RV_OK ? p->state_path : "", &err);
 }
 
 rv_code rv_preflight_run(const rv_config *config, const char *state_path, const rv_clock *clock,
@@ -114,16 +143,14 @@ rv_code rv_preflight_run(const rv_config *config, const char *state_path, const 
                    .cancel = cancel,
                    .fn = fn,
                    .context = context};
-    RV_TRY(rv_arena_new(&p.arena, ARENA_BYTES, err));
     check_state(&p);
     check_source(&p);
-    for (int i = 0; i < config->n_exports; i++) {
+    for (int i = 0; i < config->n_exports && !rv_cancel_requested(cancel); i++) {
         if (p.source != NULL)
             check_export(&p, &config->exports[i]);
         check_destination(&p, &config->exports[i]);
     }
     rv_source_close(p.source);
-    rv_arena_free(p.arena);
     if (p.first.code != RV_OK && err != NULL)
         *err = p.first;
     return p.first.code;

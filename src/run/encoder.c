@@ -174,8 +174,9 @@ static void count_policies(rvi_run *run, const rv_batch *batch)
 static rv_code encode_page(encoder *e, const rvi_page_item *page, rv_error *err)
 {
     rvi_run *run = e->run;
-    /* A stream gets a file even when there are no rows: its reader waits for one. */
-    bool needs_part = page->batch->rows > 0 || (page->end && rv_dest_has(run->dest, RV_DEST_CAP_STREAM));
+    /* A stream gets a file even when there are no rows, unless that is unwanted: its reader waits for one. */
+    bool wants_empty = rv_dest_has(run->dest, RV_DEST_CAP_STREAM) && !run->export_config->skip_empty;
+    bool needs_part = page->batch->rows > 0 || (page->end && wants_empty);
     if (needs_part && e->writer == NULL)
         RV_TRY(open_part(e, err));
     if (page->batch->rows > 0) {

@@ -3,9 +3,9 @@
  *   reader ──pages──▶ encoder ──parts──▶ uploader ──records──▶ recorder
  *     ▲───spare batches──┘                      (claims and heartbeats go to the recorder as well)
  *
- * Shared mutable state: the four queues (each with its own leaf lock), the cancel token, the atomics in
- * rvi_counters, and the first-failure slot. Everything else in rvi_run is written before the threads start or by
- * the one thread named beside it, and read by others after they are joined. */
+ * Shared mutable state: the five queues (each with its own leaf lock), the cancel token, the atomics in
+ * rvi_counters, the end of the lease, and the first-failure slot. Everything else in rvi_run is written before the
+ * threads start or by the one thread named beside it, and read by others after they are joined. */
 #ifndef RUN_INTERNAL_H
 #define RUN_INTERNAL_H
 
@@ -16,6 +16,7 @@
 #include "rivet/queue.h"
 #include "rivet/run.h"
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -68,6 +69,7 @@ typedef struct rvi_run {
     int64_t started_us, started_mono_us, snapshot_mono_us;
     bool recorded;  /* the run stands in the state store as running, held by us */
     bool published; /* a manifest may name the parts: they must not be removed any more */
+    atomic_int_fast64_t lease_until_us; /* wall clock: the run is ours so long; see lease.c */
 
     rv_queue *pages, *spare, *parts, *records, *claims;
     rvi_counters counters;
@@ -148,23 +150,69 @@ typedef struct rvi_claim {
 
 enum { RVI_LEASE_MS = 60 * 1000, RVI_HEARTBEAT_US = 10 * 1000 * 1000 };
 
+/* The lease: lease.c says why. asked_us: the wall clock just before the store was asked. */
+void rvi_lease_begins(rvi_run *run, int64_t asked_us);
+/* By whoever owns the state. Fails RUN_LEASE_LOST. */
+rv_code rvi_lease_renew(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+/* By any other thread, before it changes the destination: returns when the recorder has renewed the lease lately. */
+rv_code rvi_lease_await(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+
+/* Where the objects of a run lie. */
+typedef struct rvi_place {
+    rv_dest *dest;
+    const char *run_id;
+    rv_arena *arena; /* for what is found out about them */
+} rvi_place;
+typedef struct rvi_name_list {
+    rv_arena *arena;
+    const char **names;
+    size_t n, cap;
+} rvi_name_list;
+rv_code rvi_name_list_add(rvi_name_list *list, const char *name, rv_error *err) RV_MUST_CHECK; /* copies */
+typedef struct rvi_part_list {
+    rv_arena *arena;
+    rv_part *parts;
+    int64_t n, cap;
+    int64_t rows;
+    uint64_t bytes;
+} rvi_part_list;
+rv_code rvi_list_parts(rvi_run *run, rvi_part_list *out, rv_error *err) RV_MUST_CHECK; /* from the state */
+
+/* Is the object one of the run's: a part or a spool file? Told by its name. */
+bool rvi_object_belongs(const char *name, const char *run_id);
+/* *complete: every one of `parts` is there with its size. The run's other objects are added to `strays`. */
+rv_code rvi_survey_objects(const rvi_place *place, const rvi_part_list *parts, rvi_name_list *strays,
+                           bool *complete, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_remove_objects(rv_dest *dest, const rvi_name_list *names, rv_error *err) RV_MUST_CHECK;
+/* Remove every part and spool file of the run; its manifests stay. */
+rv_code rvi_remove_run_objects(const rvi_place *place, rv_error *err) RV_MUST_CHECK;
+
+/* Is the run's own manifest in place? */
+rv_code rvi_is_published(const rvi_place *place, bool *out, rv_error *err) RV_MUST_CHECK;
+/* Puts the run's manifest and the marker, or completes what an earlier attempt has begun. Sets run->published. */
+rv_code rvi_publish(rvi_run *run, const rvi_part_list *parts, rv_error *err) RV_MUST_CHECK;
+/* From the run's own manifest, byte by byte. *found false: there is none, and nothing was done. */
+rv_code rvi_publish_again(const rvi_place *place, rv_manifest *out, bool *found, rv_error *err) RV_MUST_CHECK;
+/* Take the run's manifests back, where there are any, before its parts go. */
+rv_code rvi_unpublish(const rvi_place *place, rv_error *err) RV_MUST_CHECK;
+/* The own manifests of earlier runs of this export; another export's may be among them. */
+rv_code rvi_list_older_manifests(rvi_run *run, rvi_name_list *out, rv_error *err) RV_MUST_CHECK;
+/* on_existing: replace them, or say that they are there. */
+rv_code rvi_settle_older(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+
 /* What an earlier process left: decide, take over, clean. Sets run->run_id and run->dest and records the run. */
 rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err) RV_MUST_CHECK;
 /* Make a run that failed before it was recorded visible in the store; then run->recorded. Best effort. */
 void rvi_run_record_early_failure(rvi_run *run);
-/* Remove every object and spool file that belongs to `run_id` at `dest`. */
-rv_code rvi_remove_run_objects(rv_dest *dest, const char *run_id, rv_arena *arena,
-                               rv_error *err) RV_MUST_CHECK;
 
 /* Manifest, _SUCCESS, replaced runs, verdict. After it the run is over. */
 rv_code rvi_run_commit(rvi_run *run, rv_error *err) RV_MUST_CHECK;
-/* The verdict of a run that did not make it: parts removed, failure recorded. Never fails; notes what it could not do. */
+/* The end of a run that did not make it: parts removed and failure recorded, or, where a manifest may name the
+ * parts, left open for the next run. Never fails; notes what it could not do. */
 void rvi_run_abandon(rvi_run *run, const rv_error *failure);
 void rvi_run_result(const rvi_run *run, rv_run_status status, rv_run_result *out);
-void rvi_run_journal(rvi_run *run, const char *event,
-                     const char *detail_json); /* best effort: logs what fails */
-/* The objects of one run begin with its id followed by one of these. */
-bool rvi_object_belongs(const char *name, const char *run_id);
+/* Takes `detail` over, also when it is NULL for want of memory. Best effort: logs what fails. */
+void rvi_run_journal(rvi_run *run, const char *event, json_t *detail);
 
 /* JSON that state and journal keep: the resolved schema; where it came from. Appended to `out`. */
 rv_code rvi_schema_json(const rv_schema *schema, rv_bytes *out, rv_error *err) RV_MUST_CHECK;

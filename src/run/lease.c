@@ -26,7 +26,8 @@ rv_code rvi_lease_await(rvi_run *run, rv_error *err)
     const rv_clock *clock = run->context->clock;
     while (clock->now_us(clock) >= atomic_load(&run->lease_until_us) - (int64_t)SLACK_MS * 1000) {
         RV_TRY(rvi_record_push(run, RVI_RECORD_HEARTBEAT, err));
-        if (!clock->sleep_us(clock, ASK_AGAIN_US, run->cancel)) /* also when the lease turned out to be lost */
+        /* Cancelled also when it turns out that the lease is lost. */
+        if (!clock->sleep_us(clock, ASK_AGAIN_US, run->cancel))
             return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
     }
     return RV_OK;

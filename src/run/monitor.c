@@ -22,8 +22,10 @@ void rvi_run_snapshot_progress(const rvi_run *run, rv_progress *out)
         .pages = atomic_load(&counters->pages),
         .rss_bytes = rv_rss_bytes(),
     };
-    if (by_storage && physical->unit != NULL && physical->last >= physical->first)
-        out->n_units = (int64_t)((uint64_t)physical->last - (uint64_t)physical->first) + 1;
+    if (by_storage && physical->unit != NULL && physical->last >= physical->first) {
+        uint64_t n = (uint64_t)physical->last - (uint64_t)physical->first + 1; /* 0: 2^64 of them */
+        out->n_units = n <= INT64_MAX ? (int64_t)n : 0;
+    }
 }
 
 void *rvi_monitor_main(void *argument)

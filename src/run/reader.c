@@ -1,8 +1,8 @@
 /* reader.c - the thread that reads pages: claim a chunk, run one short statement after the other, hand on batches.
  *
  * It owns the source while the pipeline runs. Throttling happens here, between statements, never inside one. A page
- * that had to be given up (too large for memory, over its time limit) is asked for again, smaller, from where the
- * scan stands. */
+ * that had to be given up (too large for memory, over its time limit, in conflict) is asked for again, smaller, from
+ * where the scan stands. */
 #include "internal.h"
 
 #include "rivet/crash_point.h"
@@ -71,11 +71,26 @@ static void count_page(rvi_run *run, const rv_page *page, int64_t rows)
     raise_to(&run->counters.longest_statement_us, page->statement_us);
 }
 
+/* After a page that failed: may it be asked for again? A conflict is one of timing (with the recovery of a standby, or
+ * with a cancellation that came late), so what takes less time is the more likely to get through. */
+static bool may_try_again(const rvi_run *run, rvi_pace *pace, int *n_conflicts, const rv_error *err)
+{
+    enum { MAX_CONFLICTS = 5 };
+    if (rv_cancel_requested(run->cancel))
+        return false;
+    if (err->retry != RV_RETRY_SAME)
+        return err->retry == RV_RETRY_SMALLER && rvi_pace_shrink(pace);
+    if (++*n_conflicts > MAX_CONFLICTS)
+        return false;
+    rvi_pace_shrink(pace);
+    return true;
+}
+
 /* One page into `batch`, shrinking as often as it must. */
 static rv_code read_page(rvi_run *run, rv_scan *scan, rvi_pace *pace, rv_batch *batch, rv_page *page,
                          rv_error *err)
 {
-    for (;;) {
+    for (int n_conflicts = 0;;) {
         RV_TRY(check_snapshot_age(run, err));
         rv_page_limits limits = {.units = pace->units,
                                  .max_rows = run->export_config->tuning.batch_size,
@@ -86,8 +101,7 @@ static rv_code read_page(rvi_run *run, rv_scan *scan, rvi_pace *pace, rv_batch *
             RV_CRASH_POINT("after-page-read");
             return RV_OK;
         }
-        bool smaller = err->retry == RV_RETRY_SMALLER && !rv_cancel_requested(run->cancel);
-        if (!smaller || !rvi_pace_shrink(pace))
+        if (!may_try_again(run, pace, &n_conflicts, err))
             return rc;
         rv_log(RV_LOG_DEBUG, "page given up (%s), next one covers %" PRId64 " %ss", rv_code_name(rc),
                pace->units, scan->unit);

@@ -8,24 +8,17 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-void rvi_run_journal(rvi_run *run, const char *event, const char *detail_json)
+void rvi_run_journal(rvi_run *run, const char *event, json_t *detail)
 {
     rv_error err = {0};
-    if (rv_state_journal(run->state, run->run_id, run->export_config->name, event, detail_json, &err) !=
-        RV_OK)
-        rv_log(RV_LOG_WARN, "journal event %s was not recorded: %s", event, err.message);
-}
-
-/* Takes the object over. The journal is best effort, so an object that could not be made is only logged. */
-static void journal_object(rvi_run *run, const char *event, json_t *detail)
-{
     char *text = detail != NULL ? json_dumps(detail, JSON_COMPACT) : NULL;
-    if (text != NULL)
-        rvi_run_journal(run, event, text);
-    else
-        rv_log(RV_LOG_WARN, "journal event %s was not recorded: out of memory", event);
-    free(text);
     json_decref(detail);
+    rv_code rc = text != NULL
+                     ? rv_state_journal(run->state, run->run_id, run->export_config->name, event, text, &err)
+                     : rv_fail(&err, RV_E_OUT_OF_MEMORY, "rendering its detail");
+    if (rc != RV_OK)
+        rv_log(RV_LOG_WARN, "journal event %s was not recorded: %s", event, err.message);
+    free(text);
 }
 
 rv_code rvi_record_push(rvi_run *run, rvi_record_kind kind, rv_error *err)
@@ -52,10 +45,10 @@ static rv_code answer_claim(rvi_run *run, rv_error *err)
         return rc;
     }
     if (claim->found)
-        journal_object(run, "ChunkStarted",
-                       json_pack("{s:I,s:I,s:I}", "chunk_index", (json_int_t)claim->chunk.index, "start_key",
-                                 (json_int_t)claim->chunk.bounds.first, "end_key",
-                                 (json_int_t)claim->chunk.bounds.last));
+        rvi_run_journal(run, "ChunkStarted",
+                        json_pack("{s:I,s:I,s:I}", "chunk_index", (json_int_t)claim->chunk.index, "start_key",
+                                  (json_int_t)claim->chunk.bounds.first, "end_key",
+                                  (json_int_t)claim->chunk.bounds.last));
     RV_CRASH_POINT("after-chunk-claim");
     if (!rv_queue_push(run->claims, claim, 1)) {
         free(claim);
@@ -71,14 +64,14 @@ static rv_code complete_chunk(rvi_run *run, const rvi_record *record, rv_error *
     RV_CRASH_POINT("after-chunk-complete");
     atomic_fetch_add(&run->counters.chunks_done, 1);
     for (int64_t i = 0; i < record->n_parts; i++)
-        journal_object(run, "FileWritten",
-                       json_pack("{s:s,s:I,s:I,s:I}", "file_name", record->parts[i].name, "rows",
-                                 (json_int_t)record->parts[i].rows, "bytes",
-                                 (json_int_t)record->parts[i].bytes, "part_index",
-                                 (json_int_t)record->parts[i].sequence));
-    journal_object(run, "ChunkCompleted",
-                   json_pack("{s:I,s:I}", "chunk_index", (json_int_t)record->chunk_index, "rows",
-                             (json_int_t)record->rows));
+        rvi_run_journal(run, "FileWritten",
+                        json_pack("{s:s,s:I,s:I,s:I}", "file_name", record->parts[i].name, "rows",
+                                  (json_int_t)record->parts[i].rows, "bytes",
+                                  (json_int_t)record->parts[i].bytes, "part_index",
+                                  (json_int_t)record->parts[i].sequence));
+    rvi_run_journal(run, "ChunkCompleted",
+                    json_pack("{s:I,s:I}", "chunk_index", (json_int_t)record->chunk_index, "rows",
+                              (json_int_t)record->rows));
     return RV_OK;
 }
 
@@ -90,7 +83,7 @@ static rv_code record_one(rvi_run *run, const rvi_record *record, rv_error *err)
     case RVI_RECORD_CHUNK_DONE:
         return complete_chunk(run, record, err);
     case RVI_RECORD_HEARTBEAT:
-        return rv_state_heartbeat(run->state, run->run_id, &run->owner, RVI_LEASE_MS, err);
+        return rvi_lease_renew(run, err);
     }
     return rv_fail(err, RV_E_INTERNAL, "unknown record %d", (int)record->kind);
 }

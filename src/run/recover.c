@@ -2,9 +2,9 @@
  *
  * A run that is still `running` in the store, but whose owner is dead, is taken over. If it was made by the same
  * plan it is resumed under its own run_id: when every chunk is complete only the commit is repeated; chunks that do
- * not depend on a snapshot are kept after their parts are verified; otherwise the snapshot died with the process,
- * so the run's objects are removed and everything is read again under the same names. A run made by another plan is
- * closed as interrupted and its objects are removed. */
+ * not depend on a snapshot are kept when their parts are there; otherwise the snapshot died with the process, so the
+ * run's objects are removed and everything is read again under the same names. A run made by another plan is closed
+ * as interrupted and its objects are removed, unless its manifest is in place: then it is data, and is completed. */
 #include "internal.h"
 
 #include "rivet/crash_point.h"
@@ -17,108 +17,68 @@
 #include <string.h>
 #include <unistd.h>
 
-bool rvi_object_belongs(const char *name, const char *run_id)
-{
-    size_t spool_prefix = strlen(RV_SPOOL_PREFIX), len = strlen(run_id);
-    if (strncmp(name, RV_SPOOL_PREFIX, spool_prefix) == 0)
-        return strncmp(name + spool_prefix, run_id, len) == 0 && name[spool_prefix + len] == '-';
-    return strncmp(name, run_id, len) == 0 && (name[len] == '.' || name[len] == '_');
-}
+enum { DEST_PATH_BYTES = 64 << 10 };
 
-typedef struct name_list {
-    rv_arena *arena;
-    const char *run_id;
-    const char **names;
-    size_t n, cap;
-} name_list;
-
-static rv_code collect_name(void *context, const rv_dest_entry *entry, rv_error *err)
+/* Was everything of it written and named by its manifest? Then only the end of its commit is missing, and it is
+ * made up for: what readers may have seen is not taken away because somebody edited the configuration. */
+static rv_code finish_published(rvi_run *run, const rvi_place *place, rv_run_result *result, rv_error *err)
 {
-    name_list *list = context;
-    if (!rvi_object_belongs(entry->name, list->run_id))
+    rv_manifest manifest;
+    bool found = false, complete = false;
+    rvi_name_list strays = {.arena = place->arena};
+    RV_TRY(rvi_publish_again(place, &manifest, &found, err));
+    if (!found)
         return RV_OK;
-    if (list->n == list->cap) {
-        size_t cap = list->cap == 0 ? 16 : 2 * list->cap;
-        const char **grown = rv_arena_alloc(list->arena, cap, sizeof *grown);
-        if (grown == NULL)
-            return rv_fail(err, RV_E_OUT_OF_MEMORY, "listing the objects of a run");
-        if (list->n > 0)
-            memcpy(grown, list->names, list->n * sizeof *grown);
-        list->names = grown;
-        list->cap = cap;
-    }
-    list->names[list->n] = rv_arena_strdup(list->arena, entry->name);
-    if (list->names[list->n] == NULL)
-        return rv_fail(err, RV_E_OUT_OF_MEMORY, "listing the objects of a run");
-    list->n++;
+    rvi_part_list parts = {.parts = (rv_part *)manifest.parts, .n = manifest.n_parts}; /* only read */
+    RV_TRY(rvi_survey_objects(place, &parts, &strays, &complete, err));
+    if (!complete)
+        return rvi_unpublish(place, err);
+    *result = (rv_run_result){.run_id = place->run_id,
+                              .status = RV_RUN_SUCCEEDED,
+                              .finished_us = manifest.finished_us,
+                              .duration_ms = (manifest.finished_us - manifest.started_us) / 1000,
+                              .rows = manifest.rows,
+                              .files = manifest.n_parts};
+    for (int64_t i = 0; i < manifest.n_parts; i++)
+        result->bytes += manifest.parts[i].bytes;
+    rvi_run_note(run, "the interrupted run %s had published its files: its commit was completed first",
+                 place->run_id);
     return RV_OK;
 }
 
-rv_code rvi_remove_run_objects(rv_dest *dest, const char *run_id, rv_arena *arena, rv_error *err)
-{
-    if (!rv_dest_has(dest, RV_DEST_CAP_OBJECTS))
-        return RV_OK;
-    name_list list = {.arena = arena, .run_id = run_id};
-    const char *spool_prefix = rv_arena_printf(arena, "%s%s", RV_SPOOL_PREFIX, run_id);
-    if (spool_prefix == NULL)
-        return rv_fail(err, RV_E_OUT_OF_MEMORY, "listing the objects of a run");
-    RV_TRY(rv_dest_list(dest, run_id, collect_name, &list, err));
-    RV_TRY(rv_dest_list(dest, spool_prefix, collect_name, &list, err));
-    for (size_t i = 0; i < list.n; i++)
-        RV_TRY(rv_dest_remove(dest, list.names[i], err));
-    return RV_OK;
-}
-
-/* Every recorded part lies at the destination with its recorded size. */
-typedef struct part_check {
-    rv_dest *dest;
-    int64_t n_bad;
-    const rv_part *part; /* being looked for */
-    bool found;
-} part_check;
-
-static rv_code match_part(void *context, const rv_dest_entry *entry, rv_error *err)
-{
-    (void)err;
-    part_check *check = context;
-    if (strcmp(entry->name, check->part->name) == 0 && entry->bytes == check->part->bytes)
-        check->found = true;
-    return RV_OK;
-}
-
-static rv_code check_part(void *context, const rv_part *part, rv_error *err)
-{
-    part_check *check = context;
-    check->part = part;
-    check->found = false;
-    RV_TRY(rv_dest_list(check->dest, part->name, match_part, check, err));
-    check->n_bad += !check->found;
-    return RV_OK;
-}
-
-static rv_code parts_are_there(rvi_run *run, const char *run_id, bool *out, rv_error *err)
-{
-    part_check check = {.dest = run->dest};
-    RV_TRY(rv_state_list_parts(run->state, run_id, check_part, &check, err));
-    *out = check.n_bad == 0;
-    return RV_OK;
-}
-
-/* A run of another plan: its files are no data, since no manifest names them. */
-static rv_code close_stale_run(rvi_run *run, const rv_open_run *open, rv_error *err)
+/* The files of a run that no manifest names are no data. */
+static rv_code clean_stale_run(rvi_run *run, const rv_open_run *open, rv_run_result *result, rv_error *err)
 {
     rv_dest_config cfg = {.kind = open->plan.dest_kind, .path = open->plan.dest_path};
     RV_AUTO(rv_dest_close) rv_dest *dest = NULL;
+    if (cfg.path[0] == '\0') /* it failed before it had a destination, or wrote to a stream */
+        return RV_OK;
+    RV_TRY(rv_dest_open(&dest, &cfg, cfg.path, run->cancel, err));
+    if (!rv_dest_has(dest, RV_DEST_CAP_OBJECTS))
+        return RV_OK;
+    const rvi_place place = {dest, open->plan.run_id, run->arena};
+    RV_TRY(finish_published(run, &place, result, err));
+    return result->status == RV_RUN_SUCCEEDED ? RV_OK : rvi_remove_run_objects(&place, err);
+}
+
+/* A run of another plan cannot be resumed. */
+static rv_code end_stale_run(rvi_run *run, const rv_open_run *open, rv_error *err)
+{
     rv_error cleanup = {0};
-    if (rv_dest_open(&dest, &cfg, cfg.path, run->cancel, &cleanup) != RV_OK ||
-        rvi_remove_run_objects(dest, open->plan.run_id, run->arena, &cleanup) != RV_OK)
-        rvi_run_note(run, "files of the interrupted run %s could not be removed: %s", open->plan.run_id,
-                     cleanup.message);
     rv_run_result result = {.run_id = open->plan.run_id,
                             .status = RV_RUN_INTERRUPTED,
                             .finished_us = run->started_us,
                             .code = RV_E_CANCELLED,
                             .error_message = "its process ended; the export's plan has changed since"};
+    rv_code rc = clean_stale_run(run, open, &result, &cleanup);
+    if (rc == RV_E_CANCELLED || rc == RV_E_OUT_OF_MEMORY) {
+        if (err != NULL)
+            *err = cleanup;
+        return rc;
+    }
+    if (rc != RV_OK)
+        rvi_run_note(run, "files of the interrupted run %s could not be removed: %s", open->plan.run_id,
+                     cleanup.message);
     return rv_state_finish_run(run->state, &result, &run->owner, err);
 }
 
@@ -182,37 +142,91 @@ static rv_code describe_for_state(rvi_run *run, rv_run_plan *out, rv_error *err)
     return rc;
 }
 
-static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
+/* How often a policy changed a value is counted in memory until the manifest holds it, so a manifest that is made
+ * after a crash would have the counts of this process only. */
+static bool may_have_changed_values(const rv_schema *schema)
 {
-    bool all_there = false;
-    RV_TRY(parts_are_there(run, run->run_id, &all_there, err));
-    bool complete = open->n_completed == open->n_chunks && open->n_chunks == run->plan.n_chunks;
-    run->summary->resumed = true;
-    run->recorded = true;
-    if (all_there && (complete || !run->plan.snapshot)) {
-        atomic_store(&run->counters.chunks_done, open->n_completed);
-        rv_log(RV_LOG_INFO, "resuming %s: %" PRId64 " of %" PRId64 " chunks are complete", run->run_id,
-               open->n_completed, open->n_chunks);
-        return RV_OK;
-    }
-    rv_log(RV_LOG_INFO, "repeating %s: its snapshot ended with its process", run->run_id);
-    RV_TRY(rvi_remove_run_objects(run->dest, run->run_id, run->arena, err));
+    for (int i = 0; i < schema->n_fields; i++)
+        for (int c = 0; c < RV_INVALID_CLASSES; c++)
+            if (schema->fields[i].on_invalid[c] != RV_POLICY_FAIL)
+                return true;
+    return false;
+}
+
+/* Can the chunks that are completed stand beside what is read from now on? */
+static bool can_continue(const rvi_run *run, const rv_open_run *open)
+{
+    bool all_read = open->n_completed == open->n_chunks && open->n_chunks > 0;
+    return (all_read || !run->plan.snapshot) && !may_have_changed_values(&run->plan.schema);
+}
+
+static rv_code repeat(rvi_run *run, const rvi_place *place, rv_error *err)
+{
     rv_run_plan plan;
+    rv_log(RV_LOG_INFO, "repeating %s: what was read cannot be continued", run->run_id);
+    RV_TRY(rvi_unpublish(place, err));
+    run->published = false;
+    RV_TRY(rvi_remove_run_objects(place, err));
     RV_TRY(describe_for_state(run, &plan, err));
     return rv_state_replan_run(run->state, &plan, run->plan.chunks, run->plan.n_chunks, &run->owner, err);
 }
 
+static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
+{
+    const rvi_place place = {run->dest, run->run_id, run->arena};
+    rvi_name_list strays = {.arena = run->arena};
+    rvi_part_list parts;
+    bool complete = false, published = false;
+    run->summary->resumed = true;
+    run->recorded = true;
+    run->published = true; /* until it is known that nobody can have seen its files */
+    RV_TRY(rvi_is_published(&place, &published, err));
+    RV_TRY(rvi_list_parts(run, &parts, err));
+    RV_TRY(rvi_survey_objects(&place, &parts, &strays, &complete, err));
+    if (!complete || !(published || can_continue(run, open)))
+        return repeat(run, &place, err);
+    RV_TRY(rvi_remove_objects(run->dest, &strays, err));
+    run->published = published;
+    run->plan.n_chunks =
+        open->n_chunks; /* the chunks are those that were recorded, whatever the table is now */
+    atomic_store(&run->counters.chunks_done, open->n_completed);
+    rv_log(RV_LOG_INFO, "resuming %s: %" PRId64 " of %" PRId64 " chunks are complete", run->run_id,
+           open->n_completed, open->n_chunks);
+    return RV_OK;
+}
+
+/* Does a successful run of this export lie there? An older program may have left manifest.json alone. */
+static rv_code find_existing(rvi_run *run, bool *found, rv_error *err)
+{
+    rvi_name_list older = {.arena = run->arena};
+    rv_bytes text = RV_BYTES_INIT(RV_MANIFEST_MAX_BYTES);
+    rv_manifest newest;
+    bool any = false;
+    rv_code rc = rv_dest_get(run->dest, "_SUCCESS", &text, &any, err);
+    rv_bytes_clear(&text);
+    if (rc == RV_OK && any)
+        rc = rvi_list_older_manifests(run, &older, err);
+    if (rc == RV_OK && any && older.n == 0)
+        rc = rv_dest_get(run->dest, "manifest.json", &text, &any, err);
+    if (rc == RV_OK && any && older.n == 0)
+        any = rv_manifest_parse(text.data, text.len, run->arena, &newest, NULL) != RV_OK ||
+              strcmp(newest.export_name, run->export_config->name) == 0;
+    rv_bytes_deinit(&text);
+    if (rc == RV_OK)
+        *found = any;
+    return rc;
+}
+
 static rv_code refuse_existing(rvi_run *run, rv_error *err)
 {
+    bool found = false;
     if (run->export_config->on_existing != RV_EXISTING_FAIL || !rv_dest_has(run->dest, RV_DEST_CAP_OBJECTS))
         return RV_OK;
-    rv_bytes marker = RV_BYTES_INIT(4096);
-    bool found = false;
-    rv_code rc = rv_dest_get(run->dest, "_SUCCESS", &marker, &found, err);
-    rv_bytes_deinit(&marker);
-    if (rc != RV_OK || !found)
-        return rc;
-    rv_fail(err, RV_E_DEST_EXISTS, "a successful run already lies in %s", rv_dest_uri(run->dest));
+    RV_TRY(find_existing(run, &found, err));
+    if (!found)
+        return RV_OK;
+    rv_fail(err, RV_E_DEST_EXISTS, "a successful run of this export already lies in %s",
+            rv_dest_uri(run->dest));
     rv_hint(err, "use another path (for example with {run_id}), or set on_existing: append or replace");
     return RV_E_DEST_EXISTS;
 }
@@ -231,25 +245,30 @@ static rv_code make_absolute(rvi_run *run, const char *path, rv_error *err)
                                   : rv_fail(err, RV_E_OUT_OF_MEMORY, "expanding the destination's path");
 }
 
+rv_code rv_run_dest_path(const rv_export_config *export_config, const char *run_id, int64_t started_us,
+                         rv_bytes *out, rv_error *err)
+{
+    const rv_relation *relation = &export_config->relation;
+    char date[RV_TIME_TEXT_BYTES];
+    rv_time_date(date, started_us);
+    const rv_placeholders values = {.date = date,
+                                    .export_name = export_config->name,
+                                    .table = relation->table != NULL ? relation->table : "query",
+                                    .run_id = run_id};
+    return export_config->dest.path != NULL ? rv_dest_expand(export_config->dest.path, &values, out, err)
+                                            : RV_OK;
+}
+
 static rv_code expand_path(rvi_run *run, rv_error *err)
 {
-    const rv_export_config *e = run->export_config;
-    char date[RV_TIME_TEXT_BYTES];
-    rv_time_date(date, run->started_us);
-    rv_placeholders values = {.date = date,
-                              .export_name = e->name,
-                              .table = e->relation.table != NULL ? e->relation.table : "query",
-                              .run_id = run->run_id};
-    if (e->dest.path == NULL) {
-        run->dest_path = "";
-        return RV_OK;
-    }
-    rv_bytes path = RV_BYTES_INIT(64 << 10);
+    rv_bytes path = RV_BYTES_INIT(DEST_PATH_BYTES);
     const char *expanded = NULL;
-    rv_code rc = rv_dest_expand(e->dest.path, &values, &path, err);
+    rv_code rc = rv_run_dest_path(run->export_config, run->run_id, run->started_us, &path, err);
     if (rc == RV_OK)
         rc = rv_bytes_cstr(&path, &expanded, err);
-    if (rc == RV_OK)
+    if (rc == RV_OK && expanded[0] == '\0')
+        run->dest_path = "";
+    else if (rc == RV_OK)
         rc = make_absolute(run, expanded, err);
     rv_bytes_deinit(&path);
     return rc;
@@ -267,12 +286,31 @@ static rv_code start(rvi_run *run, rv_error *err)
     RV_TRY(open_dest(run, err));
     RV_TRY(refuse_existing(run, err));
     rv_run_plan plan;
+    int64_t asked_us = run->context->clock->now_us(run->context->clock);
     RV_TRY(describe_for_state(run, &plan, err));
     RV_TRY(rv_state_start_run(run->state, &plan, run->plan.chunks, run->plan.n_chunks, &run->owner,
                               RVI_LEASE_MS, err));
     run->recorded = true;
+    rvi_lease_begins(run, asked_us);
     RV_CRASH_POINT("after-run-start");
     return RV_OK;
+}
+
+/* Resume it, or end it and start anew. */
+static rv_code settle_open_run(rvi_run *run, const rv_open_run *open, rv_error *err)
+{
+    bool same_plan = strcmp(open->plan.plan_fingerprint, run->plan.fingerprint) == 0;
+    bool has_objects = strcmp(open->plan.dest_kind, run->export_config->dest.kind) == 0 &&
+                       (rv_dest_driver(open->plan.dest_kind)->caps & RV_DEST_CAP_OBJECTS) != 0;
+    if (!same_plan || !has_objects) {
+        RV_TRY(end_stale_run(run, open, err));
+        return start(run, err);
+    }
+    run->run_id = open->plan.run_id;
+    run->dest_path = open->plan.dest_path;
+    run->started_us = open->plan.started_us;
+    RV_TRY(open_dest(run, err));
+    return resume(run, open, err);
 }
 
 rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err)
@@ -281,17 +319,12 @@ rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err)
     RV_TRY(rv_state_find_open_run(run->state, run->export_config->name, run->arena, &open, err));
     if (!open.exists)
         return start(run, err);
+    int64_t asked_us = run->context->clock->now_us(run->context->clock);
     RV_TRY(rv_state_take_over(run->state, open.plan.run_id, &run->owner, RVI_LEASE_MS, err));
-    bool same_plan = strcmp(open.plan.plan_fingerprint, run->plan.fingerprint) == 0;
-    bool has_objects = strcmp(open.plan.dest_kind, run->export_config->dest.kind) == 0 &&
-                       (rv_dest_driver(open.plan.dest_kind)->caps & RV_DEST_CAP_OBJECTS) != 0;
-    if (!same_plan || !has_objects) {
-        RV_TRY(close_stale_run(run, &open, err));
-        return start(run, err);
-    }
-    run->run_id = open.plan.run_id;
-    run->dest_path = open.plan.dest_path;
-    run->started_us = open.plan.started_us;
-    RV_TRY(open_dest(run, err));
-    return resume(run, &open, err);
+    rvi_lease_begins(run, asked_us);
+    rv_code rc = settle_open_run(run, &open, err);
+    if (rc != RV_OK && !run->recorded &&
+        rv_state_hand_back(run->state, open.plan.run_id, &run->owner, NULL) != RV_OK)
+        rv_log(RV_LOG_DEBUG, "%s was not handed back", open.plan.run_id);
+    return rc;
 }

@@ -4,11 +4,9 @@
  * rows (pipeline.c), commit (commit.c). Whatever fails on the way ends in rvi_run_abandon(). */
 #include "internal.h"
 
-#include "rivet/crash_point.h"
-#include "rivet/log.h"
+#include "rivet/hash.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,11 +74,27 @@ static rv_code open_source(rvi_run *run, rv_error *err)
     return rv_source_begin(run->source, &options, err);
 }
 
+/* The plan does not know where its relation lies, and a run is only resumed from there. A file is known by its path,
+ * however it was spelled. */
+static rv_code bind_plan_to_source(rvi_run *run, rv_error *err)
+{
+    const rv_source_config *source = &run->context->config->source;
+    char *file = source->path != NULL ? realpath(source->path, NULL) : NULL;
+    const char *text =
+        rv_arena_printf(run->arena, "%s\n%s", run->plan.fingerprint, file != NULL ? file : source->display);
+    free(file);
+    if (text == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "planning the run");
+    rv_xxh3_text(run->plan.fingerprint, rv_xxh3(text, strlen(text), 0));
+    return RV_OK;
+}
+
 static rv_code plan_run(rvi_run *run, rv_error *err)
 {
     rv_relation_info info;
     RV_TRY(rv_source_describe(run->source, &run->export_config->relation, run->arena, &info, err));
     RV_TRY(rv_plan_make(run->arena, run->export_config, &info, run->source->ops->caps, &run->plan, err));
+    RV_TRY(bind_plan_to_source(run, err));
     run->policy_uses = rv_arena_alloc(run->arena, (size_t)run->plan.schema.n_fields * RV_INVALID_CLASSES,
                                       sizeof *run->policy_uses);
     if (run->policy_uses == NULL)
@@ -97,20 +111,21 @@ static void journal_plan(rvi_run *run)
                                run->export_config->dest.kind, "tuning_profile",
                                rv_profile_name(run->export_config->tuning.profile), "n_chunks",
                                (json_int_t)run->plan.n_chunks, "resume", (int)run->summary->resumed);
-    char *text = detail != NULL ? json_dumps(detail, JSON_COMPACT) : NULL;
-    if (text != NULL)
-        rvi_run_journal(run, "PlanResolved", text);
-    free(text);
-    json_decref(detail);
+    rvi_run_journal(run, "PlanResolved", detail);
 }
 
+/* It begins the name of every object of the run, and manifests take no backslash for a part of a name. */
 static rv_code name_run(rvi_run *run, rv_error *err)
 {
     char time[RV_TIME_TEXT_BYTES];
     rv_time_run_id(time, run->started_us);
-    run->run_id = rv_arena_printf(run->arena, "%s_%s", run->export_config->name, time);
-    if (run->run_id == NULL)
+    char *run_id = rv_arena_printf(run->arena, "%s_%s", run->export_config->name, time);
+    if (run_id == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "naming the run");
+    for (char *at = run_id; *at != '\0'; at++)
+        if (*at == '\\')
+            *at = '_';
+    run->run_id = run_id;
     return RV_OK;
 }
 

@@ -15,12 +15,17 @@ struct rv_signals {
     atomic_bool stopping;
 };
 
+/* A blocked signal is delivered to sigwait() even when it is ignored, so nohup and background jobs of a shell, which
+ * ignore some before they start us, would not work. */
 static void watched_signals(sigset_t *set)
 {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGHUP);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction now;
+        if (sigaction(numbers[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            sigaddset(set, numbers[i]);
+    }
     sigaddset(set, SIGUSR2); /* our own: wakes the thread when it is to stop */
 }
 

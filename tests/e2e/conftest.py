@@ -1,4 +1,6 @@
-"""Fixtures of the end-to-end tests. Servers start when the first test asks for one and end with the session."""
+"""Fixtures of the end-to-end tests. Servers start when the first test asks for one and end with the
+session."""
+
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,9 +100,12 @@ def big(pg15: PostgresServer) -> str:
 
 
 SMALL_TABLE = """
-CREATE TABLE t (id bigint PRIMARY KEY, n integer NOT NULL, price numeric(10,2), at timestamptz, name text, note text);
-INSERT INTO t SELECT i, i * 7 % 1000, i / 100.0, '2024-02-29 12:34:56.789012+00'::timestamptz + i * interval '1 minute',
-       'name ' || i || ' äöü 日本 🎉', CASE WHEN i % 3 = 0 THEN NULL WHEN i % 3 = 1 THEN '' ELSE 'note, "quoted"' END
+CREATE TABLE t (id bigint PRIMARY KEY, n integer NOT NULL, price numeric(10,2), at timestamptz, name text,
+    note text);
+INSERT INTO t SELECT i, i * 7 % 1000, i / 100.0, '2024-02-29 12:34:56.789012+00'::timestamptz + i * interval
+    '1 minute',
+       'name ' || i || ' äöü 日本 🎉', CASE WHEN i % 3 = 0 THEN NULL WHEN i % 3 = 1 THEN '' ELSE
+           'note, "quoted"' END
 FROM generate_series(1, 1000) AS i;
 ANALYZE t;
 """

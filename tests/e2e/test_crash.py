@@ -1,5 +1,7 @@
-"""Killed at any point, the next run makes it whole: the manifests' files hold every row exactly once, and nothing else
+"""Killed at any point, the next run makes it whole: the manifests' files hold every row exactly once, and
+nothing else
 lies there."""
+
 import random
 import re
 import shutil
@@ -14,7 +16,8 @@ from support.program import Program
 from support.servers import PostgresServer, wait_until
 from tables import file_hash, source_hash
 
-# Every crash point of the program, with the passes at which it is tried: a chunk's points are met once per chunk.
+# Every crash point of the program, with the passes at which it is tried: a chunk's points are met once per
+# chunk.
 POINTS = {
     "after-run-start": ("1",),
     "after-chunk-claim": ("1", "2"),
@@ -55,7 +58,9 @@ def check_whole(program: Program, truth: tuple, n_runs: int = 1) -> None:
 
 def test_every_crash_point_is_tried():
     sources = (REPOSITORY / "src").rglob("*.c")
-    named = {name for path in sources for name in re.findall(r'RV_CRASH_POINT\("([^"]+)"\)', path.read_text())}
+    named = {
+        name for path in sources for name in re.findall(r'RV_CRASH_POINT\("([^"]+)"\)', path.read_text())
+    }
     assert named == POINTS.keys()
 
 

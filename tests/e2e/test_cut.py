@@ -1,4 +1,5 @@
 """A connection that breaks after any number of bytes: never a success with rows missing, never a hang."""
+
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,10 @@ def check_cut(program: Program, pg15, database: str, after: int, how: Break, row
 
 @pytest.fixture
 def small(pg15, database) -> str:
-    pg15.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 150) i; ANALYZE t", database)
+    pg15.execute(
+        "CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 150) i; ANALYZE t",
+        database,
+    )
     return database
 
 
@@ -52,13 +56,21 @@ def test_a_small_table_cut_everywhere(program, pg15, small, keys):
     length = whole_length(program, pg15, small, **keys)
     offsets = range(0, length + STEP, STEP)
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda after: check_cut(program, pg15, small, after, HOWS[after // STEP % 2], 150, **keys), offsets))
+        list(
+            pool.map(
+                lambda after: check_cut(program, pg15, small, after, HOWS[after // STEP % 2], 150, **keys),
+                offsets,
+            )
+        )
 
 
 @pytest.mark.timeout(600)
 def test_a_larger_table_cut_at_random(program, pg15, database):
-    pg15.execute("CREATE TABLE t AS SELECT i AS id, repeat(md5(i::text), 10) AS v FROM generate_series(1, 20000) i;"
-                 "ANALYZE t", database)
+    pg15.execute(
+        "CREATE TABLE t AS SELECT i AS id, repeat(md5(i::text), 10) AS v FROM generate_series(1, 20000) i;"
+        "ANALYZE t",
+        database,
+    )
     keys = {"tuning": {"batch_size_memory_mb": 1}}
     length = whole_length(program, pg15, database, **keys)
     seed = time.time_ns()
@@ -66,14 +78,23 @@ def test_a_larger_table_cut_at_random(program, pg15, database):
     chance = random.Random(seed)
     offsets = [chance.randrange(length) for _ in range(38)] + [length - 1, length - 6]
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda after: check_cut(program, pg15, database, after, chance.choice(HOWS), 20000, **keys), offsets))
+        list(
+            pool.map(
+                lambda after: check_cut(program, pg15, database, after, chance.choice(HOWS), 20000, **keys),
+                offsets,
+            )
+        )
 
 
 @pytest.mark.timeout(200)
 def test_a_black_hole_ends_in_a_failure_of_its_own_kind(program, pg15, database):
-    """Nothing arrives any more and nobody says so: at the handshake, in the catalog, in the middle of the rows."""
-    pg15.execute("CREATE TABLE t AS SELECT i AS id, repeat(md5(i::text), 10) AS v FROM generate_series(1, 20000) i;"
-                 "ANALYZE t", database)
+    """Nothing arrives any more and nobody says so: at the handshake, in the catalog, in the middle of the
+    rows."""
+    pg15.execute(
+        "CREATE TABLE t AS SELECT i AS id, repeat(md5(i::text), 10) AS v FROM generate_series(1, 20000) i;"
+        "ANALYZE t",
+        database,
+    )
     keys = {"tuning": {"batch_size_memory_mb": 1, "statement_timeout_s": 2}}
     length = whole_length(program, pg15, database, **keys)
     # after so many bytes -> the longest that may take: the limit that applies there, and some time to give up
@@ -96,8 +117,13 @@ def test_a_black_hole_ends_in_a_failure_of_its_own_kind(program, pg15, database)
 
 def test_a_server_that_restarts_is_a_passing_failure(program, base):
     server = PostgresServer(15, base, "restarted").start()
-    server.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 100000) i; ANALYZE t")
-    program.configure(server.url(), program.export("t", query="SELECT * FROM t", tuning={"batch_size": 1000, "throttle_ms": 500}))
+    server.execute(
+        "CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 100000) i; ANALYZE t"
+    )
+    program.configure(
+        server.url(),
+        program.export("t", query="SELECT * FROM t", tuning={"batch_size": 1000, "throttle_ms": 500}),
+    )
     process = program.start("run", "-c", "rivet.yaml")
     wait_until(lambda: list(program.out.glob(".rivet-*")), 30, "the first spool file")
     server.stop()
@@ -107,8 +133,14 @@ def test_a_server_that_restarts_is_a_passing_failure(program, base):
 
 
 def test_an_administrator_ends_the_session(program, pg15, database):
-    pg15.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 100000) i; ANALYZE t", database)
-    program.configure(pg15.url(database), program.export("t", query="SELECT * FROM t", tuning={"batch_size": 1000, "throttle_ms": 500}))
+    pg15.execute(
+        "CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 100000) i; ANALYZE t",
+        database,
+    )
+    program.configure(
+        pg15.url(database),
+        program.export("t", query="SELECT * FROM t", tuning={"batch_size": 1000, "throttle_ms": 500}),
+    )
     process = program.start("run", "-c", "rivet.yaml")
     wait_until(lambda: list(program.out.glob(".rivet-*")), 30, "the first spool file")
     pg15.query(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")

@@ -1,4 +1,7 @@
-"""A local disk that is full, read-only or gone: the right failure, nothing half-written in sight, state untouched."""
+"""A local disk that is full, read-only or gone: the right failure, nothing half-written in sight, state
+untouched."""
+
+import json
 import os
 import shutil
 import subprocess
@@ -18,7 +21,9 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MB."""
     folder = tmp_path / "tiny"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, text=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, text=True
+    )
     if mounted.returncode != 0:
         pytest.skip(f"mounting needs privileges: {mounted.stderr.strip()}")
     yield folder
@@ -28,8 +33,12 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def wide(pg15, database) -> str:
     """Some 8 MB that do not compress."""
-    pg15.execute("CREATE TABLE t AS SELECT i AS id, (SELECT string_agg(md5(i || '-' || k), '') FROM generate_series(1, 25) k) AS v"
-                 " FROM generate_series(1, 10000) i; ANALYZE t", database)
+    pg15.execute(
+        "CREATE TABLE t AS SELECT i AS id,"
+        " (SELECT string_agg(md5(i || '-' || k), '') FROM generate_series(1, 25) k) AS v"
+        " FROM generate_series(1, 10000) i; ANALYZE t",
+        database,
+    )
     return database
 
 
@@ -46,7 +55,10 @@ def check_failed(program: Program, folder: Path, before: list, code: str) -> Non
 
 @pytest.mark.parametrize("form", ["parquet", "csv"])
 def test_a_full_disk(program, pg15, wide, tiny, form):
-    program.configure(pg15.url(wide), program.export("t", destination=to(tiny / "out"), format=form, query="SELECT * FROM t LIMIT 10"))
+    program.configure(
+        pg15.url(wide),
+        program.export("t", destination=to(tiny / "out"), format=form, query="SELECT * FROM t LIMIT 10"),
+    )
     program.run().ok()
     before, state = visible(tiny / "out"), program.listing("state", "show")
     program.configure(pg15.url(wide), program.export("t", destination=to(tiny / "out"), format=form))
@@ -132,8 +144,14 @@ def test_a_folder_that_cannot_be(program, pg15, shop):
 
 @pytest.mark.parametrize("how", ["removed", "moved"])
 def test_a_folder_that_vanishes_in_the_middle(program, pg15, database, how):
-    pg15.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 100000) i; ANALYZE t", database)
-    program.configure(pg15.url(database), program.export("t", query="SELECT * FROM t", tuning={"batch_size": 5000, "throttle_ms": 150}))
+    pg15.execute(
+        "CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 100000) i; ANALYZE t",
+        database,
+    )
+    program.configure(
+        pg15.url(database),
+        program.export("t", query="SELECT * FROM t", tuning={"batch_size": 5000, "throttle_ms": 150}),
+    )
     process = program.start("run", "-c", "rivet.yaml")
     wait_until(lambda: list(program.out.glob(".rivet-*")), 30, "the first spool file")
     if how == "moved":
@@ -141,10 +159,14 @@ def test_a_folder_that_vanishes_in_the_middle(program, pg15, database, how):
     else:
         shutil.rmtree(program.out)
     result = program.finish(process, 60)
-    assert result.rc == 1 and result.code in ("RIVET_DEST_UNAVAILABLE", "RIVET_DEST_WRITE", "RIVET_SPOOL"), result.err
+    assert result.rc == 1 and result.code in ("RIVET_DEST_UNAVAILABLE", "RIVET_DEST_WRITE", "RIVET_SPOOL"), (
+        result.err
+    )
     assert visible(program.out) == []
     if how == "moved":
-        assert not manifests(program.folder / "elsewhere") and not list((program.folder / "elsewhere").glob("*.parquet"))
+        assert not manifests(program.folder / "elsewhere") and not list(
+            (program.folder / "elsewhere").glob("*.parquet")
+        )
     assert program.listing("metrics")[0]["status"] == "failed"
     program.configure(pg15.url(database), program.export("t")).run().ok()
     check_delivery(program.out)
@@ -176,15 +198,50 @@ def test_a_stdout_that_is_closed_fails(program, pg15, shop):
 def test_leftovers_of_others_are_left_alone(program, pg15, shop):
     """Only what a run of this export made is ever removed."""
     program.out.mkdir()
-    others = ["notes.txt", "t_2020.parquet", ".rivet-other", "t2_20200101T000000.000.parquet", "manifest-x.json"]
+    others = {
+        "notes.txt",
+        "t_2020.parquet",
+        ".rivet-other",
+        "t2_20200101T000000.000.parquet",
+        "manifests.json",
+    }
     for name in others:
         (program.out / name).write_text("{}")
     program.configure(pg15.url(shop), program.export("t", on_existing="replace"))
-    first = program.run()
-    (program.out / "manifest-x.json").unlink()
     program.run().ok()
-    assert set(others) - {"manifest-x.json"} <= set(visible(program.out))
-    assert first.rc in (0, 3), "a manifest that is none is refused as damaged or left alone"
+    program.run().ok()
+    assert others <= set(visible(program.out)) and len(manifests(program.out)) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../victim.parquet", "/tmp/victim.parquet", "sub/victim.parquet", "..", "", "a/../../victim.parquet"],
+)
+def test_an_older_manifest_is_trusted_in_nothing(program, pg15, shop, path):
+    """Replacing removes what older manifests name; one that was tampered with must not reach out of the
+    folder."""
+    program.configure(pg15.url(shop), program.export("t", on_existing="replace"))
+    program.run().ok()
+    [manifest] = check_delivery(program.out)
+    manifest["run_id"] = "t_20200101T000000.000"
+    manifest["parts"][0]["path"] = path
+    (program.out / "manifest-t_20200101T000000.000.json").write_text(json.dumps(manifest))
+    victim = program.folder / "victim.parquet"
+    victim.write_text("")
+    program.run().failed(3, "RIVET_MANIFEST_INVALID")
+    assert victim.exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"{}", b"[]", b"null", b'{"manifest_version": 99}', b"\xff" * 100, b"[" * 100000],
+    ids=lambda d: repr(d[:20]),
+)
+def test_a_damaged_manifest_stops_a_replacement(program, pg15, shop, data):
+    program.configure(pg15.url(shop), program.export("t", on_existing="replace"))
+    program.run().ok()
+    (program.out / "manifest-t_20200101T000000.000.json").write_bytes(data)
+    program.run().failed(3, "RIVET_MANIFEST_INVALID")
 
 
 def test_files_are_for_those_the_umask_lets_read(program, pg15, shop):

@@ -1,4 +1,5 @@
 """What an interrupt leaves (nothing), and what happens to runs that meet: two of one export, many at once."""
+
 import signal
 
 import pytest
@@ -11,8 +12,13 @@ from support.servers import PostgresServer, wait_until
 @pytest.fixture
 def slow(program: Program, pg15: PostgresServer, database: str) -> Program:
     """An export that takes long and is in the middle of it when start_slow() returns."""
-    pg15.execute("CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 200000) i; ANALYZE t", database)
-    program.configure(pg15.url(database), program.export("t", tuning={"batch_size": 2000, "throttle_ms": 2000}))
+    pg15.execute(
+        "CREATE TABLE t AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 200000) i; ANALYZE t",
+        database,
+    )
+    program.configure(
+        pg15.url(database), program.export("t", tuning={"batch_size": 2000, "throttle_ms": 2000})
+    )
     program.database = database
     return program
 
@@ -23,8 +29,11 @@ def start_slow(program: Program, **more):
     return process
 
 
-@pytest.mark.parametrize("number, rc", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
-                         ids=["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    "number, rc",
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["SIGINT", "SIGTERM", "SIGHUP"],
+)
 def test_an_interrupt_leaves_nothing_and_the_next_run_is_fine(slow, pg15, number, rc):
     process = start_slow(slow)
     process.send_signal(number)
@@ -57,8 +66,17 @@ def test_a_killed_run_leaves_no_session_on_the_server(slow, pg15):
 def test_an_interrupt_stops_a_long_statement(program, pg15, shop):
     program.configure(pg15.url(shop), program.export("q", query="SELECT pg_sleep(60)"))
     process = program.start("run", "-c", "rivet.yaml")
-    wait_until(lambda: pg15.query("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'FETCH%' AND state = 'active'"
-                                  f" AND datname = '{shop}'")[0][0] > 0, 30, "the statement")
+    wait_until(
+        lambda: (
+            pg15.query(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'FETCH%' AND state = 'active'"
+                f" AND datname = '{shop}'"
+            )[0][0]
+            > 0
+        ),
+        30,
+        "the statement",
+    )
     process.send_signal(signal.SIGINT)
     assert program.finish(process, 10).rc == 130
     wait_until(lambda: pg15.sessions(shop) == 0, 5, "the server's session to end")
@@ -88,8 +106,10 @@ def test_eight_exports_at_once_into_one_folder(program, pg15, shop):
 
 
 def test_sixteen_first_runs_at_once_make_one_state_store(program, pg15, shop):
-    exports = [program.export(f"e{i}", table="t", destination={"type": "local", "path": str(program.out / str(i))})
-               for i in range(16)]
+    exports = [
+        program.export(f"e{i}", table="t", destination={"type": "local", "path": str(program.out / str(i))})
+        for i in range(16)
+    ]
     program.configure(pg15.url(shop), *exports)
     processes = [program.start("run", "-c", "rivet.yaml", "-e", f"e{i}") for i in range(16)]
     for process in processes:

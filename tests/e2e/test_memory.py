@@ -1,4 +1,5 @@
 """Peak memory as the kernel counts it, of the program as users get it: one ceiling, whatever the table."""
+
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from support.servers import PostgresServer
 from tables import CONTENT_ITEMS, ORDERS
 
 CEILING_KB = 96 * 1024
-GROWTH_KB = 12 * 1024  # three times the rows may cost this much more: caches fill, nothing grows with the table
+GROWTH_KB = (
+    12 * 1024
+)  # three times the rows may cost this much more: caches fill, nothing grows with the table
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +38,27 @@ def peak_kb(program: Program, source: str, export: dict) -> int:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("table", ["orders", "content_items"])
 @pytest.mark.parametrize("form", ["parquet", "csv", "query"])
-def test_the_ceiling_holds_and_does_not_grow(release: Program, pg15: PostgresServer, sized: dict, table: str, form: str):
-    keys = {"parquet": {"table": table}, "csv": {"table": table, "format": "csv"}, "query": {"query": f"SELECT * FROM {table}"}}[form]
-    once, thrice = (peak_kb(release, pg15.url(sized[factor]), release.export(table, on_existing="replace", **keys)) for factor in (1, 3))
+def test_the_ceiling_holds_and_does_not_grow(
+    release: Program, pg15: PostgresServer, sized: dict, table: str, form: str
+):
+    keys = {
+        "parquet": {"table": table},
+        "csv": {"table": table, "format": "csv"},
+        "query": {"query": f"SELECT * FROM {table}"},
+    }[form]
+    once, thrice = (
+        peak_kb(release, pg15.url(sized[factor]), release.export(table, on_existing="replace", **keys))
+        for factor in (1, 3)
+    )
     assert max(once, thrice) <= CEILING_KB and thrice <= once + GROWTH_KB, (once, thrice)
 
 
 def test_what_the_summary_says_is_what_the_kernel_says(release: Program, pg15: PostgresServer, big: str):
     report = release.folder / "peak"
     timed = Program(release.folder, release.binary, wrapper=("/usr/bin/time", "-f", "%M", "-o", report))
-    said = timed.configure(pg15.url(big), timed.export("orders")).run_json()["per_export"][0]["peak_rss_bytes"]
+    said = timed.configure(pg15.url(big), timed.export("orders")).run_json()["per_export"][0][
+        "peak_rss_bytes"
+    ]
     assert abs(said / 1024 - int(report.read_text())) < 4096
 
 
@@ -53,20 +67,27 @@ def test_wide_rows_with_many_columns(release: Program, pg15: PostgresServer, dat
     columns = ", ".join(f"c{i} varchar(1000000)" for i in range(300))
     plain = ", ".join(f"ALTER c{i} SET STORAGE PLAIN" for i in range(300))
     values = ", ".join("md5(i::text)" if i % 3 else "NULL" for i in range(300))
-    pg15.execute(f"CREATE TABLE t ({columns}); ALTER TABLE t {plain};"
-                 f"INSERT INTO t SELECT {values} FROM generate_series(1, 20000) i; ANALYZE t", database)
+    pg15.execute(
+        f"CREATE TABLE t ({columns}); ALTER TABLE t {plain};"
+        f"INSERT INTO t SELECT {values} FROM generate_series(1, 20000) i; ANALYZE t",
+        database,
+    )
     assert peak_kb(release, pg15.url(database), release.export("t")) <= CEILING_KB
 
 
 @pytest.mark.parametrize("megabytes", [1, 8])
 def test_large_cells(release: Program, pg15: PostgresServer, database: str, megabytes: int):
-    pg15.execute("CREATE TABLE t (id int, v text); ALTER TABLE t ALTER v SET STORAGE EXTERNAL;"
-                 f"INSERT INTO t SELECT i, repeat(md5(i::text), 32768 * {megabytes}) FROM generate_series(1, 40) i", database)
+    pg15.execute(
+        "CREATE TABLE t (id int, v text); ALTER TABLE t ALTER v SET STORAGE EXTERNAL;"
+        f"INSERT INTO t SELECT i, repeat(md5(i::text), 32768 * {megabytes}) FROM generate_series(1, 40) i",
+        database,
+    )
     assert peak_kb(release, pg15.url(database), release.export("t")) <= CEILING_KB
 
 
 def test_a_sqlite_file(release: Program, tmp_path: Path):
     import sqlite3
+
     db = sqlite3.connect(release.folder / "a.db")
     db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
     db.executemany("INSERT INTO t VALUES (?, ?)", ((i, f"value {i} " * 8) for i in range(500_000)))

@@ -1,5 +1,7 @@
-"""Values that a column's type cannot hold: refused with their place by default, else handled as the user chose, and
+"""Values that a column's type cannot hold: refused with their place by default, else handled as the user
+chose, and
 counted. And overrides: a column read as another type keeps every value or fails."""
+
 import pytest
 
 from support.delivery import check_delivery, part_paths
@@ -21,7 +23,10 @@ IDS = [f"{kind} {value}" for kind, value, *_ in CASES]
 
 
 def export_one(program, pg15, database, kind: str, value: str, **keys):
-    pg15.execute(f"CREATE TABLE t (id int PRIMARY KEY, v {kind}); INSERT INTO t VALUES (1, NULL), (2, '{value}')", database)
+    pg15.execute(
+        f"CREATE TABLE t (id int PRIMARY KEY, v {kind}); INSERT INTO t VALUES (1, NULL), (2, '{value}')",
+        database,
+    )
     program.configure(pg15.url(database), program.export("t", **keys))
     return program.run()
 
@@ -79,7 +84,9 @@ def test_a_declared_two_dimensional_array_is_text(program, pg15, database):
 
 @pytest.mark.parametrize("policy, expected", [("null", None), ("text", "infinity")])
 def test_infinite_intervals_have_policies_too(program, pg17, policy, expected):
-    export_one(program, pg17, pg17.new_database(), "interval", "infinity", on_invalid={"infinity": policy}).ok()
+    export_one(
+        program, pg17, pg17.new_database(), "interval", "infinity", on_invalid={"infinity": policy}
+    ).ok()
     assert values(program) == [None, expected]
 
 
@@ -89,33 +96,39 @@ def test_null_policy_makes_a_required_column_optional(program, pg15, database):
     assert values(program) == [None]
 
 
-@pytest.mark.parametrize("kind, override, source, expected", [
-    ("numeric", "decimal(38,10)", "1.5", "1.5000000000"),
-    ("numeric(10,2)", "int8", "7.00", 7),
-    ("text", "bigint", "-9223372036854775808", -(2**63)),
-    ("text", "uuid", "27005CFF27005cff270000275cff0001", "27005cff-2700-5cff-2700-00275cff0001"),
-    ("text", "bool", "true", True),
-    ("text", "date", "2024-02-29", 19782),
-    ("text", "timestamp", "2024-02-29 00:00:00.000001", 19782 * DAY + 1),
-    ("bigint", "text", "12", "12"),
-    ("int4", "decimal(5,2)", "999", "999.00"),
-    ("text", "json", '{"a": 1}', '{"a": 1}'),
-])
+@pytest.mark.parametrize(
+    "kind, override, source, expected",
+    [
+        ("numeric", "decimal(38,10)", "1.5", "1.5000000000"),
+        ("numeric(10,2)", "int8", "7.00", 7),
+        ("text", "bigint", "-9223372036854775808", -(2**63)),
+        ("text", "uuid", "27005CFF27005cff270000275cff0001", "27005cff-2700-5cff-2700-00275cff0001"),
+        ("text", "bool", "true", True),
+        ("text", "date", "2024-02-29", 19782),
+        ("text", "timestamp", "2024-02-29 00:00:00.000001", 19782 * DAY + 1),
+        ("bigint", "text", "12", "12"),
+        ("int4", "decimal(5,2)", "999", "999.00"),
+        ("text", "json", '{"a": 1}', '{"a": 1}'),
+    ],
+)
 def test_an_override_reads_the_same_value(program, pg15, database, kind, override, source, expected):
     export_one(program, pg15, database, kind, source, columns={"v": override}).ok()
     assert values(program) == [None, expected]
 
 
-@pytest.mark.parametrize("kind, override, source", [
-    ("numeric", "decimal(5,0)", "1.05"),
-    ("numeric", "decimal(4,2)", "100"),
-    ("bigint", "int2", "32768"),
-    ("text", "uuid", "not a uuid"),
-    ("text", "date", "2024-02-30"),
-    ("text", "int4", "2147483648"),
-    ("text", "bool", "maybe"),
-    ("numeric", "decimal(5,2)", "NaN"),
-])
+@pytest.mark.parametrize(
+    "kind, override, source",
+    [
+        ("numeric", "decimal(5,0)", "1.05"),
+        ("numeric", "decimal(4,2)", "100"),
+        ("bigint", "int2", "32768"),
+        ("text", "uuid", "not a uuid"),
+        ("text", "date", "2024-02-30"),
+        ("text", "int4", "2147483648"),
+        ("text", "bool", "maybe"),
+        ("numeric", "decimal(5,2)", "NaN"),
+    ],
+)
 def test_an_override_never_changes_a_value_silently(program, pg15, database, kind, override, source):
     result = export_one(program, pg15, database, kind, source, columns={"v": override})
     assert result.rc == 1 and result.code.startswith("RIVET_VALUE_") and "'v'" in result.err
@@ -130,7 +143,9 @@ def test_text_that_is_not_utf8_is_refused_or_null(program, pg15):
     """A SQL_ASCII database holds whatever bytes it was given."""
     database = pg15.new_database("ascii", "ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
     with pg15.connect(database, client_encoding="SQL_ASCII") as session:
-        session.execute(b"CREATE TABLE t (id int, v text); INSERT INTO t VALUES (1, 'plain'), (2, E'caf\\351')")
+        session.execute(
+            b"CREATE TABLE t (id int, v text); INSERT INTO t VALUES (1, 'plain'), (2, E'caf\\351')"
+        )
     program.configure(pg15.url(database), program.export("t"))
     result = program.run()
     assert result.rc == 1 and result.code == "RIVET_VALUE_ENCODING"
@@ -138,7 +153,9 @@ def test_text_that_is_not_utf8_is_refused_or_null(program, pg15):
     assert values(program) == ["plain", None]
 
 
-@pytest.mark.parametrize("encoding, text", [("LATIN1", "café ÿ"), ("WIN1252", "€ “quoted”"), ("EUC_JP", "日本")])
+@pytest.mark.parametrize(
+    "encoding, text", [("LATIN1", "café ÿ"), ("WIN1252", "€ “quoted”"), ("EUC_JP", "日本")]
+)
 def test_other_server_encodings_arrive_as_utf8(program, pg15, encoding, text):
     database = pg15.new_database("encoded", f"ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
     pg15.execute(f"CREATE TABLE t (id int, v text); INSERT INTO t VALUES (1, '{text}')", database)
@@ -149,6 +166,8 @@ def test_other_server_encodings_arrive_as_utf8(program, pg15, encoding, text):
 def test_a_value_above_the_limit_is_refused_before_it_is_copied(program, pg15, database):
     pg15.execute("CREATE TABLE t (id int, v text); INSERT INTO t SELECT 1, repeat('x', 3000000)", database)
     keys = {"tuning": {"max_value_mb": 2}}
-    program.configure(pg15.url(database), program.export("t", **keys)).run().failed(1, "RIVET_VALUE_TOO_LARGE")
+    program.configure(pg15.url(database), program.export("t", **keys)).run().failed(
+        1, "RIVET_VALUE_TOO_LARGE"
+    )
     program.configure(pg15.url(database), program.export("t", tuning={"max_value_mb": 3})).run().ok()
     assert len(values(program)[0]) == 3000000

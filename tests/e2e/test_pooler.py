@@ -1,4 +1,6 @@
-"""Behind pgbouncer in transaction mode with one server connection: everything works, and nothing is left behind."""
+"""Behind pgbouncer in transaction mode with one server connection: everything works, and nothing is left
+behind."""
+
 import signal
 
 import pytest
@@ -7,7 +9,10 @@ from support.delivery import check_delivery, part_paths
 from support.servers import wait_until
 from tables import file_hash, source_hash
 
-SETTINGS = "SELECT name, setting FROM pg_settings WHERE name NOT IN ('application_name', 'client_encoding') ORDER BY name"
+SETTINGS = (
+    "SELECT name, setting FROM pg_settings WHERE name NOT IN ('application_name', 'client_encoding')"
+    " ORDER BY name"
+)
 
 
 @pytest.fixture
@@ -31,8 +36,10 @@ def test_a_table(pooled, pg15, big):
 
 @pytest.mark.parametrize("consistency", ["snapshot", "statement"])
 def test_a_query(pooled, pgbouncer, pg15, big, consistency):
-    pooled.configure(pg15.url(big, port=pgbouncer.port),
-                     pooled.export("q", query="SELECT * FROM orders WHERE id > 0", consistency=consistency))
+    pooled.configure(
+        pg15.url(big, port=pgbouncer.port),
+        pooled.export("q", query="SELECT * FROM orders WHERE id > 0", consistency=consistency),
+    )
     assert pooled.run_json()["total_rows"] == 200000
 
 
@@ -42,14 +49,22 @@ def test_doctor_and_init_and_that_it_is_noticed(pooled, pgbouncer, pg15, big):
 
 
 def test_a_failing_query(pooled, pgbouncer, pg15, big):
-    pooled.configure(pg15.url(big, port=pgbouncer.port), pooled.export("q", query="SELECT 1 / (id - 5000) FROM orders"))
+    pooled.configure(
+        pg15.url(big, port=pgbouncer.port), pooled.export("q", query="SELECT 1 / (id - 5000) FROM orders")
+    )
     pooled.run().failed(1, "RIVET_SOURCE_QUERY")
 
 
-@pytest.mark.parametrize("number, rc", [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)],
-                         ids=["SIGKILL", "SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    "number, rc",
+    [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)],
+    ids=["SIGKILL", "SIGINT", "SIGTERM"],
+)
 def test_a_killed_run(pooled, pgbouncer, pg15, big, number, rc):
-    pooled.configure(pg15.url(big, port=pgbouncer.port), pooled.export("orders", tuning={"batch_size": 100, "throttle_ms": 300}))
+    pooled.configure(
+        pg15.url(big, port=pgbouncer.port),
+        pooled.export("orders", tuning={"batch_size": 100, "throttle_ms": 300}),
+    )
     process = pooled.start("run", "-c", "rivet.yaml")
     wait_until(lambda: list(pooled.out.glob(".rivet-*")), 30, "the first spool file")
     process.send_signal(number)

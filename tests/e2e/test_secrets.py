@@ -1,4 +1,5 @@
 """A password with every printable byte logs in, and appears nowhere."""
+
 import random
 import string
 from urllib.parse import quote
@@ -17,7 +18,10 @@ FORMS = (CANARY, quote(CANARY, safe=""), quote(CANARY), CANARY.replace("\\", "\\
 def guarded(base):
     """A server that asks for the password, with a table."""
     server = PostgresServer(15, base, "guarded", hba=HBA).start()
-    server.execute("CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 100) i; CREATE ROLE etl LOGIN; GRANT SELECT ON t TO etl")
+    server.execute(
+        "CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 100) i;"
+        "CREATE ROLE etl LOGIN; GRANT SELECT ON t TO etl"
+    )
     with server.connect() as session:
         session.execute("SELECT set_config('log_statement', 'none', false)")
         session.execute("ALTER ROLE etl PASSWORD '" + CANARY.replace("'", "''") + "'")
@@ -29,15 +33,22 @@ def leaked(data: bytes) -> str | None:
     """The first piece of any form of the canary in `data`."""
     for form in FORMS:
         for i in range(len(form) - PIECE):
-            if form[i:i + PIECE].encode() in data:
-                return form[i:i + PIECE]
+            if form[i : i + PIECE].encode() in data:
+                return form[i : i + PIECE]
     return None
 
 
 def ways(server: PostgresServer) -> dict:
-    """Each way of giving the password: the source block, files beside the configuration, and the environment."""
+    """Each way of giving the password: the source block, files beside the configuration, and the
+    environment."""
     url = server.url("postgres", "etl", CANARY)
-    fields = {"type": "postgres", "host": "127.0.0.1", "port": server.port, "user": "etl", "database": "postgres"}
+    fields = {
+        "type": "postgres",
+        "host": "127.0.0.1",
+        "port": server.port,
+        "user": "etl",
+        "database": "postgres",
+    }
     return {
         "url": ({"url": url}, {}, {}),
         "url_env": ({"url_env": "DB"}, {}, {"DB": url}),
@@ -81,7 +92,11 @@ def test_it_logs_in_and_leaves_no_trace(secretive):
 def test_failures_leave_no_trace(secretive, guarded):
     guarded.execute("ALTER ROLE etl NOLOGIN")
     try:
-        results = [secretive.run("--log-level", "debug"), secretive.run("--json-errors"), secretive.call("doctor", "-c", "rivet.yaml")]
+        results = [
+            secretive.run("--log-level", "debug"),
+            secretive.run("--json-errors"),
+            secretive.call("doctor", "-c", "rivet.yaml"),
+        ]
         assert all(result.rc == 1 for result in results)
         check_nothing_leaked(secretive, *results)
     finally:
@@ -90,22 +105,34 @@ def test_failures_leave_no_trace(secretive, guarded):
 
 def test_a_misspelt_key_beside_it_shows_nothing_of_it(secretive):
     text = secretive.config.read_text()
-    secretive.config.write_text(text.replace('"exports"', '"exprots"').replace('"url"', '"ulr"').replace('"password"', '"pasword"'))
+    secretive.config.write_text(
+        text.replace('"exports"', '"exprots"').replace('"url"', '"ulr"').replace('"password"', '"pasword"')
+    )
     result = secretive.run("--log-level", "debug")
     assert result.rc == 1
     check_nothing_leaked(secretive, result)
 
 
-@pytest.mark.parametrize("url", [
-    "postgresql://etl:{raw}@127.0.0.1:{port}/postgres", "postgresql//etl:{quoted}@127.0.0.1/postgres",
-    "postgresql://etl:{quoted}@127.0.0.1:{port}/postgres?what={quoted}", "mysql://etl:{quoted}@h/d", "{raw}",
-    "postgresql://etl:{quoted}%@127.0.0.1/postgres", "postgresql://etl:{quoted}@[::1/postgres",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://etl:{raw}@127.0.0.1:{port}/postgres",
+        "postgresql//etl:{quoted}@127.0.0.1/postgres",
+        "postgresql://etl:{quoted}@127.0.0.1:{port}/postgres?what={quoted}",
+        "mysql://etl:{quoted}@h/d",
+        "{raw}",
+        "postgresql://etl:{quoted}%@127.0.0.1/postgres",
+        "postgresql://etl:{quoted}@[::1/postgres",
+    ],
+)
 def test_a_malformed_url_is_not_repeated(program, guarded, url):
     program.secret_files = {"rivet.yaml"}
     text = url.format(raw=CANARY, quoted=quote(CANARY, safe=""), port=guarded.port)
     program.configure(text.replace("${", "$${"), program.export("t"))
-    results = [program.run("--log-level", "debug"), program.call("init", "--source", text, "--log-level", "debug")]
+    results = [
+        program.run("--log-level", "debug"),
+        program.call("init", "--source", text, "--log-level", "debug"),
+    ]
     assert all(result.rc == 1 for result in results)
     check_nothing_leaked(program, *results)
 
@@ -127,7 +154,7 @@ def test_the_command_line_of_a_running_export_has_none_of_it(program, guarded):
     wait_until(lambda: guarded.sessions("postgres") > 0, 30, "the session")
     with open(f"/proc/{process.pid}/cmdline", "rb") as file:
         assert leaked(file.read()) is None
-    assert not any(leaked(query.encode()) for query, in guarded.query("SELECT query FROM pg_stat_activity"))
+    assert not any(leaked(query.encode()) for (query,) in guarded.query("SELECT query FROM pg_stat_activity"))
     process.terminate()
     program.finish(process)
 

@@ -1,4 +1,5 @@
 """The commands a new user types, on small data: what they say, what they write, what they leave in state."""
+
 import csv
 import io
 import json
@@ -11,7 +12,9 @@ from support.delivery import check_delivery, part_paths, visible
 from support.program import Program
 from support.readers import READERS, read
 
-EXPECTED = "SELECT id, n, price::text, (extract(epoch FROM at) * 1000000)::bigint, name, note FROM t ORDER BY id"
+EXPECTED = (
+    "SELECT id, n, price::text, (extract(epoch FROM at) * 1000000)::bigint, name, note FROM t ORDER BY id"
+)
 
 
 def rows_of(paths: list, reader: str) -> list[tuple]:
@@ -112,7 +115,9 @@ def test_csv_holds_what_the_table_holds(program, pg15, shop):
     [manifest] = check_delivery(program.out)
     text = part_paths(program.out, manifest)[0].read_text()
     rows = sorted(csv.DictReader(io.StringIO(text, newline="")), key=lambda row: int(row["id"]))
-    expected = pg15.query("SELECT id::text, n::text, price::text, name, coalesce(note, '') FROM t ORDER BY t.id", shop)
+    expected = pg15.query(
+        "SELECT id::text, n::text, price::text, name, coalesce(note, '') FROM t ORDER BY t.id", shop
+    )
     assert [(r["id"], r["n"], r["price"], r["name"], r["note"]) for r in rows] == expected
     assert rows[0]["at"] == "2024-02-29T12:35:56.789012Z"
 
@@ -130,7 +135,9 @@ def test_data_on_stdout_is_alone_there(program, pg15, shop):
 
 
 def test_only_the_named_exports_run(program, pg15, shop):
-    program.configure(pg15.url(shop), program.export("t"), program.export("u", table="t"), program.export("v", table="t"))
+    program.configure(
+        pg15.url(shop), program.export("t"), program.export("u", table="t"), program.export("v", table="t")
+    )
     aggregate = program.run_json("-e", "v", "-e", "t")
     assert {one["export_name"] for one in aggregate["per_export"]} == {"t", "v"}
     wrong = program.run("-e", "w")
@@ -147,7 +154,9 @@ def test_a_failing_export_does_not_stop_the_others(program, pg15, shop):
 
 def test_an_empty_table_is_a_manifest_without_parts_or_a_skipped_run(program, pg15, database):
     pg15.execute("CREATE TABLE t (id int)", database)
-    skipped = program.export("s", table="t", skip_empty=True, destination={"type": "local", "path": str(program.folder / "s")})
+    skipped = program.export(
+        "s", table="t", skip_empty=True, destination={"type": "local", "path": str(program.folder / "s")}
+    )
     program.configure(pg15.url(database), program.export("t"), skipped)
     first, second = program.run_json()["per_export"]
     assert (first["status"], first["files"]) == ("success", 0)
@@ -159,7 +168,9 @@ def test_an_empty_table_is_a_manifest_without_parts_or_a_skipped_run(program, pg
 
 def test_placeholders_name_the_folder(program, pg15, shop):
     path = str(program.folder / "{export}" / "{table}" / "{date}" / "{run_id}")
-    program.configure(pg15.url(shop), program.export("orders", table="t", destination={"type": "local", "path": path}))
+    program.configure(
+        pg15.url(shop), program.export("orders", table="t", destination={"type": "local", "path": path})
+    )
     run_id = program.run_json()["per_export"][0]["run_id"]
     [folder] = (program.folder / "orders" / "t").glob(f"????-??-??/{run_id}")
     check_delivery(folder)
@@ -188,7 +199,10 @@ def test_state_commands_show_what_ran(ready):
     assert [one["file_name"] for one in files] == [newest["parts"][0]["path"], manifest["parts"][0]["path"]]
     assert len(ready.listing("state", "files", "-l", "1")) == 1
     runs = ready.listing("metrics")
-    assert [(one["run_id"], one["status"]) for one in runs] == [(newest["run_id"], "success"), (manifest["run_id"], "success")]
+    assert [(one["run_id"], one["status"]) for one in runs] == [
+        (newest["run_id"], "success"),
+        (manifest["run_id"], "success"),
+    ]
     assert runs[0]["total_rows"] == 1000 and runs[0]["peak_rss_bytes"] > 0 and runs[0]["statements"] >= 1
     events = [one["event"] for one in ready.listing("journal", "-e", "t", "-l", "1")]
     assert events[0] == "PlanResolved" and events[-1] == "RunCompleted"
@@ -219,7 +233,9 @@ def test_init_then_run_works_unedited(program, pg15, shop):
 def test_init_takes_one_table_from_environment_or_file(program, pg15, shop):
     url = pg15.url(shop, password="secret/word")
     (program.folder / "url").write_text(url + "\n")
-    program.call("init", "--source-env", "DB", "--table", "public.t", "-o", "rivet.yaml", env={"DB": url}).ok()
+    program.call(
+        "init", "--source-env", "DB", "--table", "public.t", "-o", "rivet.yaml", env={"DB": url}
+    ).ok()
     assert "secret" not in program.config.read_text()
     assert program.run_json(env={"DB": url})["total_rows"] == 1000
     program.config.unlink()
@@ -240,7 +256,9 @@ def test_init_of_a_sqlite_file(program):
 
 def test_init_of_nothing_says_so(program, pg15, database):
     program.call("init", "--source", pg15.url(database)).failed(1, "RIVET_SOURCE_NOT_FOUND")
-    program.call("init", "--source", pg15.url(database), "--table", "nowhere").failed(1, "RIVET_SOURCE_NOT_FOUND")
+    program.call("init", "--source", pg15.url(database), "--table", "nowhere").failed(
+        1, "RIVET_SOURCE_NOT_FOUND"
+    )
     program.call("init").failed(2, "RIVET_USAGE")
 
 
@@ -255,11 +273,17 @@ def test_doctor_passes_where_a_run_would(ready):
 def test_doctor_says_what_fails_and_how_to_mend_it(program, pg15, shop):
     blocked = program.folder / "file"
     blocked.write_text("")
-    program.configure(pg15.url(shop), program.export("missing"),
-                      program.export("t", destination={"type": "local", "path": str(blocked / "out")}))
+    program.configure(
+        pg15.url(shop),
+        program.export("missing"),
+        program.export("t", destination={"type": "local", "path": str(blocked / "out")}),
+    )
     result = program.call("doctor", "-c", "rivet.yaml", "--json")
     failed = {one["name"]: one["code"] for one in result.json["checks"] if not one["ok"]}
-    assert failed == {"export missing": "RIVET_SOURCE_NOT_FOUND", "destination of t": "RIVET_DEST_UNAVAILABLE"}
+    assert failed == {
+        "export missing": "RIVET_SOURCE_NOT_FOUND",
+        "destination of t": "RIVET_DEST_UNAVAILABLE",
+    }
     assert result.rc == 1
     program.configure(pg15.url(shop, port=1), program.export("t"))
     refused = program.call("doctor", "-c", "rivet.yaml")

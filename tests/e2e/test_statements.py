@@ -1,5 +1,6 @@
 """What the source sees, from its own log: short statements, no full counts, no locks, nothing that outlives a
 transaction, and no more connections than the run needs."""
+
 import re
 
 import pytest
@@ -14,7 +15,10 @@ LONGEST_MS = 1000
 @pytest.fixture(scope="module")
 def logged(big, pg15) -> PostgresServer:
     """The usual server, logging every statement in the big database."""
-    pg15.execute(f"ALTER DATABASE \"{big}\" SET log_statement = 'all'; ALTER DATABASE \"{big}\" SET log_min_duration_statement = 0")
+    pg15.execute(
+        f"ALTER DATABASE \"{big}\" SET log_statement = 'all';"
+        f'ALTER DATABASE "{big}" SET log_min_duration_statement = 0'
+    )
     yield pg15
     pg15.execute(f'ALTER DATABASE "{big}" RESET ALL')
 
@@ -30,14 +34,20 @@ def run_logged(program, server: PostgresServer, database: str, **keys) -> str:
     return "\n".join(line for line in re.split(r"\n(?=\d{4}-\d\d-\d\d )", lines) if f"] {database} " in line)
 
 
-EXPORTS = [{"name": "orders"}, {"name": "sparse", "compression": "none"}, {"name": "content_items"},
-           {"name": "orders", "query": "SELECT * FROM orders"}, {"name": "orders", "consistency": "statement"},
-           {"name": "orders", "tuning": {"profile": "safe"}}]
+EXPORTS = [
+    {"name": "orders"},
+    {"name": "sparse", "compression": "none"},
+    {"name": "content_items"},
+    {"name": "orders", "query": "SELECT * FROM orders"},
+    {"name": "orders", "consistency": "statement"},
+    {"name": "orders", "tuning": {"profile": "safe"}},
+]
 
 
 @pytest.fixture(scope="module", params=EXPORTS, ids=str)
 def log(request, logged, big, tmp_path_factory) -> str:
     from support.program import RELEASE, Program
+
     program = Program(tmp_path_factory.mktemp("statements"), RELEASE)
     text = run_logged(program, logged, big, **request.param)
     assert "statement:" in text
@@ -57,7 +67,9 @@ def test_nothing_counts_or_skips(log):
 def test_nothing_locks(log):
     for statement in statements(log):
         assert not re.match(r"\s*lock\b", statement, re.I), statement
-        assert not re.search(r"\bfor\s+(no\s+key\s+)?(update|share|key\s+share)\b", statement, re.I), statement
+        assert not re.search(r"\bfor\s+(no\s+key\s+)?(update|share|key\s+share)\b", statement, re.I), (
+            statement
+        )
         assert not re.search(r"\badvisory", statement, re.I), statement
 
 
@@ -73,7 +85,11 @@ def test_every_setting_is_local_and_every_transaction_read_only(log):
 
 def test_nothing_is_written_or_prepared(log):
     for statement in statements(log):
-        assert not re.match(r"(INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|TRUNCATE|PREPARE|LISTEN|VACUUM|ANALYZE)\b", statement, re.I), statement
+        assert not re.match(
+            r"(INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|TRUNCATE|PREPARE|LISTEN|VACUUM|ANALYZE)\b",
+            statement,
+            re.I,
+        ), statement
 
 
 def test_no_statement_is_long(log):
@@ -89,13 +105,23 @@ def test_a_page_aims_at_its_target(program, logged, big):
     """Smaller targets make more statements, and each stays near it."""
     counts = []
     for target in (10, 500):
-        program.configure(logged.url(big), program.export("orders", on_existing="replace", tuning={"statement_target_ms": target}))
+        program.configure(
+            logged.url(big),
+            program.export("orders", on_existing="replace", tuning={"statement_target_ms": target}),
+        )
         counts.append(program.run_json()["per_export"][0]["statements"])
     assert counts[0] > counts[1]
 
 
 def test_an_explicit_batch_size_is_kept(program, logged, big):
-    text = run_logged(program, logged, big, name="few", query="SELECT * FROM orders WHERE id <= 10000", tuning={"batch_size": 500})
+    text = run_logged(
+        program,
+        logged,
+        big,
+        name="few",
+        query="SELECT * FROM orders WHERE id <= 10000",
+        tuning={"batch_size": 500},
+    )
     sizes = [int(n) for n in re.findall(r"FETCH FORWARD (\d+)", text)]
     assert len(sizes) >= 20 and max(sizes) <= 500
 
@@ -104,12 +130,18 @@ def test_throttling_waits_between_statements_in_proportion_to_the_rows(program, 
     """1000 rows at 500 ms for each 500: about a second whatever the pages are."""
     for batch in (100, 500):
         tuning = {"batch_size": batch, "throttle_ms": batch}
-        program.configure(pg15.url(shop), program.export("q", query="SELECT * FROM t", on_existing="replace", tuning=tuning))
+        program.configure(
+            pg15.url(shop), program.export("q", query="SELECT * FROM t", on_existing="replace", tuning=tuning)
+        )
         assert program.run_json()["per_export"][0]["duration_ms"] >= 450
 
 
 def test_an_explicit_batch_size_is_kept_on_tables_too(program, pg15, shop):
     """Block ranges cannot count rows beforehand, but no page may hold far more than was asked for."""
-    pg15.execute("CREATE TABLE many AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 50000) i; ANALYZE many", shop)
+    pg15.execute(
+        "CREATE TABLE many AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 50000) i;"
+        "ANALYZE many",
+        shop,
+    )
     program.configure(pg15.url(shop), program.export("many", tuning={"batch_size": 1000}))
     assert program.run_json()["per_export"][0]["statements"] >= 40

@@ -1,4 +1,6 @@
-"""Every value of every type equals what PostgreSQL itself says, in three independent readers, on every major."""
+"""Every value of every type equals what PostgreSQL itself says, in three independent readers, on every
+major."""
+
 import pytest
 
 import torture
@@ -8,8 +10,15 @@ from support.readers import READERS, float_bits, read
 from support.servers import PostgresServer
 
 # Types without an input function that a user could call, so no column of a user can hold them.
-INTERNAL = {"pg_node_tree", "pg_ndistinct", "pg_dependencies", "pg_mcv_list", "pg_brin_bloom_summary",
-            "pg_brin_minmax_multi_summary", "gtsvector"}
+INTERNAL = {
+    "pg_node_tree",
+    "pg_ndistinct",
+    "pg_dependencies",
+    "pg_mcv_list",
+    "pg_brin_bloom_summary",
+    "pg_brin_minmax_multi_summary",
+    "gtsvector",
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +36,11 @@ def tables(pg: PostgresServer, base) -> tuple[str, dict]:
     folder = base / f"torture-{pg.major}"
     folder.mkdir()
     program = Program(folder)
-    program.configure(pg.url(database), program.export("scalars"),
-                      program.export("lists", destination={"type": "local", "path": str(folder / "lists")}))
+    program.configure(
+        pg.url(database),
+        program.export("scalars"),
+        program.export("lists", destination={"type": "local", "path": str(folder / "lists")}),
+    )
     program.run().ok()
     return database, {"scalars": program.out, "lists": folder / "lists"}
 
@@ -37,7 +49,9 @@ def truth_of(pg: PostgresServer, database: str, table: str, chosen: list[torture
     """Canonical values by column, asked of the server."""
     ask = torture.list_truth if table == "lists" else torture.scalar_truth
     rows = pg.query(f"SELECT {', '.join(map(ask, chosen))} FROM {table} ORDER BY id", database)
-    return {column.name: [as_canonical(column.truth, row[i]) for row in rows] for i, column in enumerate(chosen)}
+    return {
+        column.name: [as_canonical(column.truth, row[i]) for row in rows] for i, column in enumerate(chosen)
+    }
 
 
 def as_canonical(truth: str, value):
@@ -56,10 +70,12 @@ def check_table(pg: PostgresServer, tables: tuple[str, dict], table: str, reader
     found = read(part_paths(folders[table], manifest), reader, ["id", *(column.name for column in chosen)])
     order = sorted(range(len(found["id"])), key=found["id"].__getitem__)
     expected = truth_of(pg, database, table, chosen)
-    wrong = {column.name: (column.type, [(found[column.name][i], want) for i, want in zip(order, expected[column.name])
-                                         if found[column.name][i] != want])
-             for column in chosen if [found[column.name][i] for i in order] != expected[column.name]}
-    assert not wrong
+    wrong = {}
+    for column in chosen:
+        pairs = list(zip((found[column.name][i] for i in order), expected[column.name], strict=True))
+        if unequal := [pair for pair in pairs if pair[0] != pair[1]]:
+            wrong[f"{column.name} {column.type}"] = unequal
+    assert not wrong, "(found, expected) by column"
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -74,12 +90,18 @@ def test_lists_are_equal(pg, tables, reader):
 
 def test_no_built_in_type_is_left_out(pg, tables):
     """The table is complete: whatever the catalog calls a type of values is a column of it."""
-    rows = pg.query("SELECT typname FROM pg_type WHERE typnamespace = 'pg_catalog'::regnamespace AND typtype IN"
-                    " ('b', 'r', 'm', 'e', 'd') AND typcategory NOT IN ('A', 'P') AND NOT EXISTS (SELECT FROM pg_class c"
-                    " WHERE c.reltype = pg_type.oid)", tables[0])
-    used = pg.query("SELECT DISTINCT t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
-                    " WHERE attrelid = 'scalars'::regclass AND attnum > 0", tables[0])
-    assert {name for name, in rows} - {name for name, in used} - INTERNAL == set()
+    rows = pg.query(
+        "SELECT typname FROM pg_type WHERE typnamespace = 'pg_catalog'::regnamespace AND typtype IN"
+        " ('b', 'r', 'm', 'e', 'd') AND typcategory NOT IN ('A', 'P') AND NOT EXISTS (SELECT FROM pg_class c"
+        " WHERE c.reltype = pg_type.oid)",
+        tables[0],
+    )
+    used = pg.query(
+        "SELECT DISTINCT t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
+        " WHERE attrelid = 'scalars'::regclass AND attnum > 0",
+        tables[0],
+    )
+    assert {name for (name,) in rows} - {name for (name,) in used} - INTERNAL == set()
 
 
 def test_the_manifest_says_what_was_kept_of_each_type(pg, tables):

@@ -233,10 +233,11 @@ def test_incompressible_chunks_are_stored_as_they_are_and_others_packed(write):
     columns = [
         column("key", "uuid", False, [r.randbytes(16).hex() for _ in range(30000)]),
         column("id", "int64", False, list(range(30000))),
+        column("late", "string", True, [None if i < 20000 else f"some text {i} and more text" for i in range(30000)]),
     ]
     path = write(columns)
     group = pq.ParquetFile(path).metadata.row_group(0)
-    assert [group.column(i).compression for i in range(2)] == ["UNCOMPRESSED", "ZSTD"]
+    assert [group.column(i).compression for i in range(3)] == ["UNCOMPRESSED", "ZSTD", "ZSTD"]
     check_oracle(path, columns)
     check_readers(path, columns)
 

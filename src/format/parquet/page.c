@@ -87,8 +87,28 @@ static rv_code pack(rvi_pq_workspace *work, const rvi_pq_buf *body, int min_matc
     return rvi_pq_codec_compress(&work->codec, body->data, body->len, min_match, &work->packed, err);
 }
 
-/* The body as it is stored, borrowed; the chunk's first page decides whether that is compressed. Indices may be as
- * dense as they get while the dictionary that they point to shrinks well, so both are looked at then. */
+/* Whether a chunk whose first page is `body` is to be compressed, with that page's compressed form in work->packed.
+ * A full page that is tiny (NULLs, one value) says nothing about later ones. Indices may be as dense as they get while
+ * the dictionary that they point to shrinks well, so both are looked at. */
+static rv_code choose_codec(rvi_pq_column *column, const rvi_pq_buf *body, const encoding_ops *encoding,
+                            rvi_pq_workspace *work, rv_error *err)
+{
+    enum { TELLING_BYTES = 1024 };
+    size_t packed = work->packed.len;
+    column->codec = RVI_PQ_CODEC_PACKED;
+    if (shrinks(body->len, packed) || (body->len < TELLING_BYTES && column->page.rows == RVI_PQ_PAGE_ROWS))
+        return RV_OK;
+    column->codec = RVI_PQ_CODEC_STORED;
+    if (encoding != &DICTIONARY)
+        return RV_OK;
+    RV_TRY(pack(work, &column->dict.entries, 0, err));
+    if (!shrinks(body->len + column->dict.entries.len, packed + work->packed.len))
+        return RV_OK;
+    column->codec = RVI_PQ_CODEC_PACKED;
+    return pack(work, body, 0, err);
+}
+
+/* The body as it is stored, borrowed. The first page of a chunk decides for all of them. */
 static rv_code stored_body(rvi_pq_column *column, const rvi_pq_buf *body, const encoding_ops *encoding,
                            rvi_pq_workspace *work, const rvi_pq_buf **out, rv_error *err)
 {
@@ -102,14 +122,7 @@ static rv_code stored_body(rvi_pq_column *column, const rvi_pq_buf *body, const 
     *out = &work->packed;
     if (column->codec == RVI_PQ_CODEC_PACKED)
         return RV_OK;
-    size_t packed = work->packed.len;
-    column->codec = shrinks(body->len, packed) ? RVI_PQ_CODEC_PACKED : RVI_PQ_CODEC_STORED;
-    if (column->codec == RVI_PQ_CODEC_STORED && encoding == &DICTIONARY) {
-        RV_TRY(pack(work, &column->dict.entries, 0, err));
-        if (shrinks(body->len + column->dict.entries.len, packed + work->packed.len))
-            column->codec = RVI_PQ_CODEC_PACKED;
-        RV_TRY(pack(work, body, min_match, err));
-    }
+    RV_TRY(choose_codec(column, body, encoding, work, err));
     if (column->codec == RVI_PQ_CODEC_STORED)
         *out = body;
     return RV_OK;

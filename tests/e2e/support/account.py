@@ -1,4 +1,5 @@
 """The account that servers run as. PostgreSQL refuses root, so root makes a system user for them once."""
+
 import ctypes
 import os
 import pwd

@@ -1,4 +1,5 @@
 """What lies at a destination after runs: checked with programs that share no code with the one under test."""
+
 import base64
 import hashlib
 import json

@@ -1,4 +1,5 @@
 """Running the program under test: a clean environment, a folder of its own, everything it says kept."""
+
 import json
 import os
 import re
@@ -26,6 +27,7 @@ RELEASE = program_path("RIVET_RELEASE_BIN", "release")
 @dataclass
 class Result:
     """How a command ended. `rc` is negative for a signal, as in subprocess."""
+
     rc: int
     out: bytes
     err: str
@@ -50,13 +52,16 @@ class Result:
         return self
 
     def failed(self, rc: int, code: str) -> "Result":
-        assert (self.rc, self.code) == (rc, code), f"exit {self.rc} {self.code}, expected {rc} {code}\n{self.err}"
+        assert (self.rc, self.code) == (rc, code), (
+            f"exit {self.rc} {self.code}, expected {rc} {code}\n{self.err}"
+        )
         return self
 
 
 @dataclass
 class Program:
     """A folder with a configuration, and the program that is run in it."""
+
     folder: Path
     binary: Path = RIVET
     env: dict = field(default_factory=dict)
@@ -85,16 +90,34 @@ class Program:
 
     def export(self, name: str = "t", **keys) -> dict:
         """An export of the table of its own name to ./out as Parquet, unless told otherwise."""
-        entry = {"name": name, "format": "parquet", "destination": {"type": "local", "path": str(self.out)}} | keys
+        entry = {
+            "name": name,
+            "format": "parquet",
+            "destination": {"type": "local", "path": str(self.out)},
+        } | keys
         if not {"table", "query", "query_file"} & entry.keys():
             entry["table"] = name
         return entry
 
-    def start(self, *arguments: str, env: dict | None = None, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-              stdin=subprocess.DEVNULL, cwd: Path | None = None) -> subprocess.Popen:
+    def start(
+        self,
+        *arguments: str,
+        env: dict | None = None,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        cwd: Path | None = None,
+    ) -> subprocess.Popen:
         command = [*map(str, self.wrapper), str(self.binary), *map(str, arguments)]
-        return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd or self.folder,
-                                env=environment(self.folder) | self.env | (env or {}), **self.account)
+        return subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=cwd or self.folder,
+            env=environment(self.folder) | self.env | (env or {}),
+            **self.account,
+        )
 
     def finish(self, process: subprocess.Popen, seconds: float = SECONDS) -> Result:
         started = time.monotonic()

@@ -1,4 +1,5 @@
 """A TCP proxy on loopback that breaks the connection after a number of bytes from the server."""
+
 import enum
 import select
 import socket

@@ -1,8 +1,10 @@
 """Three independent readers of Parquet files, reduced to one canonical form of values.
 
-Dates and times become whole days or microseconds, floats their bits, binary its hex, UUIDs and decimals their text;
+Dates and times become whole days or microseconds, floats their bits, binary its hex, UUIDs and decimals
+their text;
 so no reader's idea of printing or of the range of years stands between the file and the comparison.
 """
+
 import struct
 import uuid
 from pathlib import Path
@@ -31,7 +33,9 @@ def annotated(table: pa.Table, path: str) -> pa.Table:
     """polars hands JSON and UUID on as plain bytes; what the footer says about them is put back."""
     schema = pq.read_schema(path)
     for i, name in enumerate(table.column_names):
-        table = table.set_column(i, name, table.column(i).cast(storage_of(schema.field(name).type, table.schema.types[i])))
+        table = table.set_column(
+            i, name, table.column(i).cast(storage_of(schema.field(name).type, table.schema.types[i]))
+        )
     return table
 
 
@@ -56,7 +60,11 @@ def read(paths: list[Path], reader: str, columns: list[str] | None = None) -> di
 def canonical(column: pa.ChunkedArray | pa.Array) -> list:
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
-        plain = [chunk.storage for chunk in column.chunks] if isinstance(column, pa.ChunkedArray) else [column.storage]
+        plain = (
+            [chunk.storage for chunk in column.chunks]
+            if isinstance(column, pa.ChunkedArray)
+            else [column.storage]
+        )
         return canonical(pa.chunked_array(plain, kind.storage_type))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return canonical_lists(column)
@@ -75,7 +83,7 @@ def canonical_lists(column: pa.ChunkedArray | pa.Array) -> list:
         elements = canonical(chunk.values)
         offsets = chunk.offsets.to_pylist()
         valid = chunk.is_valid().to_pylist()
-        rows += [elements[offsets[i]:offsets[i + 1]] if valid[i] else None for i in range(len(chunk))]
+        rows += [elements[offsets[i] : offsets[i + 1]] if valid[i] else None for i in range(len(chunk))]
     return rows
 
 
@@ -101,7 +109,13 @@ def float_bits(value: float, form: str) -> str:
 def leaf_types(path: Path) -> dict[str, str]:
     """Physical and logical type of each leaf column as DuckDB's own footer reader says."""
     with duckdb.connect() as session:
-        rows = session.execute("SELECT name, type, repetition_type, coalesce(logical_type, ''), coalesce(converted_type, '') "
-                               "FROM parquet_schema($1)", [str(path)]).fetchall()
-    return {name: f"{kind} {repetition} {logical or converted}".strip()
-            for name, kind, repetition, logical, converted in rows if kind}
+        rows = session.execute(
+            "SELECT name, type, repetition_type, coalesce(logical_type, ''), coalesce(converted_type, '') "
+            "FROM parquet_schema($1)",
+            [str(path)],
+        ).fetchall()
+    return {
+        name: f"{kind} {repetition} {logical or converted}".strip()
+        for name, kind, repetition, logical, converted in rows
+        if kind
+    }

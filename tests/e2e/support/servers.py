@@ -1,8 +1,10 @@
 """Throw-away PostgreSQL servers and poolers: real programs, free loopback ports, temporary folders.
 
-As a program it runs a command beside a server:  servers.py 15 -- meson test -C build/asan
-The command finds the server in RIVET_TEST_PG_URL.
+As a program it runs a command beside a server, which the command finds in RIVET_TEST_PG_URL:
+
+    PYTHONPATH=tests/e2e python -m support.servers 15 -- meson test -C build/asan
 """
+
 import atexit
 import os
 import shutil
@@ -11,18 +13,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Callable
 from urllib.parse import quote
 
 import psycopg
 
-try:
-    from support.account import REPOSITORY, as_account, die_with_parent, own, reachable, temp_base
-except ImportError:  # run as a program
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from support.account import REPOSITORY, as_account, die_with_parent, own, reachable, temp_base
+from support.account import REPOSITORY, as_account, die_with_parent, own, reachable, temp_base
 
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -98,12 +96,29 @@ class PostgresServer:
         self._init()
         atexit.register(self.stop)
         options = [f"-c{name}={value}" for name, value in self._settings.items()]
-        command = [self._bin / "postgres", "-D", self.folder / "data", "-p", str(self.port), "-k", self.folder]
+        command = [
+            self._bin / "postgres",
+            "-D",
+            self.folder / "data",
+            "-p",
+            str(self.port),
+            "-k",
+            self.folder,
+        ]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [*command, "-c", "listen_addresses=127.0.0.1", *options], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, cwd="/", env=server_environment(), preexec_fn=die_with_parent, **as_account())
-        wait_until(self._answers, START_SECONDS, f"PostgreSQL {self.major} on port {self.port}, see {self.log}")
+                [*command, "-c", "listen_addresses=127.0.0.1", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=server_environment(),
+                preexec_fn=die_with_parent,
+                **as_account(),
+            )
+        wait_until(
+            self._answers, START_SECONDS, f"PostgreSQL {self.major} on port {self.port}, see {self.log}"
+        )
         return self
 
     def stop(self) -> None:
@@ -112,10 +127,18 @@ class PostgresServer:
 
     def connect(self, database: str = "postgres", **more) -> psycopg.Connection:
         """A superuser's session with neutral settings, whatever the database's defaults are."""
-        options = ("-c DateStyle=ISO -c TimeZone=UTC -c IntervalStyle=iso_8601 -c bytea_output=hex "
-                   "-c extra_float_digits=3 -c statement_timeout=0")
-        parameters = {"host": str(self.folder), "port": self.port, "user": "postgres", "dbname": database,
-                      "options": options, "client_encoding": "UTF8"}
+        options = (
+            "-c DateStyle=ISO -c TimeZone=UTC -c IntervalStyle=iso_8601 -c bytea_output=hex "
+            "-c extra_float_digits=3 -c statement_timeout=0"
+        )
+        parameters = {
+            "host": str(self.folder),
+            "port": self.port,
+            "user": "postgres",
+            "dbname": database,
+            "options": options,
+            "client_encoding": "UTF8",
+        }
         return psycopg.connect(**(parameters | more), autocommit=True)
 
     def query(self, sql: str, database: str = "postgres") -> list[tuple]:
@@ -132,18 +155,24 @@ class PostgresServer:
         self.execute(f'CREATE DATABASE "{name}" {options}')
         return name
 
-    def url(self, database: str = "postgres", user: str = "postgres", password: str = "", port: int = 0) -> str:
+    def url(
+        self, database: str = "postgres", user: str = "postgres", password: str = "", port: int = 0
+    ) -> str:
         login = quote(user, safe="") + (":" + quote(password, safe="") if password else "")
         return f"postgresql://{login}@127.0.0.1:{port or self.port}/{quote(database, safe='')}"
 
     def sessions(self, database: str) -> int:
         """How many other sessions are in that database now."""
-        return self.query("SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                          f"AND backend_type = 'client backend' AND datname = '{database}'")[0][0]
+        return self.query(
+            "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+            f"AND backend_type = 'client backend' AND datname = '{database}'"
+        )[0][0]
 
     def _answers(self) -> bool:
         if self.process.poll() is not None:
-            raise RuntimeError(f"PostgreSQL {self.major} ended: {self.log.read_text(errors='replace')[-2000:]}")
+            raise RuntimeError(
+                f"PostgreSQL {self.major} ended: {self.log.read_text(errors='replace')[-2000:]}"
+            )
         try:
             self.connect().close()
             return True
@@ -151,16 +180,35 @@ class PostgresServer:
             return False
 
     def _init(self) -> None:
-        command = [self._bin / "initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                   "--locale=C.UTF-8", "--no-sync"]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, cwd="/",
-                       env=server_environment(), **as_account())
+        command = [
+            self._bin / "initdb",
+            "-D",
+            self.folder / "data",
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]
+        subprocess.run(
+            command,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            cwd="/",
+            env=server_environment(),
+            **as_account(),
+        )
         if self._hba:
             (self.folder / "data" / "pg_hba.conf").write_text(self._hba)
 
 
 class PgBouncer:
-    """A pooler in transaction mode with one server connection, so that every client follows in another's steps."""
+    """A pooler in transaction mode with one server connection, so that every client follows in another's
+    steps."""
 
     def __init__(self, server: PostgresServer, base: Path, name: str = "pgbouncer"):
         self.server = server
@@ -170,7 +218,9 @@ class PgBouncer:
 
     def start(self) -> "PgBouncer":
         users = own_file(self.folder / "users.txt", '"postgres" ""\n')
-        config = own_file(self.folder / "pgbouncer.ini", f"""[databases]
+        config = own_file(
+            self.folder / "pgbouncer.ini",
+            f"""[databases]
 * = host=127.0.0.1 port={self.server.port} pool_size=1
 [pgbouncer]
 listen_addr = 127.0.0.1
@@ -181,11 +231,19 @@ auth_file = {users}
 pool_mode = transaction
 max_client_conn = 50
 server_reset_query_always = 0
-""")
+""",
+        )
         atexit.register(self.stop)
         with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(["/usr/sbin/pgbouncer", config], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, cwd="/", preexec_fn=die_with_parent, **as_account())
+            self.process = subprocess.Popen(
+                ["/usr/sbin/pgbouncer", config],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                preexec_fn=die_with_parent,
+                **as_account(),
+            )
         wait_until(self._answers, START_SECONDS, f"pgbouncer on port {self.port}")
         return self
 
@@ -195,8 +253,14 @@ server_reset_query_always = 0
 
     def connect(self, database: str) -> psycopg.Connection:
         """A client without named prepared statements and startup options, which this pooler cannot carry."""
-        return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname=database, autocommit=True,
-                               prepare_threshold=None)
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user="postgres",
+            dbname=database,
+            autocommit=True,
+            prepare_threshold=None,
+        )
 
     def _answers(self) -> bool:
         try:
