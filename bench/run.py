@@ -256,8 +256,8 @@ def rivals_section(bench):
     lines = ["", "## Other programs", ""]
     if not bench.args.rivals:
         return lines + ["Not measured in this run; `scripts/bench.sh --rivals` measures them."]
-    lines += ["The same tables to one zstd Parquet file, each program as its documentation shows it, in the same run.",
-              "What is 1.00 here is the limit of the table above.", "",
+    lines += ["The same tables to one zstd Parquet file, each program as its documentation shows it, in the same run, best of "
+              f"{min(bench.args.rounds, 2)}", "after a warm-up. What is 1.00 here is the limit of the table above.", "",
               "| table | program | wall | peak RSS | longest statement | remark |", "|---|---|---|---|---|---|"]
     for table in ("orders", "content_items"):
         for program in ("rivet", *PROGRAMS):

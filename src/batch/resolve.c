@@ -172,7 +172,7 @@ static rv_code check_strict(const rv_schema *schema, rv_error *err)
         rv_fail(err, RV_E_SCHEMA_STRICT, "%s: column '%s' (%s) would become %s (%s)%s", schema->origin,
                 first->name, first->native_type != NULL ? first->native_type : "type unknown", type,
                 rv_fidelity_name(first->fidelity), n > 1 ? ", and other columns likewise" : "");
-    rv_hint(err, "give the column a type under columns: that holds its values, or run without --strict");
+    rv_hint(err, "give the column a type under columns: that holds its values, or leave out strict: true");
     return rc;
 }
 

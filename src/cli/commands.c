@@ -48,7 +48,7 @@ static const rvi_option run_options[] = {
      .is_file = true},
 };
 static const rvi_option init_options[] = {
-    {.name = "source", .value = "URL", .help = "the source: postgresql://user@host/db or sqlite:///file.db"},
+    {.name = "source", .value = "URL", .help = "the source: postgresql://user@host/db or sqlite:file.db"},
     {.name = "source-env", .value = "VAR", .help = "environment variable that holds the URL"},
     {.name = "source-file", .value = "FILE", .help = "file that holds the URL", .is_file = true},
     {.name = "table", .value = "NAME", .help = "one table, as [schema.]table"},
@@ -94,7 +94,7 @@ const rvi_command rvi_commands[] = {
          "tables of a schema to ./out as zstd Parquet. A password in the URL is never written into the file.",
      .options = init_options,
      .n_options = COUNT(init_options),
-     .examples = "rivet init --source sqlite:///shop.db -o rivet.yaml\n"
+     .examples = "rivet init --source sqlite:shop.db -o rivet.yaml\n"
                  "rivet init --source-env DATABASE_URL --table public.orders",
      .run = rvi_cmd_init},
     {.name = "doctor",

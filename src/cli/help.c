@@ -60,6 +60,15 @@ void rvi_help_program(FILE *out)
     fputs("\n'rivet COMMAND --help' tells more about one command.\n", out);
 }
 
+static void print_examples(FILE *out, const char *lines)
+{
+    fputs("\nExamples:\n", out);
+    for (size_t len; *lines != '\0'; lines += len + (lines[len] == '\n')) {
+        len = strcspn(lines, "\n");
+        fprintf(out, "  %.*s\n", (int)len, lines);
+    }
+}
+
 void rvi_help_command(FILE *out, const rvi_command *command)
 {
     fprintf(out, "%s\n\nUsage: ", command->summary);
@@ -74,7 +83,7 @@ void rvi_help_command(FILE *out, const rvi_command *command)
     fputs("\nOptions of every command:\n", out);
     print_options(out, rvi_global_options, rvi_n_global_options);
     if (command->examples != NULL)
-        fprintf(out, "\nExamples:\n  %s\n", command->examples);
+        print_examples(out, command->examples);
 }
 
 /* The meaning of the exit status, once, for man page and reference. */

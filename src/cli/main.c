@@ -74,7 +74,8 @@ static bool output_is_delivered(const rvi_cli *cli)
         return true;
     rv_error err = {0};
     rv_fail(&err, RV_E_IO, "the standard output cannot be written");
-    rvi_render_error(cli, &err);
+    if (!cli->reported)
+        rvi_render_error(cli, &err);
     return false;
 }
 

@@ -8,7 +8,7 @@
 enum {
     PLAIN_INTERVAL_US = 10 * 1000 * 1000,
     USUAL_COLUMNS = 80, /* where the terminal does not say */
-    NAME_COLUMNS = 32,  /* what a long name may take of the line */
+    NAME_COLUMNS = 32,  /* what a long name may take of the line, and never more than a third of it */
 };
 
 bool rvi_stderr_is_terminal(void)
@@ -73,7 +73,7 @@ void rvi_progress_compose(char out[RVI_PROGRESS_BYTES], const rv_progress *p, in
     char name[RV_RUN_ID_BYTES], rows[RVI_UNIT_BYTES], rate[RVI_UNIT_BYTES], wire[RVI_UNIT_BYTES],
         rss[RVI_UNIT_BYTES], share[2 * RVI_UNIT_BYTES];
     rvi_text_line(name, sizeof name, p->export_name);
-    cut_to(name, NAME_COLUMNS);
+    cut_to(name, columns / 3 < NAME_COLUMNS ? columns / 3 : NAME_COLUMNS);
     compose_share(share, sizeof share, p);
     (void)snprintf(out, RVI_PROGRESS_BYTES, "%s  %s rows%s  %s rows  %s read  RSS %s", name,
                    rvi_text_count(rows, p->rows_read), share,

@@ -47,6 +47,9 @@ static rv_code choose_strategy(rv_arena *arena, uint32_t caps, rv_plan *plan, rv
 {
     const rv_physical *physical = &plan->info.physical;
     bool by_storage = (caps & RV_SOURCE_CAP_PHYSICAL) != 0 && physical->available;
+    /* No ranges are no chunks, and no file: but whoever reads the stream waits for one, be it without rows. */
+    if (physical->first > physical->last && takes_one_stream(plan->export_config))
+        by_storage = false;
     if (by_storage && physical->needs_snapshot && !plan->snapshot) {
         by_storage = false;
         plan->reason = "ranges in storage order are only correct under one snapshot (consistency: snapshot)";

@@ -67,8 +67,8 @@ typedef struct rvi_run {
     rv_owner owner;
     const char *run_id, *dest_path;
     int64_t started_us, started_mono_us, snapshot_mono_us;
-    bool recorded;  /* the run stands in the state store as running, held by us */
-    bool published; /* a manifest may name the parts: they must not be removed any more */
+    bool recorded;                      /* the run stands in the state store as running, held by us */
+    bool published;                     /* a manifest may name the parts: they must not be removed any more */
     atomic_int_fast64_t lease_until_us; /* wall clock: the run is ours so long; see lease.c */
 
     rv_queue *pages, *spare, *parts, *records, *claims;

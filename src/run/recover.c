@@ -187,8 +187,8 @@ static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
         return repeat(run, &place, err);
     RV_TRY(rvi_remove_objects(run->dest, &strays, err));
     run->published = published;
-    run->plan.n_chunks =
-        open->n_chunks; /* the chunks are those that were recorded, whatever the table is now */
+    /* The chunks are those that were recorded, whatever the table is now. */
+    run->plan.n_chunks = open->n_chunks;
     atomic_store(&run->counters.chunks_done, open->n_completed);
     rv_log(RV_LOG_INFO, "resuming %s: %" PRId64 " of %" PRId64 " chunks are complete", run->run_id,
            open->n_completed, open->n_chunks);

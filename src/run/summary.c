@@ -32,6 +32,8 @@ void rvi_summary_fill(rvi_run *run, rv_run_status status)
     s->status = status;
     s->started_us = run->started_us;
     s->finished_us = clock->now_us(clock);
+    if (s->finished_us < s->started_us) /* a clock may be set back */
+        s->finished_us = s->started_us;
     s->duration_ms = (clock->mono_us(clock) - run->started_mono_us) / 1000;
     s->n_chunks = run->plan.n_chunks;
     s->pages = atomic_load(&counters->pages);

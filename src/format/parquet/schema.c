@@ -91,6 +91,17 @@ static uint8_t decimal_bytes(int precision)
     return (uint8_t)((bits + 7) / 8);
 }
 
+/* Beyond 128 bits, whole words: DuckDB 1.5 reads a wider decimal whose bytes are no multiple of 8 off by a power of
+ * two, and a longer fixed length is as legal (parquet-format, LogicalTypes.md, DECIMAL). */
+static uint8_t fixed_decimal_bytes(int precision)
+{
+    enum { EXACT_UP_TO = 16, WORD = 8 };
+    int bytes = decimal_bytes(precision);
+    if (bytes > EXACT_UP_TO)
+        bytes = (bytes + WORD - 1) / WORD * WORD;
+    return (uint8_t)bytes;
+}
+
 static mapping decimal_mapping(int precision)
 {
     mapping m = {
@@ -105,7 +116,7 @@ static mapping decimal_mapping(int precision)
         m.order = RVI_PQ_ORDER_I64;
     } else {
         m.physical = RVI_PQ_FIXED;
-        m.width = decimal_bytes(precision);
+        m.width = fixed_decimal_bytes(precision);
         m.order = RVI_PQ_ORDER_SIGNED;
     }
     return m;

@@ -50,18 +50,15 @@ static rv_code refuse_environment(bool has_password, rv_error *err)
         if (getenv(stronger[i]) != NULL)
             name = stronger[i];
     if (name == NULL && !has_password && getenv("PGPASSWORD") != NULL) {
-        rv_fail(err, RV_E_SOURCE_CONNECT, "PGPASSWORD is set, but the configuration gives no password");
+        rv_fail(err, RV_E_CONFIG_VALUE, "PGPASSWORD is set, but the configuration gives no password");
         rv_hint(err, "set source.password_env: PGPASSWORD, or unset the variable");
     } else if (name != NULL) {
-        rv_fail(err, RV_E_SOURCE_CONNECT, "the environment variable %s would overrule the configuration",
-                name);
+        rv_fail(err, RV_E_CONFIG_VALUE, "the environment variable %s would overrule the configuration", name);
         rv_hint(err, "unset %s: Rivet takes the connection from its configuration alone", name);
     } else {
         return RV_OK;
     }
-    if (err != NULL)
-        err->retry = RV_RETRY_NEVER;
-    return RV_E_SOURCE_CONNECT;
+    return RV_E_CONFIG_VALUE;
 }
 
 /* libpq's own default, read from the system instead of PGUSER. */
