@@ -42,7 +42,8 @@ static rv_code resize(rv_budget *budget, void **block, size_t old_bytes, size_t 
         rv_code rc = rv_fail(err, RV_E_MEMORY_BUDGET,
                              "a batch needs %zu more bytes; %zu of the limit of %zu bytes are in use",
                              new_bytes - old_bytes, rv_budget_used(budget), budget->limit);
-        rv_hint(err, "lower tuning.batch_size or raise the memory limit");
+        rv_hint(err,
+                "lower tuning.batch_size, or raise tuning.batch_size_memory_mb (the budget grows with it)");
         return rc;
     }
     void *resized = realloc(*block, new_bytes);

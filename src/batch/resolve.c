@@ -132,7 +132,8 @@ static void apply_policies(rv_field *field)
         if (field->on_invalid[c] == RV_POLICY_NULL)
             field->nullable = true;
         /* Text that is no valid text stays so as text: that policy cannot help, and the value will fail. */
-        if (field->on_invalid[c] == RV_POLICY_TEXT && !rv_type_is_text(field->type.id))
+        bool helps = !rv_type_is_text(field->type.id) || field->type.id == RV_TYPE_INTERVAL;
+        if (field->on_invalid[c] == RV_POLICY_TEXT && helps && c != RV_INVALID_ENCODING)
             as_text = true;
     }
     if (as_text)

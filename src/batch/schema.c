@@ -220,7 +220,7 @@ bool rv_type_can_meet(rv_type type, rv_invalid invalid_class)
     case RV_INVALID_ZERO_DATE:
         return is_dated(id);
     case RV_INVALID_INFINITY:
-        return is_dated(id) || id == RV_TYPE_DECIMAL;
+        return is_dated(id) || id == RV_TYPE_DECIMAL || id == RV_TYPE_INTERVAL;
     case RV_INVALID_NAN:
         return id == RV_TYPE_DECIMAL;
     case RV_INVALID_TIME:

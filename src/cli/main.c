@@ -44,11 +44,13 @@ static void tune_allocator(void)
     (void)mallopt(M_ARENA_MAX, ARENAS);
 }
 
-/* With 0, 1 or 2 closed, the next file opened would take its number, and what is printed would land in that file. */
+/* With 0, 1 or 2 closed, the next file opened would take its number, and what is printed would land in that file. The
+ * stand-ins are opened the wrong way round, so that reading or writing them fails instead of succeeding silently. */
 static bool standard_streams_are_open(void)
 {
     for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF &&
+            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
             return false;
     return true;
 }

@@ -151,6 +151,8 @@ rv_code rv_preflight_run(const rv_config *config, const char *state_path, const 
         check_destination(&p, &config->exports[i]);
     }
     rv_source_close(p.source);
+    if (p.first.code == RV_OK && rv_cancel_requested(cancel))
+        return rv_fail(err, RV_E_CANCELLED, "stopped before every check was made");
     if (p.first.code != RV_OK && err != NULL)
         *err = p.first;
     return p.first.code;

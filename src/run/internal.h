@@ -33,13 +33,14 @@ rvi_memory rvi_memory_plan(const rv_tuning *tuning);
 /* Steers page sizes so that a statement takes about target_us and a page about target_bytes. Pure. */
 typedef struct rvi_pace {
     int64_t target_us, target_bytes, max_rows; /* max_rows 0: none */
+    int64_t target_rows;                       /* of scans that do not count in rows; 0: none */
     int64_t units;                             /* what the next statement should cover, >= 1 */
     int64_t duty_percent;
     int64_t throttle_ms, throttle_rows; /* pause throttle_ms for every throttle_rows read; 0: none */
 } rvi_pace;
 void rvi_pace_init(rvi_pace *pace, const rv_tuning *tuning, size_t target_bytes, bool unit_is_row,
                    double est_bytes_per_unit);
-void rvi_pace_learn(rvi_pace *pace, const rv_page *page, size_t bytes);
+void rvi_pace_learn(rvi_pace *pace, const rv_page *page, int64_t rows, size_t bytes);
 bool rvi_pace_shrink(rvi_pace *pace); /* after a page was given up; false: it is at one unit already */
 int64_t rvi_pace_pause_us(const rvi_pace *pace, int64_t statement_us,
                           int64_t rows); /* before the next statement */

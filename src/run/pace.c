@@ -21,15 +21,18 @@ void rvi_pace_init(rvi_pace *pace, const rv_tuning *tuning, size_t target_bytes,
         .target_us = tuning->statement_target_ms * 1000,
         .target_bytes = (int64_t)target_bytes,
         .max_rows = unit_is_row ? tuning->batch_size : 0,
+        .target_rows = unit_is_row ? 0 : tuning->batch_size,
         .duty_percent = tuning->duty_percent > 0 ? tuning->duty_percent : 100,
         .throttle_ms = tuning->throttle_ms,
         .throttle_rows = tuning->batch_size > 0 ? tuning->batch_size : DEFAULT_THROTTLE_ROWS,
     };
     double first = est_bytes_per_unit > 0 ? FIRST_PAGE_BYTES / est_bytes_per_unit : FIRST_PAGE_ROWS;
+    if (pace->target_rows > 0)
+        first = 1; /* how many rows a unit holds is not known yet */
     pace->units = clamp_units(pace, first);
 }
 
-void rvi_pace_learn(rvi_pace *pace, const rv_page *page, size_t bytes)
+void rvi_pace_learn(rvi_pace *pace, const rv_page *page, int64_t rows, size_t bytes)
 {
     if (page->units <= 0)
         return;
@@ -41,6 +44,10 @@ void rvi_pace_learn(rvi_pace *pace, const rv_page *page, size_t bytes)
     if (bytes > 0) {
         double by_bytes = (double)page->units * (double)pace->target_bytes / (double)bytes;
         units = by_bytes < units ? by_bytes : units;
+    }
+    if (rows > 0 && pace->target_rows > 0) {
+        double by_rows = (double)page->units * (double)pace->target_rows / (double)rows;
+        units = by_rows < units ? by_rows : units;
     }
     pace->units = clamp_units(pace, units);
 }

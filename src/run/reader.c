@@ -139,7 +139,7 @@ static rv_code read_scan(rvi_run *run, rv_scan *scan, rvi_pace *pace, const rv_c
         chunk_rows += rows;
         end = page.end;
         count_page(run, &page, rows);
-        rvi_pace_learn(pace, &page, bytes);
+        rvi_pace_learn(pace, &page, rows, bytes);
         rv_batch *moved = batch;
         batch = NULL;
         RV_TRY(hand_on(run, moved, chunk->index, end, chunk_rows, err));

@@ -86,16 +86,27 @@ def test_row_groups_are_bounded(program, pg15, big):
         assert all(metadata.row_group(i).num_rows > 0 for i in range(metadata.num_row_groups))
 
 
-def test_a_giant_cell_among_small_ones(program, pg15, database):
-    pg15.execute(
-        "CREATE TABLE t (id int, v text); INSERT INTO t SELECT i, 'small' FROM generate_series(1, 1000) i;"
-        "UPDATE t SET v = repeat('x', 20000000) WHERE id IN (500, 1000)",
-        database,
-    )
-    program.configure(pg15.url(database), program.export("t")).run().ok()
+GIANT = (
+    "CREATE TABLE t (id int, v text); INSERT INTO t SELECT i, 'small' FROM generate_series(1, 1000) i;"
+    "UPDATE t SET v = repeat('x', {size}) WHERE id IN (500, 1000)"
+)
+
+
+@pytest.mark.parametrize("size, tuning", [(5_000_000, {}), (20_000_000, {"batch_size_memory_mb": 32})])
+def test_a_giant_cell_among_small_ones(program, pg15, database, size, tuning):
+    pg15.execute(GIANT.format(size=size), database)
+    program.configure(pg15.url(database), program.export("t", tuning=tuning)).run().ok()
     [manifest] = check_delivery(program.out)
     lengths = pq.read_table(part_paths(program.out, manifest)[0]).sort_by("id")["v"].to_pylist()
-    assert [len(value) for value in lengths] == [20000000 if i in (500, 1000) else 5 for i in range(1, 1001)]
+    assert [len(value) for value in lengths] == [size if i in (500, 1000) else 5 for i in range(1, 1001)]
+
+
+def test_a_cell_beyond_the_budget_is_refused_and_the_way_out_is_named(program, pg15, database):
+    pg15.execute(GIANT.format(size=60_000_000), database)
+    result = program.configure(pg15.url(database), program.export("t")).run()
+    result.failed(1, "RIVET_MEMORY_BUDGET")
+    assert "tuning.batch_size_memory_mb" in result.err
+    assert not list(program.out.glob("*"))
 
 
 def test_pages_of_every_odd_size_keep_the_rows_apart(program, pg15, database):

@@ -22,7 +22,8 @@ static rv_code charge_context(rvi_pq_codec *codec, rv_error *err)
     if (!rv_budget_charge(codec->memory->budget, bytes - codec->context_bytes)) {
         rv_code rc =
             rv_fail(err, RV_E_MEMORY_BUDGET, "zstd at level %d needs %zu bytes", codec->level, bytes);
-        rv_hint(err, "lower compression_level or raise the memory limit");
+        rv_hint(err,
+                "lower compression_level, or raise tuning.batch_size_memory_mb (the budget grows with it)");
         return rc;
     }
     codec->memory->used += bytes - codec->context_bytes;

@@ -26,7 +26,8 @@ static rv_code charge(rvi_pq_memory *memory, size_t bytes, rv_error *err)
             rv_fail(err, RV_E_MEMORY_BUDGET,
                     "the Parquet writer needs %zu more bytes; %zu of the limit of %zu bytes are in use",
                     bytes, rv_budget_used(memory->budget), memory->budget->limit);
-        rv_hint(err, "one value or row may be very large; raise the memory limit or leave the column out");
+        rv_hint(err, "one value or row may be very large; raise tuning.batch_size_memory_mb (the budget "
+                     "grows with it) or leave the column out");
         return rc;
     }
     memory->used += bytes;

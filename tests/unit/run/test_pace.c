@@ -20,7 +20,7 @@ static int64_t settle(rvi_pace *pace, double us_per_unit, double bytes_per_unit,
     for (int i = 0; i < pages; i++) {
         units = pace->units;
         rv_page page = {.units = units, .statement_us = (int64_t)((double)units * us_per_unit)};
-        rvi_pace_learn(pace, &page, (size_t)((double)units * bytes_per_unit));
+        rvi_pace_learn(pace, &page, units * 50, (size_t)((double)units * bytes_per_unit));
     }
     return units;
 }
@@ -53,7 +53,7 @@ static void one_lucky_page_at_most_doubles_the_next(void **state)
     rvi_pace_init(&pace, &tuning, 6 << 20, true, 100);
     int64_t before = pace.units;
     rv_page page = {.units = before, .statement_us = 1};
-    rvi_pace_learn(&pace, &page, 1);
+    rvi_pace_learn(&pace, &page, 1, 1);
     assert_int_equal(pace.units, 2 * before);
 }
 
@@ -64,7 +64,7 @@ static void a_slow_page_shrinks_the_next_at_once(void **state)
     rvi_pace pace;
     rvi_pace_init(&pace, &tuning, 6 << 20, true, 100);
     rv_page page = {.units = 10000, .statement_us = 25 * 1000 * 1000};
-    rvi_pace_learn(&pace, &page, 1);
+    rvi_pace_learn(&pace, &page, 1, 1);
     assert_int_equal(pace.units, 100);
 }
 
@@ -77,6 +77,17 @@ static void an_explicit_batch_size_is_never_passed(void **state)
     rvi_pace_init(&pace, &tuning, 6 << 20, true, 0);
     assert_true(pace.units <= 500);
     assert_int_equal(settle(&pace, 1, 1, 20), 500);
+}
+
+static void an_explicit_batch_size_steers_scans_that_count_in_blocks(void **state)
+{
+    (void)state;
+    rv_tuning tuning = balanced();
+    tuning.batch_size = 1000;
+    rvi_pace pace;
+    rvi_pace_init(&pace, &tuning, 6 << 20, false, 8192);
+    assert_int_equal(pace.units, 1);
+    assert_int_equal(settle(&pace, 1, 1, 20), 20); /* at the 50 rows a unit that settle() reports */
 }
 
 static void giving_up_ends_at_one_unit(void **state)
@@ -123,6 +134,7 @@ int main(void)
         cmocka_unit_test(one_lucky_page_at_most_doubles_the_next),
         cmocka_unit_test(a_slow_page_shrinks_the_next_at_once),
         cmocka_unit_test(an_explicit_batch_size_is_never_passed),
+        cmocka_unit_test(an_explicit_batch_size_steers_scans_that_count_in_blocks),
         cmocka_unit_test(giving_up_ends_at_one_unit),
         cmocka_unit_test(pauses_depend_on_rows_not_on_the_number_of_pages),
         cmocka_unit_test(half_a_duty_cycle_rests_as_long_as_it_works),
