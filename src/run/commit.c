@@ -67,6 +67,8 @@ static rv_code record_verdict(rvi_run *run, rv_run_status status, rv_error *err)
 rv_code rvi_run_commit(rvi_run *run, rv_error *err)
 {
     rvi_part_list parts;
+    bool has_objects = rv_dest_has(run->dest, RV_DEST_CAP_OBJECTS);
+    run->committing = has_objects; /* nobody can go on with a stream */
     RV_TRY(rvi_lease_renew(run, err));
     RV_TRY(rvi_list_parts(run, &parts, err));
     run->summary->rows = parts.rows;
@@ -74,7 +76,7 @@ rv_code rvi_run_commit(rvi_run *run, rv_error *err)
     run->summary->bytes = parts.bytes;
     if (parts.rows == 0 && run->export_config->skip_empty)
         return record_verdict(run, RV_RUN_SKIPPED, err);
-    if (rv_dest_has(run->dest, RV_DEST_CAP_OBJECTS)) {
+    if (has_objects) {
         RV_TRY(rvi_publish(run, &parts, err));
         RV_CRASH_POINT("after-success-marker");
         RV_TRY(rvi_settle_older(run, err));
@@ -90,11 +92,11 @@ static bool is_still_ours(rvi_run *run, const rv_error *failure)
     return rvi_lease_renew(run, NULL) != RV_E_RUN_LEASE_LOST;
 }
 
-/* What may be named by a manifest stays, and the run stays open: the next one completes it. */
+/* Every row is written, and a manifest may name the parts: they stay, and the run stays open. */
 static void leave_open(rvi_run *run)
 {
     rv_error err = {0};
-    rvi_run_note(run, "its files stay, for they may be published already; the next run completes it");
+    rvi_run_note(run, "every row is written, only the commit is missing: the next run completes it");
     if (rv_state_hand_back(run->state, run->run_id, &run->owner, &err) != RV_OK)
         rvi_run_note(run, "the run could not be handed back: %s", err.message);
 }
@@ -122,7 +124,7 @@ void rvi_run_abandon(rvi_run *run, const rv_error *failure)
         rvi_run_record_early_failure(run);
     if (!run->recorded || !is_still_ours(run, failure))
         return; /* nothing of ours stands anywhere, or it is somebody else's by now */
-    if (run->published)
+    if (run->committing)
         leave_open(run);
     else
         clean_up(run, status);

@@ -68,8 +68,8 @@ typedef struct rvi_run {
     rv_owner owner;
     const char *run_id, *dest_path;
     int64_t started_us, started_mono_us, snapshot_mono_us;
-    bool recorded;                      /* the run stands in the state store as running, held by us */
-    bool published;                     /* a manifest may name the parts: they must not be removed any more */
+    bool recorded;   /* the run stands in the state store as running, held by us */
+    bool committing; /* the commit may have begun: the parts must not be removed any more */
     atomic_int_fast64_t lease_until_us; /* wall clock: the run is ours so long; see lease.c */
 
     rv_queue *pages, *spare, *parts, *records, *claims;
@@ -190,7 +190,7 @@ rv_code rvi_remove_run_objects(const rvi_place *place, rv_error *err) RV_MUST_CH
 
 /* Is the run's own manifest in place? */
 rv_code rvi_is_published(const rvi_place *place, bool *out, rv_error *err) RV_MUST_CHECK;
-/* Puts the run's manifest and the marker, or completes what an earlier attempt has begun. Sets run->published. */
+/* Puts the run's manifest and the marker, or completes what an earlier attempt has begun. */
 rv_code rvi_publish(rvi_run *run, const rvi_part_list *parts, rv_error *err) RV_MUST_CHECK;
 /* From the run's own manifest, byte by byte. *found false: there is none, and nothing was done. */
 rv_code rvi_publish_again(const rvi_place *place, rv_manifest *out, bool *found, rv_error *err) RV_MUST_CHECK;

@@ -187,7 +187,6 @@ static rv_code put_first(rvi_run *run, const rvi_part_list *parts, rv_error *err
 {
     rv_manifest manifest;
     RV_TRY(describe_run(run, parts, &manifest, err));
-    run->published = true;
     RV_CRASH_POINT("before-manifest");
     return rv_manifest_publish(run->dest, &manifest, err);
 }

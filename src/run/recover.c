@@ -165,7 +165,7 @@ static rv_code repeat(rvi_run *run, const rvi_place *place, rv_error *err)
     rv_run_plan plan;
     rv_log(RV_LOG_INFO, "repeating %s: what was read cannot be continued", run->run_id);
     RV_TRY(rvi_unpublish(place, err));
-    run->published = false;
+    run->committing = false;
     RV_TRY(rvi_remove_run_objects(place, err));
     RV_TRY(describe_for_state(run, &plan, err));
     return rv_state_replan_run(run->state, &plan, run->plan.chunks, run->plan.n_chunks, &run->owner, err);
@@ -179,14 +179,15 @@ static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
     bool complete = false, published = false;
     run->summary->resumed = true;
     run->recorded = true;
-    run->published = true; /* until it is known that nobody can have seen its files */
+    run->committing = true; /* until it is known whether somebody may have seen its files */
     RV_TRY(rvi_is_published(&place, &published, err));
     RV_TRY(rvi_list_parts(run, &parts, err));
     RV_TRY(rvi_survey_objects(&place, &parts, &strays, &complete, err));
-    if (!complete || !(published || can_continue(run, open)))
+    bool all_read = open->n_completed == open->n_chunks;
+    if (!complete || !(published ? all_read : can_continue(run, open)))
         return repeat(run, &place, err);
     RV_TRY(rvi_remove_objects(run->dest, &strays, err));
-    run->published = published;
+    run->committing = published;
     /* The chunks are those that were recorded, whatever the table is now. */
     run->plan.n_chunks = open->n_chunks;
     atomic_store(&run->counters.chunks_done, open->n_completed);

@@ -1,15 +1,16 @@
 """Fixtures of the end-to-end tests. Servers start when the first test asks for one and end with the
 session."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.account import temp_base
+from support.account import as_account, reachable, temp_base
 from support.program import RELEASE, RIVET, Program
-from support.servers import PgBouncer, PostgresServer
+from support.servers import PgBouncer, PostgresServer, own_folder
 from tables import CONTENT_ITEMS, ORDERS, SPARSE
 
 MAJORS = (13, 15, 17)
@@ -68,6 +69,13 @@ def program(tmp_path: Path) -> Program:
     """The program under test in an empty folder."""
     assert RIVET.exists(), f"{RIVET} is not built; scripts/test.sh builds it, or set RIVET_BIN"
     return Program(tmp_path)
+
+
+@pytest.fixture
+def plain_user(base: Path) -> Program:
+    """The program without root's powers, in a folder of the account that runs it."""
+    folder = own_folder(base / f"user-{os.urandom(4).hex()}")
+    return Program(folder, reachable(RIVET.parent, base) / RIVET.name, account=as_account())
 
 
 @pytest.fixture

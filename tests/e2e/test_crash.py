@@ -6,7 +6,9 @@ import random
 import re
 import shutil
 import signal
+import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +93,29 @@ def test_killed_beside_an_earlier_copy(program, pg15, shop, point, on_existing):
     found = check_delivery(program.out)
     assert len(found) == (1 if on_existing == "replace" else 2)
     assert all(manifest["row_count"] == 1000 for manifest in found)
+
+
+@pytest.mark.parametrize("point", [name for name in POINTS if name not in DONE])
+@pytest.mark.parametrize("way", ["query", "csv", "sqlite"])
+def test_killed_in_other_ways_of_reading(program, pg15, shop, point, way):
+    if way == "sqlite":
+        make_sqlite(program.folder / "shop.db")
+        program.configure("sqlite://shop.db", program.export("t"))
+    else:
+        keys = {"query": {"query": "SELECT * FROM t"}, "csv": {"format": "csv"}}[way]
+        program.configure(pg15.url(shop), program.export("t", **keys))
+    assert program.run(env={"RIVET_CRASH_AT": point}).rc == -signal.SIGKILL
+    program.run().ok()
+    [manifest] = check_delivery(program.out)
+    assert (manifest["row_count"], manifest["part_count"]) == (1000, 1)
+
+
+def make_sqlite(path: Path) -> None:
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
+    db.executemany("INSERT INTO t VALUES (?, ?)", ((i, f"value {i}") for i in range(1000)))
+    db.commit()
+    db.close()
 
 
 def test_a_changed_export_does_not_resume_the_old_run(program, pg15, big, shop):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from support.account import as_account
 from support.delivery import check_delivery, manifests, visible
 from support.program import Program
 from support.servers import own_folder, wait_until
@@ -104,13 +103,6 @@ def test_a_full_disk_under_the_state_store(pg15, shop, tiny, tmp_path):
     (tiny / "filler").unlink()
     program.run().ok()
     assert all(manifest["row_count"] == 1000 for manifest in check_delivery(tmp_path / "out"))
-
-
-@pytest.fixture
-def plain_user(base: Path) -> Program:
-    """A program that runs without root's powers, in a folder of its own account."""
-    folder = own_folder(base / f"user-{os.urandom(4).hex()}")
-    return Program(folder, account=as_account())
 
 
 def test_a_read_only_folder(plain_user, pg15, shop):

@@ -242,18 +242,11 @@ def test_queries_only_read(program, file, query, code):
     assert file.read_bytes() == before and not (program.folder / "b.db").exists()
 
 
-def test_a_read_only_file_in_a_read_only_folder(program, file, base):
-    import os
-
-    from support.account import as_account
-    from support.servers import own_folder
-
-    folder = own_folder(base / f"sqlite-{os.urandom(4).hex()}")
-    data = folder / "data"
+def test_a_read_only_file_in_a_read_only_folder(plain_user):
+    data = plain_user.folder / "data"
     data.mkdir()
     make(data / "a.db", "CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1)")
     (data / "a.db").chmod(0o444)
     data.chmod(0o555)
-    user = Program(folder, account=as_account())
-    user.configure(f"sqlite://{data}/a.db", user.export("t")).run().ok()
-    check_delivery(user.out)
+    plain_user.configure(f"sqlite://{data}/a.db", plain_user.export("t")).run().ok()
+    check_delivery(plain_user.out)

@@ -54,8 +54,9 @@ def die_with_parent() -> None:
 
 def reachable(folder: Path, base: Path) -> Path:
     """`folder`, or a copy below `base` if the account may not enter one of the folders above it."""
-    if all(parent.stat().st_mode & 0o001 for parent in [folder, *folder.parents]) or os.geteuid() != 0:
+    if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in [folder, *folder.parents]):
         return folder
-    copy = base / "copy" / folder.name
-    shutil.copytree(folder, copy, symlinks=True)
+    copy = base / "copy" / str(folder).strip("/").replace("/", "-")
+    if not copy.exists():
+        shutil.copytree(folder, copy, symlinks=True)
     return copy

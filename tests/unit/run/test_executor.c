@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -150,6 +151,38 @@ static void skip_empty_leaves_the_destination_alone(void **state)
     assert_int_equal(count_files(b, ""), 0);
 }
 
+/* Runs with the standard output in a file; returns how many bytes it got. */
+static size_t bytes_on_stdout(bench *b)
+{
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    (void)fflush(stdout);
+    int real = dup(STDOUT_FILENO);
+    assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
+    rv_code rc = rv_run_export(&b->context, &b->export_config, &b->summary);
+    assert_true(dup2(real, STDOUT_FILENO) >= 0);
+    (void)close(real);
+    assert_int_equal(rc, RV_OK);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    long size = ftell(file);
+    (void)fclose(file);
+    return (size_t)size;
+}
+
+static void a_stream_without_rows_has_a_header_unless_it_is_unwanted(void **state)
+{
+    bench *b = *state;
+    b->export_config.dest = (rv_dest_config){.kind = "stdout"};
+    b->export_config.format.csv.header = true;
+    write_numbered(b, 0, "", "");
+    assert_int_equal(bytes_on_stdout(b), strlen("id,note\n"));
+    write_numbered(b, 0, "", "physical unit=block per_unit=7 strategy=blocks\n");
+    assert_int_equal(bytes_on_stdout(b), strlen("id,note\n"));
+    b->export_config.skip_empty = true;
+    assert_int_equal(bytes_on_stdout(b), 0);
+    assert_int_equal(b->summary.status, RV_RUN_SKIPPED);
+}
+
 static void replace_removes_exactly_what_older_manifests_name(void **state)
 {
     bench *b = *state;
@@ -237,6 +270,7 @@ int main(void)
         bench_test(files_of_a_dead_run_of_another_plan_are_removed),
         bench_test(no_rows_give_a_manifest_and_no_part),
         bench_test(skip_empty_leaves_the_destination_alone),
+        bench_test(a_stream_without_rows_has_a_header_unless_it_is_unwanted),
         bench_test(replace_removes_exactly_what_older_manifests_name),
         bench_test(on_existing_fail_refuses_a_second_run),
         bench_test(every_failed_allocation_leaves_nothing_behind),
