@@ -60,6 +60,10 @@ int rvi_option_values(const rvi_args *args, const char *name, const char *const 
 rv_code rvi_option_int(const rvi_args *args, const char *name, int64_t fallback, int64_t least, int64_t most,
                        int64_t *out, rv_error *err) RV_MUST_CHECK;
 
+/* Blanks a value that came from the command line, where everybody can read it as long as the process runs (proc(5),
+ * cmdline). Nobody may need it any more. */
+void rvi_hide_argument(const char *value);
+
 /* What commands share. */
 struct rvi_cli {
     rv_redactor *redactor;

@@ -137,7 +137,10 @@ static rv_code scaffold_from(rvi_cli *cli, const rvi_args *args, rv_arena *arena
         return rv_fail(err, RV_E_USAGE,
                        "--table and --schema exclude each other; --table takes schema.table");
     RV_TRY(find_url(arena, args, &url, &scaffold, err));
-    RV_TRY(rv_source_config_from_url(arena, url, cli->redactor, &cfg, err));
+    rv_code read = rv_source_config_from_url(arena, url, cli->redactor, &cfg, err);
+    if (read != RV_OK || cfg.password != NULL)
+        rvi_hide_argument(rvi_option_value(args, "source"));
+    RV_TRY(read);
     RV_AUTO(rv_source_close) rv_source *source = NULL;
     rv_code rc = rv_signals_start(&cli->signals, cli->cancel, err);
     if (rc == RV_OK)

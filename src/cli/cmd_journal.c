@@ -44,6 +44,5 @@ rv_code rvi_cmd_journal(rvi_cli *cli, const rvi_args *args, rv_error *err)
     RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args}, &list.base, &state, &config, err));
     rv_code rc = rv_state_list_journal(state, rvi_option_value(args, "export"),
                                        rvi_option_value(args, "run-id"), limit, show_event, &list, err);
-    rvi_listing_close(&list.base, rc, "no events yet");
-    return rc;
+    return rvi_listing_close(&list.base, rc, "no events yet", err);
 }

@@ -13,56 +13,61 @@ typedef struct run_all {
     rvi_cli *cli;
     const rv_config *config;
     const char *state_path;
-    const rv_export_config **exports; /* those selected */
-    int n_exports;
+    int *selected; /* indices of exports */
+    int n_selected;
     rv_summary *summaries; /* of those that were begun */
     int n;
     FILE *cards; /* stdout, or stderr when stdout carries data or JSON */
     int64_t started_us, started_mono_us;
 } run_all;
 
-static rv_code find_export(const rv_config *config, const char *name, const rv_export_config **out,
-                           rv_error *err)
+static rv_code find_export(const rv_config *config, const char *name, int *out, rv_error *err)
 {
     const char *near = NULL;
-    *out = rv_config_export(config, name, &near);
-    if (*out != NULL)
+    const rv_export_config *found = rv_config_export(config, name, &near);
+    if (found != NULL) {
+        *out = (int)(found - config->exports);
         return RV_OK;
+    }
     rv_fail(err, RV_E_CONFIG_UNKNOWN_EXPORT, "no export is named '%s' in %s", name, config->path);
     if (near != NULL)
         rv_hint(err, "did you mean '%s'?", near);
     return RV_E_CONFIG_UNKNOWN_EXPORT;
 }
 
-static void add_export(run_all *all, const rv_export_config *export_config)
+static void select_export(run_all *all, int index)
 {
-    for (int i = 0; i < all->n_exports; i++)
-        if (all->exports[i] == export_config)
+    for (int i = 0; i < all->n_selected; i++)
+        if (all->selected[i] == index)
             return;
-    all->exports[all->n_exports++] = export_config;
+    all->selected[all->n_selected++] = index;
 }
 
 static rv_code select_exports(run_all *all, const rvi_args *args, rv_error *err)
 {
-    const rv_config *config = all->config;
     const char *const *names = NULL;
     int n_names = rvi_option_values(args, "export", &names);
-    for (int i = 0; n_names == 0 && i < config->n_exports; i++)
-        add_export(all, &config->exports[i]);
+    for (int i = 0; n_names == 0 && i < all->config->n_exports; i++)
+        select_export(all, i);
     for (int i = 0; i < n_names; i++) {
-        const rv_export_config *found = NULL;
-        RV_TRY(find_export(config, names[i], &found, err));
-        add_export(all, found);
+        int index = 0;
+        RV_TRY(find_export(all->config, names[i], &index, err));
+        select_export(all, index);
     }
     return RV_OK;
+}
+
+static const rv_export_config *selected_export(const run_all *all, int i)
+{
+    return &all->config->exports[all->selected[i]];
 }
 
 /* Who writes where: one stream holds one export, and nothing else. */
 static rv_code share_stdout(run_all *all, bool as_json, rv_error *err)
 {
     int n_streams = 0;
-    for (int i = 0; i < all->n_exports; i++) {
-        const rv_dest_ops *dest = rv_dest_driver(all->exports[i]->dest.kind);
+    for (int i = 0; i < all->n_selected; i++) {
+        const rv_dest_ops *dest = rv_dest_driver(selected_export(all, i)->dest.kind);
         n_streams += dest != NULL && (dest->caps & RV_DEST_CAP_STREAM) != 0;
     }
     if (n_streams > 1)
@@ -140,9 +145,9 @@ static json_t *aggregate_object(const run_all *all)
                      aggregate_id, "started_at", started, "finished_at", finished, "duration_ms",
                      (json_int_t)((clock->mono_us(clock) - all->started_mono_us) / 1000), "config_path",
                      rvi_text_json(all->config->path), "parallel_mode", "sequential", "total_exports",
-                     all->n_exports, "success_count", sum.n_ok, "failed_count", sum.n_failed, "skipped_count",
-                     sum.n_skipped, "total_rows", (json_int_t)sum.rows, "total_files", (json_int_t)sum.files,
-                     "total_bytes", (json_int_t)sum.bytes, "per_export", per_export);
+                     all->n_selected, "success_count", sum.n_ok, "failed_count", sum.n_failed,
+                     "skipped_count", sum.n_skipped, "total_rows", (json_int_t)sum.rows, "total_files",
+                     (json_int_t)sum.files, "total_bytes", (json_int_t)sum.bytes, "per_export", per_export);
 }
 
 static rv_code write_json(const run_all *all, FILE *out, const char *where, rv_error *err)
@@ -206,20 +211,20 @@ static void run_one(run_all *all, const rv_export_config *export_config, rv_summ
 static rv_code run_selected(run_all *all, rv_error *err)
 {
     const rv_error *worst = NULL;
-    while (all->n < all->n_exports && !rv_cancel_requested(all->cli->cancel)) {
+    while (all->n < all->n_selected && !rv_cancel_requested(all->cli->cancel)) {
         rv_summary *summary = &all->summaries[all->n];
-        run_one(all, all->exports[all->n++], summary);
+        run_one(all, selected_export(all, all->n++), summary);
         bool worse = worst == NULL ||
                      seriousness(rv_code_exit(summary->error.code)) > seriousness(rv_code_exit(worst->code));
         if (summary->error.code != RV_OK && worse)
             worst = &summary->error;
     }
-    for (int i = 0; all->n_exports > 1 && i < all->n; i++)
+    for (int i = 0; all->n_selected > 1 && i < all->n; i++)
         rvi_card_line(all->cards, &all->summaries[i]);
     bool failed = worst != NULL && rv_code_exit(worst->code) != RV_EXIT_OK;
-    if (!failed && all->n < all->n_exports)
+    if (!failed && all->n < all->n_selected)
         return rv_fail(err, RV_E_CANCELLED, "stopped; %d of %d exports were not begun",
-                       all->n_exports - all->n, all->n_exports);
+                       all->n_selected - all->n, all->n_selected);
     if (worst == NULL)
         return RV_OK;
     all->cli->reported = true;
@@ -250,9 +255,9 @@ rv_code rvi_cmd_run(rvi_cli *cli, const rvi_args *args, rv_error *err)
                    .config = config,
                    .started_us = clock->now_us(clock),
                    .started_mono_us = clock->mono_us(clock)};
-    all.exports = rv_arena_alloc(config->arena, (size_t)config->n_exports, sizeof *all.exports);
+    all.selected = rv_arena_alloc(config->arena, (size_t)config->n_exports, sizeof *all.selected);
     all.summaries = rv_arena_alloc(config->arena, (size_t)config->n_exports, sizeof *all.summaries);
-    if (all.exports == NULL || all.summaries == NULL)
+    if (all.selected == NULL || all.summaries == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
     RV_TRY(select_exports(&all, args, err));
     RV_TRY(rv_run_state_path(config, config->arena, &all.state_path, err));

@@ -50,8 +50,7 @@ rv_code rvi_cmd_state_show(rvi_cli *cli, const rvi_args *args, rv_error *err)
     rvi_listing list;
     RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args}, &list, &state, &config, err));
     rv_code rc = rv_state_list_cursors(state, show_cursor, &list, err);
-    rvi_listing_close(&list, rc, "no export has run yet");
-    return rc;
+    return rvi_listing_close(&list, rc, "no export has run yet", err);
 }
 
 rv_code rvi_cmd_state_files(rvi_cli *cli, const rvi_args *args, rv_error *err)
@@ -63,6 +62,5 @@ rv_code rvi_cmd_state_files(rvi_cli *cli, const rvi_args *args, rv_error *err)
     RV_TRY(rvi_option_int(args, "limit", 50, 1, 1000000, &limit, err));
     RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args}, &list, &state, &config, err));
     rv_code rc = rv_state_list_files(state, rvi_option_value(args, "export"), limit, show_file, &list, err);
-    rvi_listing_close(&list, rc, "no files yet");
-    return rc;
+    return rvi_listing_close(&list, rc, "no files yet", err);
 }

@@ -27,6 +27,8 @@ rv_code rvi_load_config(rvi_cli *cli, const rvi_args *args, rv_config **out, rv_
     rv_config_input input = {.path = rvi_option_value(args, "config"), .params = params, .n_params = n};
     rv_findings findings = {0};
     rv_code rc = rv_config_load(out, &input, cli->redactor, &findings, err);
+    for (int i = 0; i < n; i++) /* it may be a password */
+        rvi_hide_argument(params[i].value);
     if (findings.n > 0) {
         rvi_render_findings(cli, input.path, &findings, err);
         cli->reported = rc != RV_OK;

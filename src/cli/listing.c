@@ -15,19 +15,25 @@ rv_code rvi_listing_open(const rvi_listing_request *request, rvi_listing *list, 
 {
     RV_TRY(rvi_load_config(request->cli, request->args, config, err));
     RV_TRY(rvi_open_state(*config, state, err));
-    *list = (rvi_listing){.array = rvi_option_given(request->args, "json") ? json_array() : NULL};
-    return RV_OK;
+    bool as_json = rvi_option_given(request->args, "json");
+    *list = (rvi_listing){.array = as_json ? json_array() : NULL};
+    return as_json && list->array == NULL ? rv_fail(err, RV_E_OUT_OF_MEMORY, "rendering the listing as JSON")
+                                          : RV_OK;
 }
 
-void rvi_listing_close(rvi_listing *list, rv_code rc, const char *nothing)
+rv_code rvi_listing_close(rvi_listing *list, rv_code rc, const char *nothing, rv_error *err)
 {
     if (rc == RV_OK && list->array != NULL) {
         char *text = json_dumps(list->array, JSON_INDENT(2));
-        printf("%s\n", text != NULL ? text : "[]");
+        if (text != NULL)
+            printf("%s\n", text);
+        else
+            rc = rv_fail(err, RV_E_OUT_OF_MEMORY, "rendering the listing as JSON");
         free(text);
     } else if (rc == RV_OK && list->n == 0) {
         printf("%s\n", nothing);
     }
     json_decref(list->array);
     list->array = NULL;
+    return rc;
 }

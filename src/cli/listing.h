@@ -21,7 +21,8 @@ rv_code rvi_listing_open(const rvi_listing_request *request, rvi_listing *list, 
                          rv_config **config, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_listing_add(rvi_listing *list, json_t *row,
                         rv_error *err) RV_MUST_CHECK; /* takes `row`; NULL fails */
-/* Prints what was collected, or `nothing` when there was no row; nothing at all when rc says failure. */
-void rvi_listing_close(rvi_listing *list, rv_code rc, const char *nothing);
+/* Prints what was collected, or `nothing` when there was no row. rc: how the listing went; when it failed nothing is
+ * printed and rc is returned. */
+rv_code rvi_listing_close(rvi_listing *list, rv_code rc, const char *nothing, rv_error *err) RV_MUST_CHECK;
 
 #endif

@@ -244,3 +244,9 @@ rv_code rvi_option_int(const rvi_args *args, const char *name, int64_t fallback,
     *out = value;
     return RV_OK;
 }
+
+void rvi_hide_argument(const char *value)
+{
+    if (value != NULL)
+        memset((char *)value, '*', strlen(value)); /* argv is ours to write (C17, 5.1.2.2.1) */
+}

@@ -51,7 +51,6 @@ static rv_code choose_strategy(rv_arena *arena, uint32_t caps, rv_plan *plan, rv
     if (physical->first > physical->last && takes_one_stream(plan->export_config))
         by_storage = false;
     if (by_storage && physical->needs_snapshot && !plan->snapshot) {
-        by_storage = false;
         plan->reason = "ranges in storage order are only correct under one snapshot (consistency: snapshot)";
     } else if (by_storage) {
         plan->strategy = physical->strategy;
@@ -70,7 +69,9 @@ static rv_code choose_strategy(rv_arena *arena, uint32_t caps, rv_plan *plan, rv
     return one_chunk(arena, plan, err);
 }
 
-/* Everything that decides which rows land in which files. Paths stay out of it: they are recorded with the run. */
+/* Everything in the export that decides which rows land in which files. The destination's path goes in as it was
+ * written: what its placeholders stood for is recorded with the run. Where the relation lies, the plan does not know:
+ * run.c adds it. */
 static rv_code fingerprint(rv_plan *plan, rv_error *err)
 {
     const rv_export_config *e = plan->export_config;

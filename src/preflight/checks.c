@@ -96,7 +96,7 @@ static void check_destination(preflight *p, const rv_export_config *e)
         rc = rv_dest_open(&dest, &e->dest, expanded, p->cancel, &err);
     if (rc == RV_OK)
         rc = rv_dest_check(dest, &err);
-    report(p, name, dest != NULL ? rv_dest_uri(dest) : "", &err);
+    report(p, name, rc == RV_OK ? rv_dest_uri(dest) : "", &err);
     rv_dest_close(dest);
     rv_bytes_deinit(&path);
 }

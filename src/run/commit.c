@@ -120,6 +120,8 @@ void rvi_run_abandon(rvi_run *run, const rv_error *failure)
     rv_run_status status = stopped ? RV_RUN_INTERRUPTED : RV_RUN_FAILED;
     run->summary->error = *failure;
     rvi_summary_fill(run, status);
+    if (failure->code == RV_E_RUN_LEASE_HELD)
+        run->summary->run_id[0] = '\0'; /* there is no run of ours: the one that is held has another name */
     if (!run->recorded && failure->code != RV_E_RUN_LEASE_HELD && run->state != NULL && run->run_id != NULL)
         rvi_run_record_early_failure(run);
     if (!run->recorded || !is_still_ours(run, failure))

@@ -58,10 +58,10 @@ static rv_code list_objects(const rvi_place *place, rv_dest_fn fn, void *context
     return rv_dest_list(place->dest, spool_prefix, fn, context, err);
 }
 
-/* Parts by name, and what was met of them. */
+/* Parts by name, and how many of them were met. */
 typedef struct survey {
-    const rvi_place *place;
-    const rv_part **parts; /* sorted */
+    const char *run_id;
+    rv_part *parts; /* sorted */
     size_t n;
     int64_t n_found;
     rvi_name_list *strays;
@@ -69,31 +69,31 @@ typedef struct survey {
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp((*(const rv_part *const *)a)->name, (*(const rv_part *const *)b)->name);
+    return strcmp(((const rv_part *)a)->name, ((const rv_part *)b)->name);
 }
 
 static rv_code judge_object(void *context, const rv_dest_entry *entry, rv_error *err)
 {
     survey *s = context;
-    if (!rvi_object_belongs(entry->name, s->place->run_id))
+    const rv_part wanted = {.name = entry->name};
+    if (!rvi_object_belongs(entry->name, s->run_id))
         return RV_OK;
-    const rv_part wanted = {.name = entry->name}, *key = &wanted;
-    const rv_part **found = s->n > 0 ? bsearch(&key, s->parts, s->n, sizeof *s->parts, by_name) : NULL;
+    const rv_part *found = s->n > 0 ? bsearch(&wanted, s->parts, s->n, sizeof wanted, by_name) : NULL;
     if (found == NULL)
         return rvi_name_list_add(s->strays, entry->name, err);
-    s->n_found += (*found)->bytes == entry->bytes;
+    s->n_found += found->bytes == entry->bytes;
     return RV_OK;
 }
 
 rv_code rvi_survey_objects(const rvi_place *place, const rvi_part_list *parts, rvi_name_list *strays,
                            bool *complete, rv_error *err)
 {
-    survey s = {.place = place, .n = (size_t)parts->n, .strays = strays};
+    survey s = {.run_id = place->run_id, .n = (size_t)parts->n, .strays = strays};
     s.parts = rv_arena_alloc(place->arena, s.n, sizeof *s.parts);
     if (s.parts == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "comparing the parts of a run");
-    for (size_t i = 0; i < s.n; i++)
-        s.parts[i] = &parts->parts[i];
+    if (s.n > 0)
+        memcpy(s.parts, parts->parts, s.n * sizeof *s.parts); /* as large as the arena just gave */
     if (s.n > 1)
         qsort(s.parts, s.n, sizeof *s.parts, by_name);
     RV_TRY(list_objects(place, judge_object, &s, err));

@@ -159,6 +159,15 @@ static void numbers_are_whole_and_in_range(void **state)
     assert_int_equal(limit, 5);
 }
 
+static void a_hidden_argument_keeps_only_its_length(void **state)
+{
+    (void)state;
+    char value[] = "PW=secret";
+    rvi_hide_argument(value + 3);
+    assert_string_equal(value, "PW=******");
+    rvi_hide_argument(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +180,7 @@ int main(void)
         cmocka_unit_test(json_errors_holds_for_mistakes_before_it),
         cmocka_unit_test(options_are_bounded),
         cmocka_unit_test(numbers_are_whole_and_in_range),
+        cmocka_unit_test(a_hidden_argument_keeps_only_its_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

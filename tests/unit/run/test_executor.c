@@ -111,6 +111,7 @@ static void an_export_that_is_running_is_refused(void **state)
     write_numbered(b, 10, "", "");
     leave_open_run(b, "t_20200101T000000.000", NULL, "xxh3:0"); /* this very process is alive */
     assert_int_equal(bench_run(b), RV_E_RUN_LEASE_HELD);
+    assert_string_equal(b->summary.run_id, ""); /* no run was begun */
     assert_int_equal(count_files(b, ""), 0);
 }
 
