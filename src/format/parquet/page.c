@@ -5,40 +5,10 @@
  * write a body of their own. */
 #include "page.h"
 
+#include "encoding.h"
+
 #include <assert.h>
 #include <zlib.h>
-
-/* What an encoding gets to see of an open page. */
-typedef struct page_values {
-    const rvi_pq_leaf *leaf;
-    const uint8_t *data; /* PLAIN bytes, or uint32_t indices */
-    size_t n;            /* values, NULLs not counted */
-    uint32_t n_entries;  /* of the dictionary */
-} page_values;
-
-typedef struct encoding_ops {
-    rvi_pq_encoding_id number;
-    /* Append the encoded values to `out`. NULL: the PLAIN bytes are the encoded values. */
-    rv_code (*encode)(const page_values *in, rvi_pq_buf *out, rv_error *err);
-} encoding_ops;
-
-static rv_code encode_indices(const page_values *in, rvi_pq_buf *out, rv_error *err)
-{
-    int width = rvi_pq_bit_width(in->n_entries - 1);
-    uint8_t byte = (uint8_t)width;
-    RV_TRY(rvi_pq_buf_append(out, &byte, 1, err));
-    return rvi_pq_rle_append((const uint32_t *)(const void *)in->data, in->n, width, out, err);
-}
-
-static const encoding_ops PLAIN = {.number = RVI_PQ_PLAIN};
-static const encoding_ops DICTIONARY = {.number = RVI_PQ_RLE_DICTIONARY, .encode = encode_indices};
-
-/* A dictionary without entries cannot be written, so pages of NULLs before the first value are PLAIN. */
-static const encoding_ops *encoding_of(const rvi_pq_column *column)
-{
-    bool uses_dictionary = column->dict_state == RVI_PQ_DICT_TRIED || column->dict_state == RVI_PQ_DICT_ON;
-    return uses_dictionary && column->dict.n > 0 ? &DICTIONARY : &PLAIN;
-}
 
 /* PLAIN values with the level sections moved in front of them. */
 static rv_code prepend_levels(rvi_pq_buf *values, const rvi_pq_buf *levels, rv_error *err)
@@ -54,7 +24,7 @@ static rv_code prepend_levels(rvi_pq_buf *values, const rvi_pq_buf *levels, rv_e
 }
 
 /* The uncompressed page body; borrowed from the open page or from work->body. */
-static rv_code make_body(rvi_pq_column *column, const encoding_ops *encoding, rvi_pq_workspace *work,
+static rv_code make_body(rvi_pq_column *column, const rvi_pq_encoding_ops *encoding, rvi_pq_workspace *work,
                          const rvi_pq_buf **out, rv_error *err)
 {
     rvi_pq_open_page *page = &column->page;
@@ -65,10 +35,10 @@ static rv_code make_body(rvi_pq_column *column, const encoding_ops *encoding, rv
         *out = &page->values;
         return RV_OK;
     }
-    page_values values = {.leaf = &column->leaf,
-                          .data = page->values.data,
-                          .n = (size_t)page->n_present,
-                          .n_entries = column->dict.n};
+    rvi_pq_page_values values = {.leaf = &column->leaf,
+                                 .data = page->values.data,
+                                 .n = (size_t)page->n_present,
+                                 .n_entries = column->dict.n};
     RV_TRY(encoding->encode(&values, &work->body, err));
     *out = &work->body;
     return RV_OK;
@@ -90,8 +60,8 @@ static rv_code pack(rvi_pq_workspace *work, const rvi_pq_buf *body, int min_matc
 /* Whether a chunk whose first page is `body` is to be compressed, with that page's compressed form in work->packed.
  * A full page that is tiny (NULLs, one value) says nothing about later ones. Indices may be as dense as they get while
  * the dictionary that they point to shrinks well, so both are looked at. */
-static rv_code choose_codec(rvi_pq_column *column, const rvi_pq_buf *body, const encoding_ops *encoding,
-                            rvi_pq_workspace *work, rv_error *err)
+static rv_code choose_codec(rvi_pq_column *column, const rvi_pq_buf *body,
+                            const rvi_pq_encoding_ops *encoding, rvi_pq_workspace *work, rv_error *err)
 {
     enum { TELLING_BYTES = 1024 };
     size_t packed = work->packed.len;
@@ -99,7 +69,7 @@ static rv_code choose_codec(rvi_pq_column *column, const rvi_pq_buf *body, const
     if (shrinks(body->len, packed) || (body->len < TELLING_BYTES && column->page.rows == RVI_PQ_PAGE_ROWS))
         return RV_OK;
     column->codec = RVI_PQ_CODEC_STORED;
-    if (encoding != &DICTIONARY)
+    if (encoding->number != RVI_PQ_RLE_DICTIONARY)
         return RV_OK;
     RV_TRY(pack(work, &column->dict.entries, 0, err));
     if (!shrinks(body->len + column->dict.entries.len, packed + work->packed.len))
@@ -109,10 +79,10 @@ static rv_code choose_codec(rvi_pq_column *column, const rvi_pq_buf *body, const
 }
 
 /* The body as it is stored, borrowed. The first page of a chunk decides for all of them. */
-static rv_code stored_body(rvi_pq_column *column, const rvi_pq_buf *body, const encoding_ops *encoding,
+static rv_code stored_body(rvi_pq_column *column, const rvi_pq_buf *body, const rvi_pq_encoding_ops *encoding,
                            rvi_pq_workspace *work, const rvi_pq_buf **out, rv_error *err)
 {
-    int min_match = encoding == &PLAIN ? column->leaf.min_match : 0;
+    int min_match = encoding->number == RVI_PQ_PLAIN ? column->leaf.min_match : 0;
     *out = body;
     if (work->codec.ops->compress == NULL)
         column->codec = RVI_PQ_CODEC_STORED;
@@ -218,7 +188,7 @@ static rv_code keep_info(rvi_pq_column *column, uint64_t stored_at, uint64_t sto
 rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
     assert(column->page.rows > 0);
-    const encoding_ops *encoding = encoding_of(column);
+    const rvi_pq_encoding_ops *encoding = rvi_pq_encoding_of(column);
     const rvi_pq_buf *body = NULL, *stored = NULL;
     RV_TRY(make_body(column, encoding, work, &body, err));
     RV_TRY(stored_body(column, body, encoding, work, &stored, err));
@@ -236,7 +206,7 @@ rv_code rvi_pq_page_write_dictionary(rvi_pq_column *column, rvi_pq_workspace *wo
                                      rv_error *err)
 {
     const rvi_pq_buf *body = &column->dict.entries, *stored = NULL;
-    RV_TRY(stored_body(column, body, &DICTIONARY, work, &stored, err));
+    RV_TRY(stored_body(column, body, &rvi_pq_dictionary_encoding, work, &stored, err));
     RV_TRY(make_header(work, RVI_PQ_DICTIONARY_PAGE, RVI_PQ_PLAIN, column->dict.n, body, stored, err));
     RV_TRY(rvi_pq_output_write(out, work->header.data, work->header.len, err));
     RV_TRY(rvi_pq_output_write(out, stored->data, stored->len, err));
