@@ -14,7 +14,7 @@ FAMILIES = {"source", "format", "dest", "state"}
 # Which module each public header belongs to.
 HEADER_MODULE = {
     "error.h": "base", "error.def": "base", "arena.h": "base", "bytes.h": "base", "checked.h": "base",
-    "sink.h": "base", "clock.h": "base", "cancel.h": "base", "queue.h": "base", "budget.h": "base",
+    "sink.h": "base", "clock.h": "base", "cancel.h": "base", "queue.h": "base", "workers.h": "base", "budget.h": "base",
     "secret.h": "base", "log.h": "base", "utf8.h": "base", "civil.h": "base", "decimal.h": "base",
     "hash.h": "base", "crash_point.h": "base",
     "schema.h": "batch", "batch.h": "batch", "config.h": "config",

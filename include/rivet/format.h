@@ -9,6 +9,7 @@
 #include "rivet/batch.h"
 #include "rivet/config.h"
 #include "rivet/sink.h"
+#include "rivet/workers.h"
 
 typedef struct rv_writer rv_writer;
 
@@ -16,7 +17,10 @@ typedef struct rv_writer_options {
     const rv_format_config *format;
     const rv_schema *schema; /* outlives the writer */
     rv_budget *budget;       /* charged for everything the writer holds; may be NULL */
-    size_t memory_bytes;     /* what the writer may hold: open pages, dictionaries, finished pages */
+    /* What the writer may hold: open pages, dictionaries, finished pages. Compressors' contexts and what is being
+     * compressed come on top: about an eighth and 1 MiB for each of `workers` and the writer's own thread. */
+    size_t memory_bytes;
+    rv_workers *workers; /* for what can be done aside; borrowed, may be NULL. Changes no byte of the file */
 } rv_writer_options;
 
 typedef struct rv_writer_stats {

@@ -76,7 +76,8 @@ static rv_code open_part(encoder *e, rv_error *err)
     rv_writer_options options = {.format = &run->export_config->format,
                                  .schema = &run->plan.schema,
                                  .budget = &run->budget,
-                                 .memory_bytes = run->memory.writer};
+                                 .memory_bytes = run->memory.writer,
+                                 .workers = run->workers};
     return rv_writer_open(&e->writer, &e->sink.base, &options, err);
 }
 

@@ -73,6 +73,7 @@ typedef struct rvi_run {
     atomic_int_fast64_t lease_until_us; /* wall clock: the run is ours so long; see lease.c */
 
     rv_queue *pages, *spare, *parts, *records, *claims;
+    rv_workers *workers; /* of the encoder's writer */
     rvi_counters counters;
     uint64_t bytes_per_part_hint;
 

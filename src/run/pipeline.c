@@ -10,6 +10,9 @@
 
 enum { PAGES_CAP = 8, PARTS_CAP = 4, RECORDS_CAP = 64 };
 
+/* One encoder keeps no more of them busy; each holds a page and a compressor's context. */
+enum { MOST_WORKERS = 3 };
+
 static void drop_batch(void *item)
 {
     rv_batch_free(item);
@@ -56,6 +59,12 @@ static void free_queues(rvi_run *run)
     run->pages = run->spare = run->parts = run->records = run->claims = NULL;
 }
 
+static rv_code start_workers(rvi_run *run, rv_error *err)
+{
+    int n = rv_workers_idle_cores();
+    return rv_workers_new(&run->workers, n < MOST_WORKERS ? n : MOST_WORKERS, err);
+}
+
 /* Downstream first, so that whoever starts finds somebody to hand on to. */
 static rv_code work(rvi_run *run, rv_error *err)
 {
@@ -88,6 +97,8 @@ static rv_code work(rvi_run *run, rv_error *err)
 rv_code rvi_pipeline_run(rvi_run *run, rv_error *err)
 {
     rv_code rc = make_queues(run, err);
+    if (rc == RV_OK)
+        rc = start_workers(run, err);
     if (rc == RV_OK) {
         run->source_waker = (rv_waker){.wake = interrupt_source, .object = run};
         run->queues_waker = (rv_waker){.wake = abort_queues, .object = run};
@@ -97,6 +108,8 @@ rv_code rvi_pipeline_run(rvi_run *run, rv_error *err)
         rv_cancel_remove_waker(run->cancel, &run->source_waker);
         rv_cancel_remove_waker(run->cancel, &run->queues_waker);
     }
+    rv_workers_free(run->workers);
+    run->workers = NULL;
     free_queues(run);
     if (rc == RV_OK && rv_cancel_requested(run->cancel))
         rc = rv_fail(err, RV_E_CANCELLED, "the run was stopped");

@@ -7,9 +7,9 @@ A block is marked by a comment on the line before it:
     rivet init --source sqlite:///shop.db -o rivet.yaml
     ```
 
-Each block runs in an empty folder of its own, as a script that stops at the first failing command. It
-finds `rivet` on
-the PATH, sqlite3, and in DATABASE_URL a PostgreSQL with the small table `t`.
+Each block runs in an empty folder of its own, as a script that stops at the first failing command. It finds `rivet`,
+sqlite3 and psql on the PATH, and in DATABASE_URL a PostgreSQL with the small table `t`; `<!-- test: postgres -->`
+tells the reader of the page's source that the block needs it.
 """
 
 import os
@@ -22,7 +22,7 @@ import pytest
 from support.account import REPOSITORY
 from support.program import RIVET, environment
 
-BLOCK = re.compile(r"^<!-- test -->\n+```(?:sh|bash|console)\n(.*?)^```", re.M | re.S)
+BLOCK = re.compile(r"^<!-- test(?:: postgres)? -->\n+```(?:sh|bash|console)\n(.*?)^```", re.M | re.S)
 PAGES = [
     path for path in [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))] if path.exists()
 ]
@@ -58,4 +58,4 @@ def test_the_examples_work(page: Path, tmp_path: Path, pg15, shop):
 
 def test_marks_stand_before_a_shell_block():
     for page in PAGES:
-        assert page.read_text().count("<!-- test -->") == len(blocks(page)), page
+        assert page.read_text().count("<!-- test") == len(blocks(page)), page

@@ -49,17 +49,22 @@ void rvi_pq_column_deinit(rvi_pq_column *column)
     *column = (rvi_pq_column){0};
 }
 
+bool rvi_pq_workspace_is_huge(const rvi_pq_workspace *work, const rvi_pq_buf *buf)
+{
+    enum { USUAL_PAGES = 2, USUAL_BYTES = 4096 };
+    return buf->cap > USUAL_PAGES * work->page_weight + USUAL_BYTES;
+}
+
 /* A huge value must not hold its memory for the rest of the file. */
 static void shrink(rvi_pq_buf *buf, const rvi_pq_workspace *work)
 {
-    enum { KEPT_PAGES = 2, KEPT_BYTES = 4096 };
-    if (buf->cap > KEPT_PAGES * work->page_weight + KEPT_BYTES)
+    if (rvi_pq_workspace_is_huge(work, buf))
         rvi_pq_buf_free(buf);
 }
 
 void rvi_pq_workspace_trim(rvi_pq_workspace *work)
 {
-    shrink(&work->body, work);
+    shrink(&work->levels, work);
     shrink(&work->packed, work);
     shrink(&work->header, work);
 }
@@ -88,6 +93,8 @@ rv_code rvi_pq_column_clear(rvi_pq_column *column, rvi_pq_workspace *work, rv_er
     memset(column->def_histogram, 0, sizeof column->def_histogram);
     memset(column->rep_histogram, 0, sizeof column->rep_histogram);
     memset(column->n_pages_of, 0, sizeof column->n_pages_of);
+    column->settled = (rvi_pq_page_bytes){0};
+    memset(column->fresh, 0, sizeof column->fresh);
     return start_dictionary(column, work, err);
 }
 
@@ -303,14 +310,35 @@ rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int
     return RV_OK;
 }
 
+void rvi_pq_column_settle(rvi_pq_column *column, uint64_t i)
+{
+    column->settled.raw += column->fresh[i].raw;
+    column->settled.stored += column->fresh[i].stored;
+    column->fresh[i] = (rvi_pq_page_bytes){0};
+}
+
+static uint64_t fresh_bytes(const rvi_pq_column *column)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < RVI_PQ_LAG; i++)
+        bytes += column->fresh[i].raw;
+    return bytes;
+}
+
+uint64_t rvi_pq_column_finished_bytes(const rvi_pq_column *column)
+{
+    return column->settled.stored + fresh_bytes(column);
+}
+
 uint64_t rvi_pq_column_pending(const rvi_pq_column *column)
 {
     const rvi_pq_open_page *page = &column->page;
     uint64_t open = page->values.len;
     if (uses_dictionary(column))
         open = (uint64_t)page->n_present * (uint64_t)rvi_pq_bit_width(column->dict.n) / 8;
-    open += column->dict.entries.len + rvi_pq_levels_bytes(&page->levels);
-    if (column->raw_bytes == 0)
+    open += column->dict.entries.len + rvi_pq_levels_bytes(&page->levels) + fresh_bytes(column);
+    if (column->settled.raw == 0)
         return open / 2;
-    return (uint64_t)((double)open * (double)column->stored_bytes / (double)column->raw_bytes);
+    double ratio = (double)column->settled.stored / (double)column->settled.raw;
+    return column->settled.stored + (uint64_t)((double)open * ratio);
 }

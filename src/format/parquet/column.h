@@ -6,23 +6,27 @@
 #ifndef RIVET_PARQUET_COLUMN_H
 #define RIVET_PARQUET_COLUMN_H
 
-#include "codec.h"
 #include "dict.h"
 #include "leaf.h"
 #include "levels.h"
+#include "packing.h"
 #include "stats.h"
 #include "store.h"
 
 enum { RVI_PQ_PAGE_ROWS = 20000 }; /* as arrow, arrow-rs and parquet-java; keeps num_values far from 2^31 */
 
-/* What the columns of one writer share; nothing in it outlives a call but `codec` and `pages`. */
+/* Slices whose pages may still be under way; see rowgroup.h. */
+enum { RVI_PQ_LAG = 4 };
+
+/* What the columns of one writer share. Pages under way and in the store outlive a call, the buffers do not. */
 typedef struct rvi_pq_workspace {
     rvi_pq_memory *memory; /* counts towards the row group's limit */
-    rvi_pq_codec codec;
+    rvi_pq_packing packing;
     rvi_pq_store pages; /* finished pages of the open row group, headers included */
+    uint64_t slice;     /* number of the open slice within the file */
     rvi_pq_gather_space *gather;
-    rvi_pq_buf body;    /* of a page: levels, encoded values */
-    rvi_pq_buf packed;  /* compressed form of a page */
+    rvi_pq_buf levels;  /* of a page with a huge value; a piece of metadata */
+    rvi_pq_buf packed;  /* compressed form of a dictionary */
     rvi_pq_buf header;  /* of a page; a piece of metadata */
     size_t page_weight; /* bytes as PLAIN after which a page is full */
     size_t dict_bytes;  /* most bytes of a dictionary page */
@@ -31,6 +35,8 @@ typedef struct rvi_pq_workspace {
 /* Give back what a huge value made the buffers grow to. Called where all columns have the same rows, so that what
  * is kept does not depend on the order in which their pages closed. */
 void rvi_pq_workspace_trim(rvi_pq_workspace *work);
+/* Whether a buffer holds, or held, a value far larger than a page. */
+bool rvi_pq_workspace_is_huge(const rvi_pq_workspace *work, const rvi_pq_buf *buf);
 
 typedef struct rvi_pq_open_page {
     int64_t rows, n_present;
@@ -66,7 +72,12 @@ typedef enum rvi_pq_codec_choice {
     RVI_PQ_CODEC_STORED,
 } rvi_pq_codec_choice;
 
-typedef struct rvi_pq_column {
+/* Bytes of data pages, before and after compression. */
+typedef struct rvi_pq_page_bytes {
+    uint64_t raw, stored;
+} rvi_pq_page_bytes;
+
+struct rvi_pq_column {
     rvi_pq_leaf leaf;
     rvi_pq_open_page page;
     rvi_pq_dict dict;
@@ -83,7 +94,11 @@ typedef struct rvi_pq_column {
     uint64_t raw_bytes, stored_bytes; /* page headers and the dictionary page included */
     int64_t def_histogram[RVI_PQ_MAX_DEF + 1], rep_histogram[RVI_PQ_MAX_REP + 1];
     int32_t n_pages_of[RVI_PQ_ENCODINGS]; /* data pages by encoding */
-} rvi_pq_column;
+
+    /* What the end of a row group is decided by: data pages of slices that are settled, and those of the last ones,
+     * by slice number. */
+    rvi_pq_page_bytes settled, fresh[RVI_PQ_LAG];
+};
 
 /* Fails FORMAT_UNSUPPORTED, OUT_OF_MEMORY, MEMORY_BUDGET. On failure `column` is fit for deinit. */
 rv_code rvi_pq_column_init(rvi_pq_column *column, const rv_field *field, rvi_pq_workspace *work,
@@ -94,18 +109,26 @@ void rvi_pq_column_deinit(rvi_pq_column *column); /* zeroed memory is fine */
 rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int64_t from, int64_t to,
                              rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
 
-/* Finish the open page, if it has rows: it becomes the last of the chunk and lies in work->pages. */
+/* Finish the open page, if it has rows: it becomes the last of the chunk and is on its way to work->pages. */
 rv_code rvi_pq_column_close_page(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
-/* Begin the next chunk. The page must have been closed. */
+/* Begin the next chunk. The page must have been closed and stowed. */
 rv_code rvi_pq_column_clear(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
 
-/* What the open page and the dictionary would add to the file: their encoded size, shrunk as the chunk's finished
- * pages were, or by half before there is one. */
+/* The slice with counters fresh[i] is settled: all its pages are in the store. */
+void rvi_pq_column_settle(rvi_pq_column *column, uint64_t i);
+/* The column's data pages that are finished, unsettled ones with their raw size. */
+uint64_t rvi_pq_column_finished_bytes(const rvi_pq_column *column);
+/* What the open chunk would add to the file: settled pages, and the encoded size of all else, shrunk as settled pages
+ * were, or by half before there is one. */
 uint64_t rvi_pq_column_pending(const rvi_pq_column *column);
 
 static inline const rvi_pq_page_info *rvi_pq_column_page(const rvi_pq_column *column, size_t i)
 {
     return (const rvi_pq_page_info *)(const void *)column->infos.data + i;
+}
+static inline rvi_pq_page_info *rvi_pq_column_page_mut(rvi_pq_column *column, size_t i)
+{
+    return (rvi_pq_page_info *)(void *)column->infos.data + i;
 }
 static inline bool rvi_pq_column_has_dictionary(const rvi_pq_column *column)
 {

@@ -93,6 +93,18 @@ rv_code rvi_pq_buf_append(rvi_pq_buf *buf, const void *data, size_t len, rv_erro
     return RV_OK;
 }
 
+void rvi_pq_buf_move(rvi_pq_buf *to, rvi_pq_buf *from)
+{
+    assert(to->data == NULL && to->memory->budget == from->memory->budget);
+    to->data = from->data;
+    to->len = from->len;
+    to->cap = from->cap;
+    to->memory->used += from->cap;
+    from->memory->used -= from->cap;
+    from->data = NULL;
+    from->len = from->cap = 0;
+}
+
 void rvi_pq_buf_free(rvi_pq_buf *buf)
 {
     rvi_pq_release(buf->memory, buf->data, buf->cap);

@@ -33,6 +33,8 @@ typedef struct rvi_pq_buf {
  * Fails MEMORY_BUDGET, OUT_OF_MEMORY, LIMIT_EXCEEDED (over 4 GiB). */
 rv_code rvi_pq_buf_reserve(rvi_pq_buf *buf, size_t n, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_pq_buf_append(rvi_pq_buf *buf, const void *data, size_t len, rv_error *err) RV_MUST_CHECK;
+/* The bytes change hands, and accounts, which must share a budget. `to` must hold nothing; `from` is empty afterwards. */
+void rvi_pq_buf_move(rvi_pq_buf *to, rvi_pq_buf *from);
 void rvi_pq_buf_free(rvi_pq_buf *buf); /* empty afterwards, usable again */
 
 #endif

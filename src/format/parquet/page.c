@@ -1,8 +1,7 @@
 /* page.c - from an open page to bytes.
  *
  * A V1 page cannot say that it alone is not compressed, so the choice is made for the whole chunk, with its first
- * page in hand and before any page is kept. PLAIN values become the page body where they lie; other encodings
- * write a body of their own. */
+ * page in hand and before any page is kept. */
 #include "page.h"
 
 #include "encoding.h"
@@ -23,25 +22,30 @@ static rv_code prepend_levels(rvi_pq_buf *values, const rvi_pq_buf *levels, rv_e
     return RV_OK;
 }
 
-/* The uncompressed page body; borrowed from the open page or from work->body. */
+/* The buffer of a huge value leaves the column with its page: there is no second copy of it. */
+static rv_code move_values(rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_buf *out, rv_error *err)
+{
+    work->levels.len = 0;
+    RV_TRY(rvi_pq_levels_write(&column->page.levels, &work->levels, err));
+    rvi_pq_buf_move(out, &column->page.values);
+    return prepend_levels(out, &work->levels, err);
+}
+
+/* The uncompressed page body. */
 static rv_code make_body(rvi_pq_column *column, const rvi_pq_encoding_ops *encoding, rvi_pq_workspace *work,
-                         const rvi_pq_buf **out, rv_error *err)
+                         rvi_pq_buf *out, rv_error *err)
 {
     rvi_pq_open_page *page = &column->page;
-    work->body.len = 0;
-    RV_TRY(rvi_pq_levels_write(&page->levels, &work->body, err));
-    if (encoding->encode == NULL) {
-        RV_TRY(prepend_levels(&page->values, &work->body, err));
-        *out = &page->values;
-        return RV_OK;
-    }
+    if (encoding->encode == NULL && rvi_pq_workspace_is_huge(work, &page->values))
+        return move_values(column, work, out, err);
+    RV_TRY(rvi_pq_levels_write(&page->levels, out, err));
+    if (encoding->encode == NULL)
+        return rvi_pq_buf_append(out, page->values.data, page->values.len, err);
     rvi_pq_page_values values = {.leaf = &column->leaf,
                                  .data = page->values.data,
                                  .n = (size_t)page->n_present,
                                  .n_entries = column->dict.n};
-    RV_TRY(encoding->encode(&values, &work->body, err));
-    *out = &work->body;
-    return RV_OK;
+    return encoding->encode(&values, out, err);
 }
 
 /* Whether `packed` bytes instead of `raw` are worth a reader's time. */
@@ -51,83 +55,82 @@ static bool shrinks(size_t raw, size_t packed)
     return packed < raw - raw / LEAST_GAIN;
 }
 
-static rv_code pack(rvi_pq_workspace *work, const rvi_pq_buf *body, int min_match, rv_error *err)
+/* Into work->packed, on this thread. */
+static rv_code pack_dictionary(const rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
     work->packed.len = 0;
-    return rvi_pq_codec_compress(&work->codec, body->data, body->len, min_match, &work->packed, err);
+    return rvi_pq_packing_compress(&work->packing, &column->dict.entries, 0, &work->packed, err);
 }
 
-/* Whether a chunk whose first page is `body` is to be compressed, with that page's compressed form in work->packed.
- * A full page that is tiny (NULLs, one value) says nothing about later ones. Indices may be as dense as they get while
- * the dictionary that they point to shrinks well, so both are looked at. */
-static rv_code choose_codec(rvi_pq_column *column, const rvi_pq_buf *body,
-                            const rvi_pq_encoding_ops *encoding, rvi_pq_workspace *work, rv_error *err)
+/* Whether a chunk is to be compressed whose first page has just been packed. A full page that is tiny (NULLs, one
+ * value) says nothing about later ones. Indices may be as dense as they get while the dictionary that they point to
+ * shrinks well, so both are looked at. */
+static rv_code choose_codec(rvi_pq_column *column, const rvi_pq_flight *flight, rvi_pq_workspace *work,
+                            rv_error *err)
 {
     enum { TELLING_BYTES = 1024 };
-    size_t packed = work->packed.len;
+    size_t raw = flight->body.len, packed = flight->packed.len;
     column->codec = RVI_PQ_CODEC_PACKED;
-    if (shrinks(body->len, packed) || (body->len < TELLING_BYTES && column->page.rows == RVI_PQ_PAGE_ROWS))
+    if (shrinks(raw, packed) || (raw < TELLING_BYTES && column->page.rows == RVI_PQ_PAGE_ROWS))
         return RV_OK;
     column->codec = RVI_PQ_CODEC_STORED;
-    if (encoding->number != RVI_PQ_RLE_DICTIONARY)
+    if (flight->encoding != RVI_PQ_RLE_DICTIONARY)
         return RV_OK;
-    RV_TRY(pack(work, &column->dict.entries, 0, err));
-    if (!shrinks(body->len + column->dict.entries.len, packed + work->packed.len))
-        return RV_OK;
-    column->codec = RVI_PQ_CODEC_PACKED;
-    return pack(work, body, 0, err);
-}
-
-/* The body as it is stored, borrowed. The first page of a chunk decides for all of them. */
-static rv_code stored_body(rvi_pq_column *column, const rvi_pq_buf *body, const rvi_pq_encoding_ops *encoding,
-                           rvi_pq_workspace *work, const rvi_pq_buf **out, rv_error *err)
-{
-    int min_match = encoding->number == RVI_PQ_PLAIN ? column->leaf.min_match : 0;
-    *out = body;
-    if (work->codec.ops->compress == NULL)
-        column->codec = RVI_PQ_CODEC_STORED;
-    if (column->codec == RVI_PQ_CODEC_STORED)
-        return RV_OK;
-    RV_TRY(pack(work, body, min_match, err));
-    *out = &work->packed;
-    if (column->codec == RVI_PQ_CODEC_PACKED)
-        return RV_OK;
-    RV_TRY(choose_codec(column, body, encoding, work, err));
-    if (column->codec == RVI_PQ_CODEC_STORED)
-        *out = body;
+    RV_TRY(pack_dictionary(column, work, err));
+    if (shrinks(raw + column->dict.entries.len, packed + work->packed.len))
+        column->codec = RVI_PQ_CODEC_PACKED;
     return RV_OK;
 }
 
-static rv_code check_sizes(const rvi_pq_column *column, const rvi_pq_buf *body, const rvi_pq_buf *stored,
-                           rv_error *err)
+/* The first page of a chunk is packed at once and decides for all of them. */
+static rv_code decide_packing(rvi_pq_column *column, rvi_pq_flight *flight, rvi_pq_workspace *work,
+                              rv_error *err)
 {
-    if (body->len <= INT32_MAX && stored->len <= INT32_MAX)
+    flight->min_match = flight->encoding == RVI_PQ_PLAIN ? column->leaf.min_match : 0;
+    if (rvi_pq_packing_codec(&work->packing)->compress == NULL)
+        column->codec = RVI_PQ_CODEC_STORED;
+    flight->compress = column->codec != RVI_PQ_CODEC_STORED;
+    if (column->codec != RVI_PQ_CODEC_OPEN)
+        return RV_OK;
+    RV_TRY(rvi_pq_packing_pack(flight, err));
+    RV_TRY(choose_codec(column, flight, work, err));
+    if (column->codec == RVI_PQ_CODEC_PACKED)
+        return RV_OK;
+    flight->compress = false;
+    return rvi_pq_packing_pack(flight, err);
+}
+
+static rv_code check_sizes(const rvi_pq_column *column, size_t body, size_t stored, rv_error *err)
+{
+    if (body <= INT32_MAX && stored <= INT32_MAX)
         return RV_OK;
     return rv_fail(err, RV_E_LIMIT_EXCEEDED,
                    "a page of column '%s' would have %zu bytes; Parquet's limit is %d",
-                   column->leaf.field->name, body->len, INT32_MAX);
+                   column->leaf.field->name, body, INT32_MAX);
 }
 
-/* CRC-32 over the bytes as stored, as the signed number that the field is. */
-static int32_t checksum(const rvi_pq_buf *stored)
-{
-    return (int32_t)(uint32_t)crc32_z(0, stored->data, stored->len);
-}
+typedef struct page_shape {
+    rvi_pq_page_type type;
+    rvi_pq_encoding_id encoding;
+    size_t n_values; /* levels of a data page, entries of a dictionary page */
+    size_t body, stored;
+    int32_t crc; /* CRC-32 over the bytes as stored, as the signed number that the field is */
+} page_shape;
 
-/* Into work->header. n_values: levels of a data page, entries of a dictionary page. */
-static rv_code make_header(rvi_pq_workspace *work, rvi_pq_page_type type, rvi_pq_encoding_id encoding,
-                           size_t n_values, const rvi_pq_buf *body, const rvi_pq_buf *stored, rv_error *err)
+/* Into work->header. */
+static rv_code make_header(rvi_pq_workspace *work, const page_shape *shape, rv_error *err)
 {
+    bool is_data = shape->type == RVI_PQ_DATA_PAGE;
     work->header.len = 0;
     rvi_pq_thrift t = rvi_pq_thrift_begin(&work->header, err);
-    rvi_pq_thrift_i32(&t, 1, (int32_t)type);
-    rvi_pq_thrift_i32(&t, 2, (int32_t)body->len);
-    rvi_pq_thrift_i32(&t, 3, (int32_t)stored->len);
-    rvi_pq_thrift_i32(&t, 4, checksum(stored));
-    rvi_pq_thrift_struct_begin(&t, type == RVI_PQ_DATA_PAGE ? 5 : 7);
-    rvi_pq_thrift_i32(&t, 1, (int32_t)n_values);
-    rvi_pq_thrift_i32(&t, 2, (int32_t)encoding);
-    if (type == RVI_PQ_DATA_PAGE) {
+    rvi_pq_thrift_i32(&t, 1, (int32_t)shape->type);
+    rvi_pq_thrift_i32(&t, 2, (int32_t)shape->body);
+    rvi_pq_thrift_i32(&t, 3, (int32_t)shape->stored);
+    rvi_pq_thrift_i32(&t, 4, shape->crc);
+    rvi_pq_thrift_struct_begin(&t, is_data ? 5 : 7);
+    rvi_pq_thrift_i32(&t, 1, (int32_t)shape->n_values);
+    rvi_pq_thrift_i32(&t, 2, (int32_t)shape->encoding);
+    if (is_data) {
         rvi_pq_thrift_i32(&t, 3, RVI_PQ_RLE);
         rvi_pq_thrift_i32(&t, 4, RVI_PQ_RLE);
     }
@@ -158,7 +161,6 @@ static void add_to_chunk(rvi_pq_column *column, const rvi_pq_page_info *info, rv
     column->n_levels += info->n_levels;
     column->n_null += info->n_null;
     column->data_bytes += info->data_bytes;
-    column->stored_bytes += info->stored_len;
     for (int i = 0; i <= RVI_PQ_MAX_DEF; i++)
         column->def_histogram[i] += info->def_histogram[i];
     for (int i = 0; i <= RVI_PQ_MAX_REP; i++)
@@ -166,13 +168,11 @@ static void add_to_chunk(rvi_pq_column *column, const rvi_pq_page_info *info, rv
     rvi_pq_stats_merge(&column->leaf, &column->stats, &column->page.stats);
 }
 
-static rv_code keep_info(rvi_pq_column *column, uint64_t stored_at, uint64_t stored_len,
-                         rvi_pq_encoding_id encoding, rv_error *err)
+/* Everything about the open page but its place, which it gets when it comes to the store. */
+static rv_code keep_info(rvi_pq_column *column, rvi_pq_encoding_id encoding, rv_error *err)
 {
     const rvi_pq_open_page *page = &column->page;
-    rvi_pq_page_info info = {.stored_at = stored_at,
-                             .stored_len = stored_len,
-                             .rows = page->rows,
+    rvi_pq_page_info info = {.rows = page->rows,
                              .n_levels = page->levels.n,
                              .n_null = page->levels.n_null,
                              .n_nan = page->stats.n_nan,
@@ -188,26 +188,66 @@ static rv_code keep_info(rvi_pq_column *column, uint64_t stored_at, uint64_t sto
 rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
     assert(column->page.rows > 0);
+    while (!rvi_pq_packing_has_room(&work->packing, column->page.values.len))
+        RV_TRY(rvi_pq_page_stow(work, err));
     const rvi_pq_encoding_ops *encoding = rvi_pq_encoding_of(column);
-    const rvi_pq_buf *body = NULL, *stored = NULL;
-    RV_TRY(make_body(column, encoding, work, &body, err));
-    RV_TRY(stored_body(column, body, encoding, work, &stored, err));
-    RV_TRY(check_sizes(column, body, stored, err));
-    RV_TRY(make_header(work, RVI_PQ_DATA_PAGE, encoding->number, (size_t)column->page.levels.n, body, stored,
-                       err));
-    uint64_t at = work->pages.len, len = work->header.len + stored->len;
+    rvi_pq_flight *flight = rvi_pq_packing_next(&work->packing);
+    flight->column = column;
+    flight->page = column->n_pages;
+    flight->encoding = encoding->number;
+    flight->n_levels = column->page.levels.n;
+    flight->slice = work->slice;
+    RV_TRY(make_body(column, encoding, work, &flight->body, err));
+    RV_TRY(check_sizes(column, flight->body.len, 0, err));
+    RV_TRY(keep_info(column, encoding->number, err));
+    RV_TRY(decide_packing(column, flight, work, err));
+    column->fresh[work->slice % RVI_PQ_LAG].raw += flight->body.len;
+    rvi_pq_packing_send(&work->packing);
+    return RV_OK;
+}
+
+rv_code rvi_pq_page_stow(rvi_pq_workspace *work, rv_error *err)
+{
+    rvi_pq_flight *flight = rvi_pq_packing_oldest(&work->packing);
+    rvi_pq_column *column = flight->column;
+    RV_TRY(rvi_pq_packing_await(&work->packing, err));
+    const rvi_pq_buf *stored = flight->compress ? &flight->packed : &flight->body;
+    RV_TRY(check_sizes(column, flight->body.len, stored->len, err));
+    page_shape shape = {.type = RVI_PQ_DATA_PAGE,
+                        .encoding = flight->encoding,
+                        .n_values = (size_t)flight->n_levels,
+                        .body = flight->body.len,
+                        .stored = stored->len,
+                        .crc = flight->crc};
+    RV_TRY(make_header(work, &shape, err));
+    rvi_pq_page_info *info = rvi_pq_column_page_mut(column, flight->page);
+    info->stored_at = work->pages.len;
+    info->stored_len = work->header.len + stored->len;
     RV_TRY(rvi_pq_store_append(&work->pages, work->header.data, work->header.len, err));
     RV_TRY(rvi_pq_store_append(&work->pages, stored->data, stored->len, err));
-    column->raw_bytes += work->header.len + body->len;
-    return keep_info(column, at, len, encoding->number, err);
+    column->raw_bytes += work->header.len + shape.body;
+    column->stored_bytes += info->stored_len;
+    column->fresh[flight->slice % RVI_PQ_LAG].stored += info->stored_len;
+    rvi_pq_packing_drop(&work->packing);
+    return RV_OK;
 }
 
 rv_code rvi_pq_page_write_dictionary(rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_output *out,
                                      rv_error *err)
 {
-    const rvi_pq_buf *body = &column->dict.entries, *stored = NULL;
-    RV_TRY(stored_body(column, body, &rvi_pq_dictionary_encoding, work, &stored, err));
-    RV_TRY(make_header(work, RVI_PQ_DICTIONARY_PAGE, RVI_PQ_PLAIN, column->dict.n, body, stored, err));
+    const rvi_pq_buf *body = &column->dict.entries, *stored = body;
+    if (column->codec == RVI_PQ_CODEC_PACKED) {
+        RV_TRY(pack_dictionary(column, work, err));
+        stored = &work->packed;
+    }
+    RV_TRY(check_sizes(column, body->len, stored->len, err));
+    page_shape shape = {.type = RVI_PQ_DICTIONARY_PAGE,
+                        .encoding = RVI_PQ_PLAIN,
+                        .n_values = column->dict.n,
+                        .body = body->len,
+                        .stored = stored->len,
+                        .crc = (int32_t)(uint32_t)crc32_z(0, stored->data, stored->len)};
+    RV_TRY(make_header(work, &shape, err));
     RV_TRY(rvi_pq_output_write(out, work->header.data, work->header.len, err));
     RV_TRY(rvi_pq_output_write(out, stored->data, stored->len, err));
     column->raw_bytes += work->header.len + body->len;

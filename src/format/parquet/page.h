@@ -6,9 +6,13 @@
 
 #include "column.h"
 
-/* Turn the open page into a finished one in work->pages and append it to the chunk's infos and totals.
- * The page must have rows. Fails OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED (2 GiB). */
+/* Send the open page, which must have rows, on its way to work->pages, and append it to the chunk's infos and totals;
+ * its place and size are known when it has been stowed. Fails OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED (2 GiB). */
 rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
+
+/* Wait for the page that has been under way longest, of whatever column, and put it into work->pages. There must be
+ * one. Fails as finish does. */
+rv_code rvi_pq_page_stow(rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
 
 /* Write the chunk's dictionary page to the output and add it to the chunk's totals. */
 rv_code rvi_pq_page_write_dictionary(rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_output *out,

@@ -13,7 +13,8 @@ enum {
     SLICE_MAX = 1024 * KIB,
     PAGE_MIN = 4 * KIB, /* below, headers would outweigh pages */
     PAGE_MAX = 1024 * KIB,
-    DICT_SHARE = 8, /* entries, tables and indices of all columns together take about twice this part */
+    DICT_SHARE = 8,    /* entries, tables and indices of all columns together take about twice this part */
+    FLIGHT_SHARE = 16, /* pages under way, for each thread: at most this part of the memory, beside it */
     PAGE_SEGMENT = 256 * KIB,
     META_SEGMENT = 16 * KIB,
     MEMORY_LEAST = 1024 * KIB,
@@ -51,17 +52,24 @@ static rv_code alloc_columns(rvi_pq_group *group, const rv_schema *schema, rv_er
 
 rv_code rvi_pq_group_init(rvi_pq_group *group, const rvi_pq_group_options *options, rv_error *err)
 {
-    *group = (rvi_pq_group){.held = {.budget = options->budget}, .meta_memory = {.budget = options->budget}};
+    *group = (rvi_pq_group){.held = {.budget = options->budget},
+                            .pages_memory = {.budget = options->budget},
+                            .meta_memory = {.budget = options->budget}};
     group->memory_bytes = options->memory_bytes > MEMORY_LEAST ? options->memory_bytes : MEMORY_LEAST;
     rvi_pq_workspace *work = &group->work;
-    work->memory = work->body.memory = work->packed.memory = work->header.memory = &group->held;
+    work->memory = work->levels.memory = work->packed.memory = work->header.memory = &group->held;
     group->groups.memory = group->chunks.memory = &group->meta_memory;
-    rvi_pq_store_init(&work->pages, PAGE_SEGMENT, &group->held);
+    rvi_pq_store_init(&work->pages, PAGE_SEGMENT, &group->pages_memory);
     rvi_pq_store_init(&group->metas, META_SEGMENT, &group->meta_memory);
     rvi_pq_store_init(&group->column_indexes, META_SEGMENT, &group->meta_memory);
     rvi_pq_store_init(&group->offset_indexes, META_SEGMENT, &group->meta_memory);
     plan_memory(group, options->schema->n_fields);
-    RV_TRY(rvi_pq_codec_open(&work->codec, options->codec, options->level, &group->held, err));
+    rvi_pq_packing_options packing = {.codec = options->codec,
+                                      .level = options->level,
+                                      .workers = options->workers,
+                                      .budget = options->budget,
+                                      .thread_bytes = group->memory_bytes / FLIGHT_SHARE};
+    RV_TRY(rvi_pq_packing_init(&work->packing, &packing, err));
     return alloc_columns(group, options->schema, err);
 }
 
@@ -69,21 +77,21 @@ void rvi_pq_group_deinit(rvi_pq_group *group)
 {
     if (group->work.memory == NULL)
         return;
+    rvi_pq_packing_deinit(&group->work.packing);
     for (int i = 0; i < group->n_columns; i++)
         rvi_pq_column_deinit(&group->columns[i]);
     rvi_pq_release(&group->held, group->columns, (size_t)group->n_columns * sizeof *group->columns);
     rvi_pq_release(&group->held, group->work.gather, sizeof *group->work.gather);
-    rvi_pq_buf_free(&group->work.body);
+    rvi_pq_buf_free(&group->work.levels);
     rvi_pq_buf_free(&group->work.packed);
     rvi_pq_buf_free(&group->work.header);
-    rvi_pq_codec_close(&group->work.codec);
     rvi_pq_store_deinit(&group->work.pages);
     rvi_pq_buf_free(&group->groups);
     rvi_pq_buf_free(&group->chunks);
     rvi_pq_store_deinit(&group->metas);
     rvi_pq_store_deinit(&group->column_indexes);
     rvi_pq_store_deinit(&group->offset_indexes);
-    assert(group->held.used == 0 && group->meta_memory.used == 0);
+    assert(group->held.used == 0 && group->pages_memory.used == 0 && group->meta_memory.used == 0);
     *group = (rvi_pq_group){0};
 }
 
@@ -120,10 +128,12 @@ static int64_t rows_of_slice(const rvi_pq_group *group, const rv_batch *batch, i
     return fits;
 }
 
-/* Memory in use that the open row group accounts for. */
-static size_t held_bytes(const rvi_pq_group *group)
+static uint64_t finished_bytes(const rvi_pq_group *group)
 {
-    return group->held.used - rvi_pq_store_unused(&group->work.pages);
+    uint64_t bytes = 0;
+    for (int i = 0; i < group->n_columns; i++)
+        bytes += rvi_pq_column_finished_bytes(&group->columns[i]);
+    return bytes;
 }
 
 /* Whether a further slice of `weight` bytes might take the group over its memory: by its values, and by the compressed
@@ -131,8 +141,24 @@ static size_t held_bytes(const rvi_pq_group *group)
 static bool is_full(const rvi_pq_group *group, uint64_t weight)
 {
     uint64_t page = weight > group->work.page_weight ? weight : group->work.page_weight;
-    return held_bytes(group) + weight + page > group->memory_bytes ||
-           group->work.pages.len >= RVI_PQ_GROUP_BYTES || group->rows >= RVI_PQ_GROUP_ROWS;
+    uint64_t finished = finished_bytes(group);
+    return group->held.used + finished + weight + page > group->memory_bytes ||
+           finished >= RVI_PQ_GROUP_BYTES || group->rows >= RVI_PQ_GROUP_ROWS;
+}
+
+/* The next slice begins, and takes over the counters of the one RVI_PQ_LAG before it. */
+static rv_code settle_slice(rvi_pq_group *group, rv_error *err)
+{
+    rvi_pq_workspace *work = &group->work;
+    work->slice++;
+    for (rvi_pq_flight *oldest; (oldest = rvi_pq_packing_oldest(&work->packing)) != NULL;) {
+        if (oldest->slice + RVI_PQ_LAG > work->slice)
+            break;
+        RV_TRY(rvi_pq_page_stow(work, err));
+    }
+    for (int i = 0; i < group->n_columns; i++)
+        rvi_pq_column_settle(&group->columns[i], work->slice % RVI_PQ_LAG);
+    return RV_OK;
 }
 
 static rv_code end_slice(rvi_pq_group *group, rvi_pq_output *out, rv_error *err)
@@ -140,6 +166,7 @@ static rv_code end_slice(rvi_pq_group *group, rvi_pq_output *out, rv_error *err)
     group->slice_rows = 0;
     group->slice_weight = 0;
     rvi_pq_workspace_trim(&group->work);
+    RV_TRY(settle_slice(group, err));
     return is_full(group, group->slice_max_weight) ? rvi_pq_group_flush(group, out, err) : RV_OK;
 }
 
@@ -219,6 +246,21 @@ static rv_code keep_chunk(rvi_pq_group *group, const rvi_pq_column *column, cons
     return rvi_pq_buf_append(&group->chunks, &chunk, sizeof chunk, err);
 }
 
+/* Close the open pages of columns from *next on while there is room for them under way, that of column `i` in any
+ * case: while one column is written, the last pages of the next ones are packed. */
+static rv_code close_pages(rvi_pq_group *group, int i, int *next, rv_error *err)
+{
+    rvi_pq_workspace *work = &group->work;
+    while (*next < group->n_columns) {
+        rvi_pq_column *column = &group->columns[*next];
+        if (*next > i && !rvi_pq_packing_has_room(&work->packing, column->page.values.len))
+            break;
+        RV_TRY_CTX(rvi_pq_column_close_page(column, work, err), err, "column '%s'", column->leaf.field->name);
+        ++*next;
+    }
+    return RV_OK;
+}
+
 /* The dictionary page, then the data pages, from where each was kept to the file. The last page passes through the
  * store like the others and leaves it again, so closing a group of many columns holds one page more, not one each. */
 static rv_code write_chunk(rvi_pq_group *group, rvi_pq_column *column, rvi_pq_output *out, rv_error *err)
@@ -226,8 +268,13 @@ static rv_code write_chunk(rvi_pq_group *group, rvi_pq_column *column, rvi_pq_ou
     rvi_pq_workspace *work = &group->work;
     rvi_pq_chunk_place place = {0};
     uint64_t kept = work->pages.len;
-    RV_TRY(rvi_pq_column_close_page(column, work, err));
-    place.codec = column->codec == RVI_PQ_CODEC_PACKED ? work->codec.ops->number : RVI_PQ_UNCOMPRESSED;
+    for (rvi_pq_flight *oldest; (oldest = rvi_pq_packing_oldest(&work->packing)) != NULL;) {
+        if (oldest->column != column)
+            break;
+        RV_TRY(rvi_pq_page_stow(work, err));
+    }
+    place.codec = column->codec == RVI_PQ_CODEC_PACKED ? rvi_pq_packing_codec(&work->packing)->number
+                                                       : RVI_PQ_UNCOMPRESSED;
     place.dictionary_at = out->offset;
     if (rvi_pq_column_has_dictionary(column))
         RV_TRY(rvi_pq_page_write_dictionary(column, work, out, err));
@@ -241,18 +288,28 @@ static rv_code write_chunk(rvi_pq_group *group, rvi_pq_column *column, rvi_pq_ou
     return keep_chunk(group, column, &place, err);
 }
 
+static rv_code write_chunks(rvi_pq_group *group, rvi_pq_group_info *info, rvi_pq_output *out, rv_error *err)
+{
+    int next = 0;
+    while (rvi_pq_packing_oldest(&group->work.packing) != NULL)
+        RV_TRY(rvi_pq_page_stow(&group->work, err));
+    for (int i = 0; i < group->n_columns; i++) {
+        rvi_pq_column *column = &group->columns[i];
+        RV_TRY(close_pages(group, i, &next, err));
+        RV_TRY_CTX(write_chunk(group, column, out, err), err, "column '%s'", column->leaf.field->name);
+        info->raw_bytes += column->raw_bytes;
+        info->stored_bytes += column->stored_bytes;
+        RV_TRY(rvi_pq_column_clear(column, &group->work, err));
+    }
+    return RV_OK;
+}
+
 rv_code rvi_pq_group_flush(rvi_pq_group *group, rvi_pq_output *out, rv_error *err)
 {
     if (group->rows == 0)
         return RV_OK;
     rvi_pq_group_info info = {.rows = group->rows, .at = out->offset};
-    for (int i = 0; i < group->n_columns; i++) {
-        rvi_pq_column *column = &group->columns[i];
-        RV_TRY_CTX(write_chunk(group, column, out, err), err, "column '%s'", column->leaf.field->name);
-        info.raw_bytes += column->raw_bytes;
-        info.stored_bytes += column->stored_bytes;
-        RV_TRY(rvi_pq_column_clear(column, &group->work, err));
-    }
+    RV_TRY(write_chunks(group, &info, out, err));
     RV_TRY(rvi_pq_buf_append(&group->groups, &info, sizeof info, err));
     group->n_groups++;
     rvi_pq_store_truncate(&group->work.pages, 0);
@@ -265,7 +322,7 @@ rv_code rvi_pq_group_flush(rvi_pq_group *group, rvi_pq_output *out, rv_error *er
 
 uint64_t rvi_pq_group_pending(const rvi_pq_group *group)
 {
-    uint64_t bytes = group->work.pages.len;
+    uint64_t bytes = 0;
     for (int i = 0; i < group->n_columns; i++)
         bytes += rvi_pq_column_pending(&group->columns[i]);
     return bytes;

@@ -2,7 +2,11 @@
  *
  * It is closed by what it holds: open pages, dictionaries and finished pages must stay within the writer's memory,
  * and finished pages within RVI_PQ_GROUP_BYTES. Both are looked at where a slice ends; slices are cut by rows and
- * bytes of the data, so groups end at the same rows however the rows were split into batches. */
+ * bytes of the data, so groups end at the same rows however the rows were split into batches.
+ *
+ * How large a page has become is known some time after it closed. So the pages of a slice count with their raw size
+ * until RVI_PQ_LAG slices later; by then all of them have been waited for, and the slice is settled. What is decided
+ * where thus never depends on how fast which thread was. */
 #ifndef RIVET_PARQUET_ROWGROUP_H
 #define RIVET_PARQUET_ROWGROUP_H
 
@@ -22,7 +26,9 @@ typedef struct rvi_pq_group_info {
 
 typedef struct rvi_pq_group {
     rvi_pq_workspace work;
-    rvi_pq_memory held; /* what counts towards memory_bytes */
+    rvi_pq_memory
+        held; /* what counts towards memory_bytes: all but finished pages, which are counted by themselves */
+    rvi_pq_memory pages_memory;
     size_t memory_bytes;
     rvi_pq_column *columns;
     int n_columns;
@@ -43,7 +49,8 @@ typedef struct rvi_pq_group_options {
     const rv_schema *schema; /* borrowed */
     rv_codec codec;
     int level;
-    rv_budget *budget; /* may be NULL */
+    rv_budget *budget;   /* may be NULL */
+    rv_workers *workers; /* may be NULL */
     size_t memory_bytes;
 } rvi_pq_group_options;
 

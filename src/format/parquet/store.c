@@ -72,9 +72,3 @@ rv_code rvi_pq_store_write(const rvi_pq_store *store, uint64_t at, uint64_t len,
     }
     return RV_OK;
 }
-
-size_t rvi_pq_store_unused(const rvi_pq_store *store)
-{
-    size_t used_segments = (size_t)((store->len + store->segment_bytes - 1) / store->segment_bytes);
-    return (store->n_segments - used_segments) * store->segment_bytes;
-}

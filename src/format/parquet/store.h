@@ -27,6 +27,5 @@ void rvi_pq_store_truncate(rvi_pq_store *store, uint64_t len);
 /* Copy [at, at + len) to the output. Fails as the sink does. */
 rv_code rvi_pq_store_write(const rvi_pq_store *store, uint64_t at, uint64_t len, rvi_pq_output *out,
                            rv_error *err) RV_MUST_CHECK;
-size_t rvi_pq_store_unused(const rvi_pq_store *store); /* bytes of segments that hold nothing */
 
 #endif

@@ -55,6 +55,7 @@ static rv_code writer_open(rv_writer **out, rv_sink *sink, const rv_writer_optio
                                   .codec = options->format->codec,
                                   .level = options->format->level,
                                   .budget = options->budget,
+                                  .workers = options->workers,
                                   .memory_bytes = options->memory_bytes};
     RV_TRY(rvi_pq_group_init(&w->group, &group, err));
     RV_TRY(rvi_pq_output_init(&w->out, sink, &w->group.held, err));
@@ -200,7 +201,7 @@ static rv_code describe_field(const rv_field *field, rvi_pq_buf *out, rv_error *
 static rv_code write_key_values(writer *w, rvi_pq_thrift *t, rv_error *err)
 {
     static const char key_prefix[] = "rivet.column.";
-    rvi_pq_buf *text = &w->group.work.body;
+    rvi_pq_buf *text = &w->group.work.levels;
     rvi_pq_thrift_list(t, 5, RVI_PQ_THRIFT_STRUCT, (size_t)w->schema->n_fields);
     for (int i = 0; i < w->schema->n_fields; i++) {
         const rv_field *field = &w->schema->fields[i];

@@ -24,6 +24,12 @@ RIVET = program_path("RIVET_BIN", "asan")
 RELEASE = program_path("RIVET_RELEASE_BIN", "release")
 
 
+def hear_signals() -> None:
+    """Whoever started the tests may ignore some, as nohup does, and rivet leaves an ignored signal ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @dataclass
 class Result:
     """How a command ended. `rc` is negative for a signal, as in subprocess."""
@@ -116,6 +122,7 @@ class Program:
             stderr=stderr,
             cwd=cwd or self.folder,
             env=environment(self.folder) | self.env | (env or {}),
+            preexec_fn=hear_signals,
             **self.account,
         )
 

@@ -1,0 +1,193 @@
+#include "packing.h"
+
+#include <assert.h>
+#include <string.h>
+#include <zlib.h>
+
+const rvi_pq_codec_ops *rvi_pq_packing_codec(const rvi_pq_packing *packing)
+{
+    return packing->contexts[0].codec.ops;
+}
+
+/* There is a free one: as many as threads that may be packing for this writer. */
+static rvi_pq_context *take_context(rvi_pq_packing *packing)
+{
+    for (int i = 0;; i = (i + 1) % packing->n_contexts)
+        if (!atomic_flag_test_and_set_explicit(&packing->contexts[i].busy, memory_order_acquire))
+            return &packing->contexts[i];
+}
+
+rv_code rvi_pq_packing_compress(rvi_pq_packing *packing, const rvi_pq_buf *in, int min_match, rvi_pq_buf *out,
+                                rv_error *err)
+{
+    rvi_pq_context *context = take_context(packing);
+    rv_code rc = rvi_pq_codec_compress(&context->codec, in->data, in->len, min_match, out, err);
+    atomic_flag_clear_explicit(&context->busy, memory_order_release);
+    return rc;
+}
+
+static rv_code pack(rvi_pq_flight *flight, rv_error *err)
+{
+    const rvi_pq_buf *stored = &flight->body;
+    if (flight->compress) {
+        stored = &flight->packed;
+        RV_TRY(
+            rvi_pq_packing_compress(flight->packing, &flight->body, flight->min_match, &flight->packed, err));
+    }
+    flight->crc = (int32_t)(uint32_t)crc32_z(0, stored->data, stored->len);
+    return RV_OK;
+}
+
+static void run_flight(rv_work *work)
+{
+    rvi_pq_flight *flight = (rvi_pq_flight *)work;
+    flight->err.code = pack(flight, &flight->err); /* looked at by who awaits it */
+}
+
+rv_code rvi_pq_packing_pack(rvi_pq_flight *flight, rv_error *err)
+{
+    flight->packed.len = 0;
+    flight->is_packed = true;
+    return pack(flight, err);
+}
+
+static rv_code open_contexts(rvi_pq_packing *packing, const rvi_pq_packing_options *options, int n,
+                             rv_error *err)
+{
+    void *contexts = NULL;
+    size_t bytes = (size_t)n * sizeof *packing->contexts;
+    RV_TRY(rvi_pq_resize(&packing->memory, &contexts, 0, bytes, err));
+    memset(contexts, 0, bytes);
+    packing->contexts = contexts;
+    packing->n_contexts = n;
+    for (int i = 0; i < n; i++) {
+        rvi_pq_context *context = &packing->contexts[i];
+        atomic_flag_clear(&context->busy);
+        context->memory.budget = options->budget;
+        RV_TRY(rvi_pq_codec_open(&context->codec, options->codec, options->level, &context->memory, err));
+    }
+    return RV_OK;
+}
+
+static rv_code make_flights(rvi_pq_packing *packing, rv_budget *budget, rv_error *err)
+{
+    void *flights = NULL;
+    size_t bytes = RVI_PQ_FLIGHTS * sizeof *packing->flights;
+    RV_TRY(rvi_pq_resize(&packing->memory, &flights, 0, bytes, err));
+    memset(flights, 0, bytes);
+    packing->flights = flights;
+    for (size_t i = 0; i < RVI_PQ_FLIGHTS; i++) {
+        rvi_pq_flight *flight = &packing->flights[i];
+        flight->packing = packing;
+        flight->memory.budget = budget;
+        flight->body.memory = flight->packed.memory = &flight->memory;
+    }
+    return RV_OK;
+}
+
+rv_code rvi_pq_packing_init(rvi_pq_packing *packing, const rvi_pq_packing_options *options, rv_error *err)
+{
+    int n_packers = 1 + rv_workers_count(options->workers); /* the writer's own thread as well */
+    *packing = (rvi_pq_packing){.workers = options->workers,
+                                .most_bytes = (size_t)n_packers * options->thread_bytes,
+                                .memory = {.budget = options->budget}};
+    RV_TRY(open_contexts(packing, options, n_packers, err));
+    return make_flights(packing, options->budget, err);
+}
+
+static rvi_pq_flight *flight_at(rvi_pq_packing *packing, size_t i)
+{
+    return &packing->flights[(packing->first + i) % RVI_PQ_FLIGHTS];
+}
+
+bool rvi_pq_packing_has_room(const rvi_pq_packing *packing, size_t bytes)
+{
+    if (packing->n == 0)
+        return true;
+    return packing->n < RVI_PQ_FLIGHTS && packing->bytes <= packing->most_bytes &&
+           bytes <= packing->most_bytes - packing->bytes;
+}
+
+rvi_pq_flight *rvi_pq_packing_next(rvi_pq_packing *packing)
+{
+    assert(packing->n < RVI_PQ_FLIGHTS);
+    rvi_pq_flight *flight = flight_at(packing, packing->n);
+    flight->work.run = run_flight;
+    flight->body.len = flight->packed.len = 0;
+    flight->compress = flight->is_packed = false;
+    flight->work.state = RV_WORK_IDLE;
+    flight->err.code = RV_OK;
+    return flight;
+}
+
+void rvi_pq_packing_send(rvi_pq_packing *packing)
+{
+    rvi_pq_flight *flight = flight_at(packing, packing->n);
+    packing->n++;
+    packing->bytes += flight->body.len;
+    if (!flight->is_packed)
+        rv_workers_start(packing->workers, &flight->work);
+}
+
+rvi_pq_flight *rvi_pq_packing_oldest(rvi_pq_packing *packing)
+{
+    return packing->n > 0 ? flight_at(packing, 0) : NULL;
+}
+
+/* Pack the oldest flight that nobody has begun. */
+static bool pack_another(rvi_pq_packing *packing)
+{
+    for (size_t i = 0; i < packing->n; i++) {
+        rvi_pq_flight *flight = flight_at(packing, i);
+        if (!flight->is_packed && rv_workers_take(packing->workers, &flight->work))
+            return true;
+    }
+    return false;
+}
+
+static void wait_for_oldest(rvi_pq_packing *packing)
+{
+    rvi_pq_flight *flight = flight_at(packing, 0);
+    if (flight->is_packed)
+        return;
+    while (!rv_workers_is_done(packing->workers, &flight->work) && pack_another(packing))
+        continue;
+    rv_workers_wait(packing->workers, &flight->work);
+}
+
+rv_code rvi_pq_packing_await(rvi_pq_packing *packing, rv_error *err)
+{
+    const rvi_pq_flight *flight = flight_at(packing, 0);
+    wait_for_oldest(packing);
+    if (flight->err.code == RV_OK)
+        return RV_OK;
+    *err = flight->err;
+    return err->code;
+}
+
+void rvi_pq_packing_drop(rvi_pq_packing *packing)
+{
+    rvi_pq_flight *flight = flight_at(packing, 0);
+    packing->bytes -= flight->body.len;
+    rvi_pq_buf_free(&flight->body);
+    rvi_pq_buf_free(&flight->packed);
+    packing->first = (packing->first + 1) % RVI_PQ_FLIGHTS;
+    packing->n--;
+}
+
+void rvi_pq_packing_deinit(rvi_pq_packing *packing)
+{
+    for (; packing->n > 0; rvi_pq_packing_drop(packing))
+        wait_for_oldest(packing);
+    if (packing->flights != NULL) {
+        rvi_pq_flight *next = flight_at(packing, 0); /* begun, never sent */
+        rvi_pq_buf_free(&next->body);
+        rvi_pq_buf_free(&next->packed);
+    }
+    for (int i = 0; i < packing->n_contexts; i++)
+        rvi_pq_codec_close(&packing->contexts[i].codec);
+    rvi_pq_release(&packing->memory, packing->contexts,
+                   (size_t)packing->n_contexts * sizeof *packing->contexts);
+    rvi_pq_release(&packing->memory, packing->flights, RVI_PQ_FLIGHTS * sizeof *packing->flights);
+    *packing = (rvi_pq_packing){0};
+}
