@@ -32,7 +32,13 @@ typedef enum rvi_pq_encoding_id {
 
 typedef enum rvi_pq_codec_id {
     RVI_PQ_UNCOMPRESSED = 0,
+    RVI_PQ_SNAPPY = 1,
+    RVI_PQ_GZIP = 2,
+    RVI_PQ_LZO = 3,
+    RVI_PQ_BROTLI = 4,
+    RVI_PQ_LZ4_HADOOP = 5, /* "LZ4": deprecated, never written */
     RVI_PQ_ZSTD = 6,
+    RVI_PQ_LZ4_RAW = 7,
 } rvi_pq_codec_id;
 
 typedef enum rvi_pq_converted {

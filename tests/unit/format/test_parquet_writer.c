@@ -227,22 +227,49 @@ static void closing_without_finish_writes_no_more(void **state)
     free_batches(&rows);
 }
 
-static void a_codec_that_is_not_built_yet_is_named(void **state)
+static void a_level_that_the_codec_does_not_have_is_refused(void **state)
 {
     (void)state;
-    rv_format_config format = FORMAT;
-    format.codec = RV_CODEC_SNAPPY;
+    rv_format_config format = {.kind = RV_FORMAT_PARQUET, .codec = RV_CODEC_ZSTD, .level = 16};
     memory_sink sink = memory_sink_open(MIB);
-    rv_writer_options options = options_of(NULL, 24 * MIB);
+    rv_budget budget;
+    rv_budget_init(&budget, 64 * MIB);
+    rv_writer_options options = options_of(&budget, 24 * MIB);
     options.format = &format;
     rv_writer *writer = NULL;
     rv_error err = {0};
-    assert_int_equal(rv_writer_open(&writer, &sink.base, &options, &err), RV_E_CONFIG_NOT_SUPPORTED_YET);
-    assert_null(writer);
-    format = (rv_format_config){.kind = RV_FORMAT_PARQUET, .codec = RV_CODEC_ZSTD, .level = 23};
     assert_int_equal(rv_writer_open(&writer, &sink.base, &options, &err), RV_E_CONFIG_VALUE);
     assert_null(writer);
+    assert_int_equal(rv_budget_used(&budget), 0);
     free(sink.data);
+}
+
+static void every_codec_keeps_the_promises_about_bytes_and_memory(void **state)
+{
+    (void)state;
+    static const rv_codec codecs[] = {RV_CODEC_NONE, RV_CODEC_SNAPPY, RV_CODEC_GZIP, RV_CODEC_LZ4};
+    batches whole = make_batches(20000, 0), cut = make_batches(20000, 7);
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
+        rv_format_config format = {.kind = RV_FORMAT_PARQUET, .codec = codecs[i]};
+        memory_sink sinks[2] = {memory_sink_open(8 * MIB), memory_sink_open(8 * MIB)};
+        for (int k = 0; k < 2; k++) {
+            rv_budget budget;
+            rv_budget_init(&budget, 64 * MIB);
+            rv_writer_options options = options_of(&budget, 2 * MIB);
+            rv_writer_stats stats = {0};
+            options.format = &format;
+            assert_int_equal(write_file(k == 0 ? &whole : &cut, &sinks[k].base, &options, &stats, NULL),
+                             RV_OK);
+            assert_true(rv_budget_peak(&budget) <= 2 * MIB + MIB / 2);
+            assert_int_equal(rv_budget_used(&budget), 0);
+        }
+        assert_int_equal(sinks[0].len, sinks[1].len);
+        assert_memory_equal(sinks[0].data, sinks[1].data, sinks[0].len);
+        free(sinks[0].data);
+        free(sinks[1].data);
+    }
+    free_batches(&whole);
+    free_batches(&cut);
 }
 
 /* Every allocation of a whole file fails once: an error with a code, and nothing left charged or leaked. */
@@ -358,7 +385,8 @@ int main(void)
         cmocka_unit_test(the_size_grows_with_the_rows_and_ends_near_the_file),
         cmocka_unit_test(a_null_in_a_required_column_is_refused_by_name),
         cmocka_unit_test(closing_without_finish_writes_no_more),
-        cmocka_unit_test(a_codec_that_is_not_built_yet_is_named),
+        cmocka_unit_test(a_level_that_the_codec_does_not_have_is_refused),
+        cmocka_unit_test(every_codec_keeps_the_promises_about_bytes_and_memory),
         cmocka_unit_test(any_allocation_may_fail_once),
         cmocka_unit_test(any_allocation_may_fail_for_good),
         cmocka_unit_test(a_budget_too_small_is_an_error_at_every_size),
