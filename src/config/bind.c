@@ -219,6 +219,9 @@ static void bind_compression(const rvi_node *block, rv_format_config *out)
     case RVI_CODEC_PROFILE_NONE:
         out->codec = RV_CODEC_NONE;
         return;
+    case RVI_CODEC_PROFILE_FAST:
+        out->codec = RV_CODEC_SNAPPY;
+        return;
     case RVI_CODEC_PROFILE_BALANCED:
         out->codec = RV_CODEC_ZSTD;
         out->level = BALANCED_LEVEL;

@@ -47,6 +47,7 @@ typedef enum rvi_environment {
 typedef enum rvi_mode { RVI_MODE_FULL = 1 } rvi_mode;
 typedef enum rvi_codec_profile {
     RVI_CODEC_PROFILE_NONE = 1,
+    RVI_CODEC_PROFILE_FAST,
     RVI_CODEC_PROFILE_BALANCED,
     RVI_CODEC_PROFILE_COMPACT,
 } rvi_codec_profile;

@@ -168,13 +168,20 @@ static bool is_csv(const rvi_node *block)
     return has_value(block, RVI_K_EXPORT_FORMAT) && rvi_word(block, RVI_K_EXPORT_FORMAT) == RV_FORMAT_CSV;
 }
 
-static void gzip_is_for_csv(rvi_report *report, rvi_node *root, rvi_node *block)
+static void csv_has_gzip_or_zstd(rvi_report *report, rvi_node *root, rvi_node *block)
 {
     (void)root;
+    if (!is_csv(block))
+        return;
     rvi_node *codec = rvi_child(block, RVI_K_EXPORT_COMPRESSION);
-    if (is_good(codec) && rvi_word(block, RVI_K_EXPORT_COMPRESSION) == RV_CODEC_GZIP && !is_csv(block))
-        rvi_problem(report, codec, RV_E_CONFIG_NOT_SUPPORTED_YET,
-                    "gzip inside Parquet is not supported by this version of Rivet; use zstd or none");
+    rvi_node *profile = rvi_child(block, RVI_K_EXPORT_COMPRESSION_PROFILE);
+    int word = rvi_word(block, RVI_K_EXPORT_COMPRESSION);
+    if (is_good(profile) && rvi_word(block, RVI_K_EXPORT_COMPRESSION_PROFILE) == RVI_CODEC_PROFILE_FAST)
+        rvi_problem(report, profile, RV_E_CONFIG_EXCLUSIVE,
+                    "'fast' is snappy, which is only for Parquet; use 'balanced' (zstd) for CSV");
+    else if (is_good(codec) && !profile && (word == RV_CODEC_SNAPPY || word == RV_CODEC_LZ4))
+        rvi_problem(report, codec, RV_E_CONFIG_EXCLUSIVE,
+                    "%s is only for Parquet; CSV takes gzip, zstd or none", rv_codec_name((rv_codec)word));
 }
 
 /* The codec whose levels `compression_level` counts in. CSV is compressed only when somebody asks for it. */
@@ -185,30 +192,45 @@ static rv_codec codec_of_level(const rvi_node *block)
     return is_csv(block) && !given ? RV_CODEC_NONE : (rv_codec)rvi_word(block, RVI_K_EXPORT_COMPRESSION);
 }
 
+static void check_level(rvi_report *report, rvi_node *level, int64_t value, rv_codec codec)
+{
+    enum { ZSTD_MOST = 15, GZIP_MOST = 9 };
+    switch (codec) {
+    case RV_CODEC_NONE:
+        rvi_problem_at_key(report, level, RV_E_CONFIG_EXCLUSIVE, "without compression there is no level");
+        return;
+    case RV_CODEC_SNAPPY:
+    case RV_CODEC_LZ4:
+        rvi_problem_at_key(report, level, RV_E_CONFIG_EXCLUSIVE,
+                           "%s has no levels; leave the key out, or use zstd", rv_codec_name(codec));
+        return;
+    case RV_CODEC_GZIP:
+        if (value < 1 || value > GZIP_MOST)
+            rvi_problem(report, level, RV_E_CONFIG_VALUE,
+                        "gzip has the levels 1 to 9; for less use 'compression: none', for more zstd");
+        return;
+    case RV_CODEC_ZSTD:
+        if (value < 1)
+            rvi_problem(report, level, RV_E_CONFIG_VALUE, "zstd has the levels 1 to 15");
+        else if (value > ZSTD_MOST)
+            rvi_problem(report, level, RV_E_CONFIG_VALUE,
+                        "zstd levels above 15 are refused: zstd 1.5.0 to 1.5.4 could damage data there; use "
+                        "15, whose files are hardly larger");
+        return;
+    }
+}
+
 static void level_fits_the_codec(rvi_report *report, rvi_node *root, rvi_node *block)
 {
     (void)root;
-    enum {
-        ZSTD_MOST = 15,
-        GZIP_MOST = 9
-    }; /* above 15 zstd needs more memory for a page than the budget plans for */
     rvi_node *level = rvi_child(block, RVI_K_EXPORT_COMPRESSION_LEVEL);
     if (!is_good(level))
         return;
-    int64_t value = rvi_int(block, RVI_K_EXPORT_COMPRESSION_LEVEL);
-    rv_codec codec = codec_of_level(block);
     if (has_value(block, RVI_K_EXPORT_COMPRESSION_PROFILE))
         rvi_warning(report, level, NULL, RV_E_CONFIG_VALUE,
                     "has no effect: 'compression_profile' sets the level");
-    else if (codec == RV_CODEC_NONE)
-        rvi_problem_at_key(report, level, RV_E_CONFIG_EXCLUSIVE, "without compression there is no level");
-    else if (codec == RV_CODEC_GZIP && (value < 1 || value > GZIP_MOST))
-        rvi_problem(report, level, RV_E_CONFIG_VALUE, "gzip has the levels 1 to 9");
-    else if (value < 1)
-        rvi_problem(report, level, RV_E_CONFIG_VALUE, "zstd has the levels 1 to 15");
-    else if (value > ZSTD_MOST)
-        rvi_problem(report, level, RV_E_CONFIG_NOT_SUPPORTED_YET,
-                    "zstd levels above 15 are not supported by this version of Rivet");
+    else
+        check_level(report, level, rvi_int(block, RVI_K_EXPORT_COMPRESSION_LEVEL), codec_of_level(block));
 }
 
 static void csv_block_needs_csv(rvi_report *report, rvi_node *root, rvi_node *block)
@@ -334,7 +356,7 @@ static const rule rules[] = {
     {RVI_S_EXPORT, export_names_are_unique},
     {RVI_S_EXPORT, export_name_is_a_file_name},
     {RVI_S_EXPORT, export_says_what_to_read},
-    {RVI_S_EXPORT, gzip_is_for_csv},
+    {RVI_S_EXPORT, csv_has_gzip_or_zstd},
     {RVI_S_EXPORT, level_fits_the_codec},
     {RVI_S_EXPORT, csv_block_needs_csv},
     {RVI_S_EXPORT, merged_tuning_limits_a_page_once},

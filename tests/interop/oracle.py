@@ -12,6 +12,7 @@ import pyarrow
 
 BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY, FIXED = range(8)
 PLAIN, RLE, RLE_DICTIONARY = 0, 3, 8
+SNAPPY, GZIP, ZSTD, LZ4_RAW = 1, 2, 6, 7
 MAX_BOUND = 64
 
 
@@ -231,8 +232,14 @@ class File:
         if codec == 0:
             assert len(body) == size
             return body
-        assert codec == 6
-        return memoryview(pyarrow.Codec("zstd").decompress(pyarrow.py_buffer(bytes(body)), size)).cast("B")
+        if codec == GZIP:
+            member = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            raw = member.decompress(bytes(body), size + 1)
+            assert member.eof and not member.unused_data and len(raw) == size
+            assert bytes(body[4:8]) == bytes(4), "a time in the header"
+            return memoryview(raw)
+        name = {SNAPPY: "snappy", ZSTD: "zstd", LZ4_RAW: "lz4_raw"}[codec]
+        return memoryview(pyarrow.Codec(name).decompress(pyarrow.py_buffer(bytes(body)), size)).cast("B")
 
     def decode_page(self, leaf, header, body, codec, dictionary):
         page, at = Page(), 0

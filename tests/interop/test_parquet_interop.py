@@ -71,6 +71,29 @@ def test_every_type_at_its_edges(write, n, codec):
     assert write.report["left"] == 0
 
 
+CODECS = {"none": 0, "snappy": 1, "gzip": 2, "zstd": 6, "lz4": 7}
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_codec_is_read_by_everybody(write, codec):
+    columns = rows.torture(500) + [dict(c, name="shop " + c["name"]) for c in rows.orders(500)]
+    path = write(columns, codec=codec)
+    file = check_oracle(path, columns)
+    used = {chunk[3][4] for group in file.groups for chunk in group[1]}
+    assert used <= {0, CODECS[codec]} and CODECS[codec] in used
+    check_readers(path, columns)
+    assert write.report["left"] == 0
+
+
+@pytest.mark.parametrize("codec, level", [("zstd", 1), ("zstd", 3), ("zstd", 7), ("zstd", 9), ("zstd", 12), ("zstd", 13), ("zstd", 15), ("gzip", 1), ("gzip", 9)])
+def test_every_level_is_read_by_everybody_and_depends_on_rows_alone(write, codec, level):
+    columns = rows.orders(25000)
+    paths = [write(columns, codec=codec, level=level, batch=split) for split in (10**9, [1, 999, 7])]
+    assert open(paths[0], "rb").read() == open(paths[1], "rb").read()
+    check_oracle(paths[0], columns)
+    check_readers(paths[0], columns)
+
+
 def test_a_file_without_rows_keeps_its_schema_and_has_no_row_group(write):
     columns = rows.torture(0)
     path = write(columns)
@@ -235,11 +258,13 @@ def test_incompressible_chunks_are_stored_as_they_are_and_others_packed(write):
         column("id", "int64", False, list(range(30000))),
         column("late", "string", True, [None if i < 20000 else f"some text {i} and more text" for i in range(30000)]),
     ]
-    path = write(columns)
-    group = pq.ParquetFile(path).metadata.row_group(0)
-    assert [group.column(i).compression for i in range(3)] == ["UNCOMPRESSED", "ZSTD", "ZSTD"]
-    check_oracle(path, columns)
-    check_readers(path, columns)
+    for codec, name in (("zstd", "ZSTD"), ("snappy", "SNAPPY"), ("gzip", "GZIP"), ("lz4", "LZ4")):
+        path = write(columns, codec=codec)
+        group = pq.ParquetFile(path).metadata.row_group(0)
+        stored = [group.column(i).compression for i in range(3)]
+        assert stored[0] == "UNCOMPRESSED" and stored[2] == name
+        check_oracle(path, columns)
+        check_readers(path, columns)
 
 
 def random_column(r, name, n):
@@ -267,7 +292,9 @@ def test_random_tables_read_back_and_do_not_depend_on_batches(write, seed):
     r = random.Random(seed)
     n = r.choice([100, 3000, 21000])
     columns = [random_column(r, f"c{i}", n) for i in range(8)]
-    options = {"memory": r.choice([1, 4, 24]) * MIB, "codec": r.choice(["zstd", "none"]), "level": r.choice([0, 1, 5])}
+    options = {"memory": r.choice([1, 4, 24]) * MIB, "codec": r.choice(sorted(CODECS)), "level": 0}
+    if options["codec"] in ("zstd", "gzip"):
+        options["level"] = r.choice([0, 1, 5])
     out = set()
     for split in ([10**9], [r.randrange(1, 200) for _ in range(50)]):
         path = write(columns, batch=split, **options)

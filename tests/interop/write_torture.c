@@ -247,12 +247,23 @@ static void write_rows(rv_writer *writer, rv_batch *batch, const json_t *root, r
     }
 }
 
+static rv_codec codec_of(const char *name)
+{
+    static const rv_codec codecs[] = {RV_CODEC_NONE, RV_CODEC_ZSTD, RV_CODEC_SNAPPY, RV_CODEC_GZIP,
+                                      RV_CODEC_LZ4};
+    if (name == NULL)
+        return RV_CODEC_ZSTD;
+    for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++)
+        if (strcmp(rv_codec_name(codecs[i]), name) == 0)
+            return codecs[i];
+    die(name);
+    return RV_CODEC_NONE;
+}
+
 static rv_format_config read_format(const json_t *root)
 {
-    const char *codec = json_string_value(json_object_get(root, "codec"));
     return (rv_format_config){.kind = RV_FORMAT_PARQUET,
-                              .codec =
-                                  codec != NULL && strcmp(codec, "none") == 0 ? RV_CODEC_NONE : RV_CODEC_ZSTD,
+                              .codec = codec_of(json_string_value(json_object_get(root, "codec"))),
                               .level = (int)json_integer_value(json_object_get(root, "level"))};
 }
 

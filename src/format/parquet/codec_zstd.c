@@ -6,9 +6,10 @@
 /* The default is level 1: with the match length chosen by the type of the values it gives level 3's size (DESIGN
  * promises that) in two thirds of its time.
  *
- * Level 15 is the strongest: releases 1.5.0 to 1.5.4 could, on rare input, write damaged data at the levels above
- * (zstd's changelog of 1.5.5), and which release is linked is for the machine to say. */
-enum { DEFAULT_LEVEL = 1, MAX_LEVEL = 15 };
+ * zstd 1.5.0 to 1.5.4 could, on rare input, write damaged data where their optimal parser was at work: from level 13
+ * on for small inputs, from 16 on for all (github.com/facebook/zstd, pull request 3517). Which release is linked is
+ * for the machine to say, so that parser is never used: 15 is the strongest level, and small pages get its search. */
+enum { DEFAULT_LEVEL = 1, MAX_LEVEL = 15, OPTIMAL_FROM = 13, SEARCH_LOG_LESS = 8 };
 
 /* From level 7 on zstd's own tables would take 6 to 64 MB, by the size of the largest page. These sizes hold a context
  * to 3.5 MB, make files 0.5 % larger than the tables of a 1 MiB page and take no longer; and a value of 100 MB
@@ -38,7 +39,11 @@ static rv_code set_level(ZSTD_CCtx *context, int level, rv_error *err)
     if (level < BOUNDED_FROM)
         return RV_OK;
     RV_TRY(set_parameter(context, ZSTD_c_hashLog, HASH_LOG, err));
-    return set_parameter(context, ZSTD_c_chainLog, CHAIN_LOG, err);
+    RV_TRY(set_parameter(context, ZSTD_c_chainLog, CHAIN_LOG, err));
+    if (level < OPTIMAL_FROM)
+        return RV_OK;
+    RV_TRY(set_parameter(context, ZSTD_c_strategy, ZSTD_btlazy2, err));
+    return set_parameter(context, ZSTD_c_searchLog, level - SEARCH_LOG_LESS, err);
 }
 
 static void zstd_close(rvi_pq_codec *codec)

@@ -125,6 +125,11 @@ static void compression_profiles_set_codec_and_level(void **state)
     } cases[] = {
         {"    compression: none\n", RV_CODEC_NONE, 0},
         {"    compression_level: 7\n", RV_CODEC_ZSTD, 7},
+        {"    compression: snappy\n", RV_CODEC_SNAPPY, 0},
+        {"    compression: lz4\n", RV_CODEC_LZ4, 0},
+        {"    compression: gzip\n", RV_CODEC_GZIP, 0},
+        {"    compression_profile: fast\n", RV_CODEC_SNAPPY, 0},
+        {"    compression: gzip\n    compression_profile: fast\n", RV_CODEC_SNAPPY, 0},
         {"    compression_profile: balanced\n", RV_CODEC_ZSTD, 3},
         {"    compression_profile: compact\n", RV_CODEC_ZSTD, 9},
         {"    compression_profile: none\n", RV_CODEC_NONE, 0},

@@ -200,24 +200,42 @@ static void no_level_takes_more_than_four_mib_even_for_a_huge_page(void **state)
     free(page);
 }
 
-static void higher_levels_make_words_smaller(void **state)
+/* Frequent and rare words in any order, so that searching longer finds more. */
+static uint8_t *make_prose(size_t len)
+{
+    uint8_t *page = malloc(len);
+    uint64_t random = 1;
+    assert_non_null(page);
+    for (size_t i = 0; i < len;) {
+        uint64_t word = next_random(&random) % (1 + next_random(&random) % 3000);
+        uint64_t letters = word * 0x9e3779b97f4a7c15u;
+        for (size_t k = 0; k < 2 + word % 9 && i < len; k++)
+            page[i++] = (uint8_t)('a' + (letters >> k * 5) % 26);
+        if (i < len)
+            page[i++] = ' ';
+    }
+    return page;
+}
+
+static void higher_levels_are_smaller_for_small_pages_and_large_ones(void **state)
 {
     (void)state;
-    enum { LEN = 200000 };
-    uint8_t *page = make_page(WORDS, LEN);
-    for (size_t i = 0; i < LEN; i += 11)
-        page[i] = (uint8_t)(i * 2654435761u >> 7);
-    rvi_pq_buf low = compress_page(RV_CODEC_ZSTD, 1, page, LEN),
-               high = compress_page(RV_CODEC_ZSTD, 15, page, LEN);
-    assert_true(high.len < low.len);
-    rvi_pq_buf_free(&low);
-    rvi_pq_buf_free(&high);
-    low = compress_page(RV_CODEC_GZIP, 1, page, LEN);
-    high = compress_page(RV_CODEC_GZIP, 9, page, LEN);
-    assert_true(high.len < low.len);
-    rvi_pq_buf_free(&low);
-    rvi_pq_buf_free(&high);
-    free(page);
+    static const size_t lengths[] = {100000, 250000, MIB};
+    static const struct {
+        rv_codec codec;
+        int low, high;
+    } steps[] = {{RV_CODEC_ZSTD, 1, 7}, {RV_CODEC_ZSTD, 7, 15}, {RV_CODEC_GZIP, 1, 9}};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        uint8_t *page = make_prose(lengths[i]);
+        for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+            rvi_pq_buf low = compress_page(steps[k].codec, steps[k].low, page, lengths[i]);
+            rvi_pq_buf high = compress_page(steps[k].codec, steps[k].high, page, lengths[i]);
+            assert_in_range(high.len, 1, low.len - 1);
+            rvi_pq_buf_free(&low);
+            rvi_pq_buf_free(&high);
+        }
+        free(page);
+    }
 }
 
 static void a_codec_s_allocations_may_fail(void **state)
@@ -563,7 +581,7 @@ int main(void)
         cmocka_unit_test(a_page_is_appended_to_what_is_there),
         cmocka_unit_test(levels_outside_a_codec_s_scale_are_refused_with_the_scale),
         cmocka_unit_test(no_level_takes_more_than_four_mib_even_for_a_huge_page),
-        cmocka_unit_test(higher_levels_make_words_smaller),
+        cmocka_unit_test(higher_levels_are_smaller_for_small_pages_and_large_ones),
         cmocka_unit_test(a_codec_s_allocations_may_fail),
         cmocka_unit_test(a_codec_s_budget_may_be_too_small),
         cmocka_unit_test(every_codec_of_the_specification_but_lzo_is_read),
