@@ -84,11 +84,43 @@ typedef struct rv_csv_options {
     const char *line_ending; /* "\n" (default) or "\r\n" */
 } rv_csv_options;
 
+/* How far the encodings of a Parquet file may go; the default is what zeroed options mean. */
+typedef enum rv_parquet_compat {
+    RV_PARQUET_DEFAULT = 0,
+    RV_PARQUET_MAX,    /* PLAIN and dictionary only: what every reader knows */
+    RV_PARQUET_MODERN, /* every encoding, on every type that the format allows it for */
+} rv_parquet_compat;
+
+typedef enum rv_parquet_encoding {
+    RV_ENCODING_AUTO = 0,
+    RV_ENCODING_PLAIN,
+    RV_ENCODING_DICTIONARY,
+    RV_ENCODING_DELTA,
+    RV_ENCODING_DELTA_LENGTH,
+    RV_ENCODING_DELTA_BYTE_ARRAY,
+    RV_ENCODING_BYTE_STREAM_SPLIT,
+    RV_ENCODING_RLE,
+} rv_parquet_encoding;
+enum { RV_ENCODING_COUNT = RV_ENCODING_RLE + 1 };
+const char *rv_parquet_encoding_name(rv_parquet_encoding encoding); /* "delta_length"; static */
+
+typedef struct rv_parquet_column {
+    const char *column;
+    rv_parquet_encoding encoding;
+} rv_parquet_column;
+
+typedef struct rv_parquet_options {
+    rv_parquet_compat compat;
+    const rv_parquet_column *columns; /* encodings that the user chose; they win over `compat` */
+    int n_columns;
+} rv_parquet_options;
+
 typedef struct rv_format_config {
     rv_format_kind kind;
     rv_codec codec;
     int level; /* codec's own scale; 0: the codec's default */
     rv_csv_options csv;
+    rv_parquet_options parquet;
 } rv_format_config;
 
 typedef struct rv_dest_config {

@@ -188,6 +188,21 @@ const char *rv_codec_name(rv_codec codec)
     return "unknown";
 }
 
+const char *rv_parquet_encoding_name(rv_parquet_encoding encoding)
+{
+    static const char *const names[RV_ENCODING_COUNT] = {
+        [RV_ENCODING_AUTO] = "auto",
+        [RV_ENCODING_PLAIN] = "plain",
+        [RV_ENCODING_DICTIONARY] = "dictionary",
+        [RV_ENCODING_DELTA] = "delta",
+        [RV_ENCODING_DELTA_LENGTH] = "delta_length",
+        [RV_ENCODING_DELTA_BYTE_ARRAY] = "delta_byte_array",
+        [RV_ENCODING_BYTE_STREAM_SPLIT] = "byte_stream_split",
+        [RV_ENCODING_RLE] = "rle",
+    };
+    return (unsigned)encoding < RV_ENCODING_COUNT ? names[encoding] : "unknown";
+}
+
 const char *rv_format_name(rv_format_kind kind)
 {
     switch (kind) {

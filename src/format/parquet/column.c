@@ -1,22 +1,31 @@
-/* column.c - rows in, pages out; when a dictionary is used and when it is given up.
+/* column.c - rows in, pages out; how a dictionary is begun and given up.
  *
- * A column of a type that may repeat starts every chunk with a dictionary. Until the first page with values
- * closes, it can be dropped without a trace: the indices are turned back into PLAIN values. That happens when two
- * thirds of the values are distinct or the dictionary and its indices are no smaller. Later, when the dictionary
- * is full, its pages stay and the rest of the chunk is PLAIN.
+ * A column of a type that may repeat starts every chunk with a dictionary. Until the first page with values closes,
+ * it can be dropped without a trace: the indices are turned back into values. Whether it is, choice.c says. Later,
+ * when the dictionary is full, its pages stay and the rest of the chunk is written without it.
  *
  * The dictionary fills up in the middle of a row or of a run, at a place that depends on how the rows were cut
  * into batches. So the run is undone and repeated up to the last row that fits whole. */
 #include "column.h"
 
+#include "choice.h"
 #include "page.h"
 
 #include <assert.h>
 
-static rv_code start_dictionary(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
+static bool may_use_dictionary(const rvi_pq_column *column, const rvi_pq_workspace *work)
+{
+    if (work->dict_bytes == 0)
+        return false;
+    return column->named != NULL ? column->named == &rvi_pq_dictionary_encoding : column->leaf.dictionary;
+}
+
+/* What a chunk begins with: nothing decided but what the user named. */
+static rv_code start_chunk(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
     column->dict_state = RVI_PQ_DICT_OFF;
-    if (!column->leaf.dictionary || work->dict_bytes == 0)
+    column->encoding = column->named != &rvi_pq_dictionary_encoding ? column->named : NULL;
+    if (!may_use_dictionary(column, work))
         return RV_OK;
     if (column->dict.slots == NULL) {
         rvi_pq_dict_deinit(&column->dict);
@@ -32,9 +41,10 @@ rv_code rvi_pq_column_init(rvi_pq_column *column, const rv_field *field, rvi_pq_
 {
     *column = (rvi_pq_column){0};
     RV_TRY(rvi_pq_leaf_init(&column->leaf, field, err));
+    RV_TRY(rvi_pq_encoding_named(work->options, &column->leaf, &column->named, err));
     rvi_pq_levels_init(&column->page.levels, &column->leaf, work->memory);
     column->page.values.memory = column->infos.memory = column->bounds.memory = work->memory;
-    return start_dictionary(column, work, err);
+    return start_chunk(column, work, err);
 }
 
 void rvi_pq_column_deinit(rvi_pq_column *column)
@@ -64,9 +74,10 @@ static void shrink(rvi_pq_buf *buf, const rvi_pq_workspace *work)
 
 void rvi_pq_workspace_trim(rvi_pq_workspace *work)
 {
-    shrink(&work->levels, work);
+    shrink(&work->body, work);
     shrink(&work->packed, work);
     shrink(&work->header, work);
+    shrink(&work->scratch, work);
 }
 
 static void clear_page(rvi_pq_column *column, rvi_pq_workspace *work)
@@ -95,28 +106,7 @@ rv_code rvi_pq_column_clear(rvi_pq_column *column, rvi_pq_workspace *work, rv_er
     memset(column->n_pages_of, 0, sizeof column->n_pages_of);
     column->settled = (rvi_pq_page_bytes){0};
     memset(column->fresh, 0, sizeof column->fresh);
-    return start_dictionary(column, work, err);
-}
-
-static bool uses_dictionary(const rvi_pq_column *column)
-{
-    return column->dict_state == RVI_PQ_DICT_TRIED || column->dict_state == RVI_PQ_DICT_ON;
-}
-
-static const uint32_t *page_indices(const rvi_pq_open_page *page)
-{
-    return (const uint32_t *)(const void *)page->values.data;
-}
-
-/* Whether the dictionary pays, judged by the values of the open page. */
-static bool dictionary_pays(const rvi_pq_column *column)
-{
-    const rvi_pq_dict *dict = &column->dict;
-    uint64_t n = (uint64_t)column->page.n_present;
-    if (n == 0 || (uint64_t)dict->n * 3 > n * 2)
-        return false;
-    uint64_t index_bytes = n * (uint64_t)rvi_pq_bit_width(dict->n - 1) / 8;
-    return dict->entries.len + index_bytes < rvi_pq_dict_plain_bytes(dict, page_indices(&column->page), n);
+    return start_chunk(column, work, err);
 }
 
 /* The open page's indices become the values they stand for, and the chunk has no dictionary. */
@@ -124,7 +114,8 @@ static rv_code drop_dictionary(rvi_pq_column *column, rv_error *err)
 {
     rvi_pq_open_page *page = &column->page;
     rvi_pq_buf plain = {.memory = page->values.memory};
-    rv_code rc = rvi_pq_dict_expand(&column->dict, page_indices(page), (size_t)page->n_present, &plain, err);
+    const uint32_t *indices = (const uint32_t *)(const void *)page->values.data;
+    rv_code rc = rvi_pq_dict_expand(&column->dict, indices, (size_t)page->n_present, &plain, err);
     if (rc != RV_OK) {
         rvi_pq_buf_free(&plain);
         return rc;
@@ -137,16 +128,28 @@ static rv_code drop_dictionary(rvi_pq_column *column, rv_error *err)
     return RV_OK;
 }
 
+/* The dictionary stays if it pays, judged by the open page. */
+static rv_code judge_dictionary(rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_room room,
+                                rv_error *err)
+{
+    bool pays = false;
+    if (column->page.n_present == 0)
+        return RV_OK;
+    RV_TRY(rvi_pq_choose_dictionary(column, work, room, &pays, err));
+    if (!pays)
+        return drop_dictionary(column, err);
+    column->dict_state = RVI_PQ_DICT_ON;
+    return RV_OK;
+}
+
 rv_code rvi_pq_column_close_page(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
     if (column->page.rows == 0)
         return RV_OK;
-    if (column->dict_state == RVI_PQ_DICT_TRIED && column->page.n_present > 0) {
-        if (dictionary_pays(column))
-            column->dict_state = RVI_PQ_DICT_ON;
-        else
-            RV_TRY(drop_dictionary(column, err));
-    }
+    if (column->dict_state == RVI_PQ_DICT_TRIED)
+        RV_TRY(judge_dictionary(column, work, RVI_PQ_ROOM_LEFT, err));
+    if (column->encoding == NULL && column->page.n_present > 0 && !rvi_pq_column_uses_dictionary(column))
+        RV_TRY(rvi_pq_choose_encoding(column, work, err));
     RV_TRY(rvi_pq_page_finish(column, work, err));
     clear_page(column, work);
     return RV_OK;
@@ -155,8 +158,13 @@ rv_code rvi_pq_column_close_page(rvi_pq_column *column, rvi_pq_workspace *work, 
 /* The dictionary takes no more values: either it never was one, or what it holds stays. */
 static rv_code leave_dictionary(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
-    if (column->dict_state == RVI_PQ_DICT_TRIED && !dictionary_pays(column))
-        return drop_dictionary(column, err);
+    if (column->dict_state == RVI_PQ_DICT_TRIED) {
+        if (column->page.n_present == 0) /* not even the first value has room */
+            return drop_dictionary(column, err);
+        RV_TRY(judge_dictionary(column, work, RVI_PQ_ROOM_NONE, err));
+        if (column->dict_state == RVI_PQ_DICT_OFF)
+            return RV_OK;
+    }
     RV_TRY(rvi_pq_column_close_page(column, work, err));
     rvi_pq_dict_freeze(&column->dict);
     /* Its capacity followed a run that was undone; see memory.h. */
@@ -227,7 +235,7 @@ static rv_code append_values(rvi_pq_column *column, const rv_column *source, int
         rvi_pq_values values;
         rvi_pq_gather(&column->leaf, source, from + *n_done, step, work->gather, &values);
         int32_t accepted = values.n;
-        if (uses_dictionary(column)) {
+        if (rvi_pq_column_uses_dictionary(column)) {
             RV_TRY(append_indices(column, &values, &accepted, err));
         } else {
             RV_TRY(rvi_pq_plain_append(&column->leaf, &values, page->n_present, &page->values, err));
@@ -334,7 +342,7 @@ uint64_t rvi_pq_column_pending(const rvi_pq_column *column)
 {
     const rvi_pq_open_page *page = &column->page;
     uint64_t open = page->values.len;
-    if (uses_dictionary(column))
+    if (rvi_pq_column_uses_dictionary(column))
         open = (uint64_t)page->n_present * (uint64_t)rvi_pq_bit_width(column->dict.n) / 8;
     open += column->dict.entries.len + rvi_pq_levels_bytes(&page->levels) + fresh_bytes(column);
     if (column->settled.raw == 0)

@@ -7,6 +7,7 @@
 #define RIVET_PARQUET_COLUMN_H
 
 #include "dict.h"
+#include "encoding.h"
 #include "leaf.h"
 #include "levels.h"
 #include "packing.h"
@@ -25,11 +26,13 @@ typedef struct rvi_pq_workspace {
     rvi_pq_store pages; /* finished pages of the open row group, headers included */
     uint64_t slice;     /* number of the open slice within the file */
     rvi_pq_gather_space *gather;
-    rvi_pq_buf levels;  /* of a page with a huge value; a piece of metadata */
-    rvi_pq_buf packed;  /* compressed form of a dictionary */
-    rvi_pq_buf header;  /* of a page; a piece of metadata */
-    size_t page_weight; /* bytes as PLAIN after which a page is full */
-    size_t dict_bytes;  /* most bytes of a dictionary page */
+    rvi_pq_buf body;                   /* of a page: levels, encoded values */
+    rvi_pq_buf packed;                 /* compressed form of a page or a dictionary */
+    rvi_pq_buf header;                 /* of a page; a piece of metadata */
+    rvi_pq_buf scratch;                /* of the encodings */
+    size_t page_weight;                /* bytes as PLAIN after which a page is full */
+    size_t dict_bytes;                 /* most bytes of a dictionary page */
+    const rv_parquet_options *options; /* borrowed */
 } rvi_pq_workspace;
 
 /* Give back what a huge value made the buffers grow to. Called where all columns have the same rows, so that what
@@ -61,9 +64,9 @@ typedef struct rvi_pq_page_info {
 
 typedef enum rvi_pq_dict_state {
     RVI_PQ_DICT_OFF = 0, /* not tried, or it did not pay */
-    RVI_PQ_DICT_TRIED,   /* no page with values has closed yet; everything can still become PLAIN */
+    RVI_PQ_DICT_TRIED,   /* no page with values has closed yet; everything can still go without it */
     RVI_PQ_DICT_ON,      /* it pays */
-    RVI_PQ_DICT_FULL,    /* earlier pages use it, later ones are PLAIN */
+    RVI_PQ_DICT_FULL,    /* earlier pages use it, later ones do not */
 } rvi_pq_dict_state;
 
 typedef enum rvi_pq_codec_choice {
@@ -82,6 +85,8 @@ struct rvi_pq_column {
     rvi_pq_open_page page;
     rvi_pq_dict dict;
     rvi_pq_dict_state dict_state;
+    const rvi_pq_encoding_ops *named;    /* by the user; NULL: chosen by the data */
+    const rvi_pq_encoding_ops *encoding; /* of the chunk's pages without dictionary; NULL: not chosen yet */
     rvi_pq_codec_choice codec;
 
     /* The chunk: all pages finished so far. */
@@ -100,7 +105,8 @@ struct rvi_pq_column {
     rvi_pq_page_bytes settled, fresh[RVI_PQ_LAG];
 };
 
-/* Fails FORMAT_UNSUPPORTED, OUT_OF_MEMORY, MEMORY_BUDGET. On failure `column` is fit for deinit. */
+/* Fails FORMAT_UNSUPPORTED, CONFIG_VALUE (a named encoding), OUT_OF_MEMORY, MEMORY_BUDGET. On failure `column` is fit
+ * for deinit. */
 rv_code rvi_pq_column_init(rvi_pq_column *column, const rv_field *field, rvi_pq_workspace *work,
                            rv_error *err) RV_MUST_CHECK;
 void rvi_pq_column_deinit(rvi_pq_column *column); /* zeroed memory is fine */
@@ -129,6 +135,11 @@ static inline const rvi_pq_page_info *rvi_pq_column_page(const rvi_pq_column *co
 static inline rvi_pq_page_info *rvi_pq_column_page_mut(rvi_pq_column *column, size_t i)
 {
     return (rvi_pq_page_info *)(void *)column->infos.data + i;
+}
+/* Whether the open page gathers indices, not values. */
+static inline bool rvi_pq_column_uses_dictionary(const rvi_pq_column *column)
+{
+    return column->dict_state == RVI_PQ_DICT_TRIED || column->dict_state == RVI_PQ_DICT_ON;
 }
 static inline bool rvi_pq_column_has_dictionary(const rvi_pq_column *column)
 {

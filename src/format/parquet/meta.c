@@ -48,17 +48,20 @@ static void write_statistics(rvi_pq_thrift *t, const rvi_pq_column *column)
     rvi_pq_thrift_struct_end(t);
 }
 
-/* In ascending order of the encodings' numbers; RLE is the levels'. */
+/* In ascending order of the encodings' numbers. RLE is the levels' too, and PLAIN the dictionary page's. */
 static void write_encodings(rvi_pq_thrift *t, const rvi_pq_column *column)
 {
-    bool dictionary = rvi_pq_column_has_dictionary(column);
-    bool plain = dictionary || column->n_pages_of[RVI_PQ_PLAIN] > 0;
-    rvi_pq_thrift_list(t, 2, RVI_PQ_THRIFT_I32, 1u + plain + dictionary);
-    if (plain)
-        rvi_pq_thrift_item_i32(t, RVI_PQ_PLAIN);
-    rvi_pq_thrift_item_i32(t, RVI_PQ_RLE);
-    if (dictionary)
-        rvi_pq_thrift_item_i32(t, RVI_PQ_RLE_DICTIONARY);
+    bool used[RVI_PQ_ENCODINGS] = {
+        [RVI_PQ_RLE] = true, [RVI_PQ_PLAIN] = rvi_pq_column_has_dictionary(column)};
+    size_t n = 0;
+    for (int i = 0; i < RVI_PQ_ENCODINGS; i++) {
+        used[i] = used[i] || column->n_pages_of[i] > 0;
+        n += used[i];
+    }
+    rvi_pq_thrift_list(t, 2, RVI_PQ_THRIFT_I32, n);
+    for (int i = 0; i < RVI_PQ_ENCODINGS; i++)
+        if (used[i])
+            rvi_pq_thrift_item_i32(t, i);
 }
 
 static void write_encoding_count(rvi_pq_thrift *t, rvi_pq_page_type type, rvi_pq_encoding_id encoding,

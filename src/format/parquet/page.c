@@ -1,10 +1,8 @@
 /* page.c - from an open page to bytes.
  *
  * A V1 page cannot say that it alone is not compressed, so the choice is made for the whole chunk, with its first
- * page in hand and before any page is kept. */
+ * page in hand and before any page is kept. What a column is encoded as is settled before its page gets here. */
 #include "page.h"
-
-#include "encoding.h"
 
 #include <assert.h>
 #include <zlib.h>
@@ -25,10 +23,30 @@ static rv_code prepend_levels(rvi_pq_buf *values, const rvi_pq_buf *levels, rv_e
 /* The buffer of a huge value leaves the column with its page: there is no second copy of it. */
 static rv_code move_values(rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_buf *out, rv_error *err)
 {
-    work->levels.len = 0;
-    RV_TRY(rvi_pq_levels_write(&column->page.levels, &work->levels, err));
+    work->body.len = 0;
+    RV_TRY(rvi_pq_levels_write(&column->page.levels, &work->body, err));
     rvi_pq_buf_move(out, &column->page.values);
-    return prepend_levels(out, &work->levels, err);
+    return prepend_levels(out, &work->body, err);
+}
+
+/* A page without values is PLAIN, where it has no bytes: a dictionary without entries cannot be written, and before the
+ * first value nothing is chosen. */
+static const rvi_pq_encoding_ops *encoding_of(const rvi_pq_column *column)
+{
+    if (rvi_pq_column_uses_dictionary(column) && column->dict.n > 0)
+        return &rvi_pq_dictionary_encoding;
+    return column->page.n_present > 0 ? column->encoding : &rvi_pq_plain_encoding;
+}
+
+rvi_pq_page_values rvi_pq_page_values_of(const rvi_pq_column *column, const rvi_pq_buf *data,
+                                         rvi_pq_workspace *work)
+{
+    return (rvi_pq_page_values){.leaf = &column->leaf,
+                                .data = data->data,
+                                .len = data->len,
+                                .n = (size_t)column->page.n_present,
+                                .n_entries = column->dict.n,
+                                .scratch = &work->scratch};
 }
 
 /* The uncompressed page body. */
@@ -41,10 +59,7 @@ static rv_code make_body(rvi_pq_column *column, const rvi_pq_encoding_ops *encod
     RV_TRY(rvi_pq_levels_write(&page->levels, out, err));
     if (encoding->encode == NULL)
         return rvi_pq_buf_append(out, page->values.data, page->values.len, err);
-    rvi_pq_page_values values = {.leaf = &column->leaf,
-                                 .data = page->values.data,
-                                 .n = (size_t)page->n_present,
-                                 .n_entries = column->dict.n};
+    rvi_pq_page_values values = rvi_pq_page_values_of(column, &page->values, work);
     return encoding->encode(&values, out, err);
 }
 
@@ -86,7 +101,6 @@ static rv_code choose_codec(rvi_pq_column *column, const rvi_pq_flight *flight, 
 static rv_code decide_packing(rvi_pq_column *column, rvi_pq_flight *flight, rvi_pq_workspace *work,
                               rv_error *err)
 {
-    flight->min_match = flight->encoding == RVI_PQ_PLAIN ? column->leaf.min_match : 0;
     if (rvi_pq_packing_codec(&work->packing)->compress == NULL)
         column->codec = RVI_PQ_CODEC_STORED;
     flight->compress = column->codec != RVI_PQ_CODEC_STORED;
@@ -190,7 +204,7 @@ rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_err
     assert(column->page.rows > 0);
     while (!rvi_pq_packing_has_room(&work->packing, column->page.values.len))
         RV_TRY(rvi_pq_page_stow(work, err));
-    const rvi_pq_encoding_ops *encoding = rvi_pq_encoding_of(column);
+    const rvi_pq_encoding_ops *encoding = encoding_of(column);
     rvi_pq_flight *flight = rvi_pq_packing_next(&work->packing);
     flight->column = column;
     flight->page = column->n_pages;
@@ -200,6 +214,7 @@ rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_err
     RV_TRY(make_body(column, encoding, work, &flight->body, err));
     RV_TRY(check_sizes(column, flight->body.len, 0, err));
     RV_TRY(keep_info(column, encoding->number, err));
+    flight->min_match = rvi_pq_encoding_min_match(encoding, &column->leaf);
     RV_TRY(decide_packing(column, flight, work, err));
     column->fresh[work->slice % RVI_PQ_LAG].raw += flight->body.len;
     rvi_pq_packing_send(&work->packing);

@@ -6,6 +6,10 @@
 
 #include "column.h"
 
+/* What an encoding gets to see of the open page. `data`: its values or indices; borrowed, like `work`. */
+rvi_pq_page_values rvi_pq_page_values_of(const rvi_pq_column *column, const rvi_pq_buf *data,
+                                         rvi_pq_workspace *work);
+
 /* Send the open page, which must have rows, on its way to work->pages, and append it to the chunk's infos and totals;
  * its place and size are known when it has been stowed. Fails OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED (2 GiB). */
 rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;

@@ -5,11 +5,13 @@
  * repetition is a single one. */
 #include "rle.h"
 
+#include "pack.h"
+
 #include <assert.h>
 #include <string.h>
 
 enum {
-    GROUP = 8,
+    GROUP = RVI_PQ_GROUP_VALUES,
     VARINT_MAX_BYTES = 10,
     WORTH_BITS = 64,    /* a run shorter than this many bits of packed values costs more than it saves */
     STREAM_GROUPS = 63, /* most groups whose count still fits the one header byte that the stream reserves */
@@ -37,67 +39,6 @@ static size_t put_run(uint8_t *to, uint32_t value, uint64_t n, int width)
     for (int bits = 0; bits < width; bits += 8)
         to[len++] = (uint8_t)(value >> bits);
     return len;
-}
-
-/* 8 values of `width` bits into `width` bytes, least significant bits first. */
-static void pack_group(const uint32_t *values, int width, uint8_t *to)
-{
-    uint64_t pending = 0;
-    int n_bits = 0;
-    for (int i = 0; i < GROUP; i++) {
-        pending |= (uint64_t)values[i] << n_bits;
-        n_bits += width;
-        while (n_bits >= 8) {
-            *to++ = (uint8_t)pending;
-            pending >>= 8;
-            n_bits -= 8;
-        }
-    }
-}
-
-/* As above for widths whose 8 values fit one word; the loop over groups stays free of branches. */
-static void pack_narrow(const uint32_t *values, size_t n_groups, int width, uint8_t *to)
-{
-    for (size_t g = 0; g < n_groups; g++, values += GROUP, to += width) {
-        uint64_t word = 0;
-        for (int i = 0; i < GROUP; i++)
-            word |= (uint64_t)values[i] << (i * width);
-        for (int i = 0; i < width; i++)
-            to[i] = (uint8_t)(word >> (8 * i));
-    }
-}
-
-/* Widths 9..16: 4 values to a word. */
-static void pack_medium(const uint32_t *values, size_t n_groups, int width, uint8_t *to)
-{
-    for (size_t g = 0; g < n_groups; g++, values += GROUP, to += width) {
-        uint64_t low = 0, high = 0;
-        for (int i = 0; i < 4; i++) {
-            low |= (uint64_t)values[i] << (i * width);
-            high |= (uint64_t)values[i + 4] << (i * width);
-        }
-        int n_bits = 4 * width; /* 36..64 */
-        uint8_t bytes[24];
-        uint64_t joined = n_bits == 64 ? low : low | high << n_bits;
-        memcpy(bytes, &joined, 8);
-        joined = n_bits == 64 ? high : high >> (64 - n_bits);
-        memcpy(bytes + 8, &joined, 8);
-        memcpy(to, bytes, (size_t)width);
-    }
-}
-
-static void pack(const uint32_t *values, size_t n_groups, int width, uint8_t *to)
-{
-    if (width <= 8) {
-        pack_narrow(values, n_groups, width, to);
-        return;
-    }
-    if (width <= 16) {
-        pack_medium(values, n_groups, width, to);
-        return;
-    }
-    for (size_t g = 0; g < n_groups; g++)
-        pack_group(values + g * GROUP, width, to + g * (size_t)width);
 }
 
 /* How many values from `values` on equal the first. */
@@ -140,7 +81,7 @@ static size_t put_tail(uint8_t *to, const uint32_t *values, size_t n, int width)
     uint32_t padded[GROUP] = {0};
     memcpy(padded, values, n * sizeof *values);
     to[0] = 1 << 1 | 1;
-    pack(padded, 1, width, to + 1);
+    rvi_pq_pack_u32(padded, 1, width, to + 1);
     return 1 + (size_t)width;
 }
 
@@ -148,7 +89,7 @@ rv_code rvi_pq_rle_append(const uint32_t *values, size_t n, int width, rvi_pq_bu
 {
     assert(width >= 1 && width <= RVI_PQ_RLE_MAX_WIDTH);
     /* Headers: one of at most 10 bytes before each run, and a run costs less than the 64 bits it stands for. */
-    size_t bound = (n / GROUP + 2) * ((size_t)width + 2) + 4 * (size_t)VARINT_MAX_BYTES;
+    size_t bound = (n / GROUP + 2) * ((size_t)width + 2) + 4 * (size_t)VARINT_MAX_BYTES + RVI_PQ_PACK_SLACK;
     RV_TRY(rvi_pq_buf_reserve(out, bound, err));
     uint8_t *to = out->data + out->len;
     while (n >= GROUP) {
@@ -156,7 +97,7 @@ rv_code rvi_pq_rle_append(const uint32_t *values, size_t n, int width, rvi_pq_bu
         size_t n_groups = packed_groups(values, n, width, &run);
         if (n_groups > 0) {
             to += put_varint(to, (uint64_t)n_groups << 1 | 1);
-            pack(values, n_groups, width, to);
+            rvi_pq_pack_u32(values, n_groups, width, to);
             to += n_groups * (size_t)width;
         }
         if (run > 0)
@@ -228,7 +169,7 @@ rv_code rvi_pq_rle_append_bits(const uint8_t *bits, size_t n, rvi_pq_buf *out, r
 /* Append the full `group`, to the open bit-packed run if there is one with room. */
 static rv_code stream_pack(rvi_pq_rle_stream *s, rv_error *err)
 {
-    RV_TRY(rvi_pq_buf_reserve(&s->out, 1 + GROUP, err));
+    RV_TRY(rvi_pq_buf_reserve(&s->out, 1 + GROUP + RVI_PQ_PACK_SLACK, err));
     if (s->n_packed == 0 || s->n_packed == STREAM_GROUPS) {
         s->packed_header = s->out.len++;
         s->n_packed = 0;
@@ -238,7 +179,7 @@ static rv_code stream_pack(rvi_pq_rle_stream *s, rv_error *err)
     uint32_t values[GROUP];
     for (int i = 0; i < GROUP; i++)
         values[i] = s->group[i];
-    pack(values, 1, s->width, s->out.data + s->out.len);
+    rvi_pq_pack_u32(values, 1, s->width, s->out.data + s->out.len);
     s->out.len += (size_t)s->width;
     s->n_group = 0;
     return RV_OK;

@@ -13,6 +13,7 @@ enum {
     SLICE_MAX = 1024 * KIB,
     PAGE_MIN = 4 * KIB, /* below, headers would outweigh pages */
     PAGE_MAX = 1024 * KIB,
+    PAGE_FORMS = 3,    /* of one page, held at once while it closes; beside its values */
     DICT_SHARE = 8,    /* entries, tables and indices of all columns together take about twice this part */
     FLIGHT_SHARE = 16, /* pages under way, for each thread: at most this part of the memory, beside it */
     PAGE_SEGMENT = 256 * KIB,
@@ -57,7 +58,9 @@ rv_code rvi_pq_group_init(rvi_pq_group *group, const rvi_pq_group_options *optio
                             .meta_memory = {.budget = options->budget}};
     group->memory_bytes = options->memory_bytes > MEMORY_LEAST ? options->memory_bytes : MEMORY_LEAST;
     rvi_pq_workspace *work = &group->work;
-    work->memory = work->levels.memory = work->packed.memory = work->header.memory = &group->held;
+    work->memory = work->body.memory = work->packed.memory = work->header.memory = &group->held;
+    work->scratch.memory = &group->held;
+    work->options = options->parquet;
     group->groups.memory = group->chunks.memory = &group->meta_memory;
     rvi_pq_store_init(&work->pages, PAGE_SEGMENT, &group->pages_memory);
     rvi_pq_store_init(&group->metas, META_SEGMENT, &group->meta_memory);
@@ -82,9 +85,10 @@ void rvi_pq_group_deinit(rvi_pq_group *group)
         rvi_pq_column_deinit(&group->columns[i]);
     rvi_pq_release(&group->held, group->columns, (size_t)group->n_columns * sizeof *group->columns);
     rvi_pq_release(&group->held, group->work.gather, sizeof *group->work.gather);
-    rvi_pq_buf_free(&group->work.levels);
+    rvi_pq_buf_free(&group->work.body);
     rvi_pq_buf_free(&group->work.packed);
     rvi_pq_buf_free(&group->work.header);
+    rvi_pq_buf_free(&group->work.scratch);
     rvi_pq_store_deinit(&group->work.pages);
     rvi_pq_buf_free(&group->groups);
     rvi_pq_buf_free(&group->chunks);
@@ -136,13 +140,13 @@ static uint64_t finished_bytes(const rvi_pq_group *group)
     return bytes;
 }
 
-/* Whether a further slice of `weight` bytes might take the group over its memory: by its values, and by the compressed
- * form of a page that they complete. */
+/* Whether a further slice of `weight` bytes might take the group over its memory: by its values, and by the forms of a
+ * page that they complete: without its dictionary, encoded, compressed. */
 static bool is_full(const rvi_pq_group *group, uint64_t weight)
 {
     uint64_t page = weight > group->work.page_weight ? weight : group->work.page_weight;
     uint64_t finished = finished_bytes(group);
-    return group->held.used + finished + weight + page > group->memory_bytes ||
+    return group->held.used + finished + weight + page * PAGE_FORMS > group->memory_bytes ||
            finished >= RVI_PQ_GROUP_BYTES || group->rows >= RVI_PQ_GROUP_ROWS;
 }
 

@@ -49,8 +49,9 @@ typedef struct rvi_pq_group_options {
     const rv_schema *schema; /* borrowed */
     rv_codec codec;
     int level;
-    rv_budget *budget;   /* may be NULL */
-    rv_workers *workers; /* may be NULL */
+    const rv_parquet_options *parquet; /* outlives the group */
+    rv_budget *budget;                 /* may be NULL */
+    rv_workers *workers;               /* may be NULL */
     size_t memory_bytes;
 } rvi_pq_group_options;
 

@@ -26,7 +26,11 @@ typedef enum rvi_pq_page_type {
 typedef enum rvi_pq_encoding_id {
     RVI_PQ_PLAIN = 0,
     RVI_PQ_RLE = 3,
+    RVI_PQ_DELTA_BINARY_PACKED = 5,
+    RVI_PQ_DELTA_LENGTH_BYTE_ARRAY = 6,
+    RVI_PQ_DELTA_BYTE_ARRAY = 7,
     RVI_PQ_RLE_DICTIONARY = 8,
+    RVI_PQ_BYTE_STREAM_SPLIT = 9,
     RVI_PQ_ENCODINGS = 10, /* one more than the largest */
 } rvi_pq_encoding_id;
 

@@ -54,6 +54,7 @@ static rv_code writer_open(rv_writer **out, rv_sink *sink, const rv_writer_optio
     rvi_pq_group_options group = {.schema = options->schema,
                                   .codec = options->format->codec,
                                   .level = options->format->level,
+                                  .parquet = &options->format->parquet,
                                   .budget = options->budget,
                                   .workers = options->workers,
                                   .memory_bytes = options->memory_bytes};
@@ -201,7 +202,7 @@ static rv_code describe_field(const rv_field *field, rvi_pq_buf *out, rv_error *
 static rv_code write_key_values(writer *w, rvi_pq_thrift *t, rv_error *err)
 {
     static const char key_prefix[] = "rivet.column.";
-    rvi_pq_buf *text = &w->group.work.levels;
+    rvi_pq_buf *text = &w->group.work.body;
     rvi_pq_thrift_list(t, 5, RVI_PQ_THRIFT_STRUCT, (size_t)w->schema->n_fields);
     for (int i = 0; i < w->schema->n_fields; i++) {
         const rv_field *field = &w->schema->fields[i];

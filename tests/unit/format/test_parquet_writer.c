@@ -150,7 +150,8 @@ static void what_is_held_stays_within_the_memory_and_is_given_back(void **state)
         rv_writer_stats stats = {0};
         rv_writer_options options = options_of(&budget, memory);
         assert_int_equal(write_file(&rows, &sink.base, &options, &stats, NULL), RV_OK);
-        assert_true(rv_budget_peak(&budget) <= memory + memory / 4 + MIB); /* a compressor's context */
+        /* Beyond it: the unused part of the page store's last segment, metadata, pages being compressed, a context. */
+        assert_true(rv_budget_peak(&budget) <= memory + memory / 8 + 384 * 1024 + MIB);
         assert_int_equal(rv_budget_used(&budget), 0);
         free(sink.data);
     }
@@ -160,20 +161,19 @@ static void what_is_held_stays_within_the_memory_and_is_given_back(void **state)
 static void the_size_grows_with_the_rows_and_ends_near_the_file(void **state)
 {
     (void)state;
-    batches rows = make_batches(20000, 2);
+    batches rows = make_batches(45000, 2);
     memory_sink sink = memory_sink_open(8 * MIB);
     rv_writer_options options = options_of(NULL, 24 * MIB);
     RV_AUTO(rv_writer_close) rv_writer *writer = NULL;
     assert_int_equal(rv_writer_open(&writer, &sink.base, &options, NULL), RV_OK);
-    uint64_t last = rv_writer_size(writer);
+    /* Before a column's first page closes, nobody knows how far its values shrink; so the halves are compared. */
+    uint64_t half = 0;
     for (int i = 0; i < rows.n; i++) {
         assert_int_equal(rv_writer_write(writer, rows.items[i], NULL), RV_OK);
-        if (i % 50 == 49) {
-            assert_true(rv_writer_size(writer) > last);
-            last = rv_writer_size(writer);
-        }
+        half = i == rows.n / 2 ? rv_writer_size(writer) : half;
     }
-    last = rv_writer_size(writer);
+    uint64_t last = rv_writer_size(writer);
+    assert_true(half > last / 3 && half < last);
     rv_writer_stats stats = {0};
     assert_int_equal(rv_writer_finish(writer, &stats, NULL), RV_OK);
     assert_true(last > stats.bytes / 2 && last < stats.bytes * 2);
