@@ -37,6 +37,8 @@ typedef struct rv_format_ops {
     /* ".gz" where a codec wraps the whole file; NULL: it does not. */
     const char *codec_suffix[RV_CODEC_COUNT];
 
+    /* Whether the format can hold the schema under these options; NULL: it can hold every schema. */
+    rv_code (*check)(const rv_format_config *format, const rv_schema *schema, rv_error *err);
     rv_code (*open)(rv_writer **out, rv_sink *sink, const rv_writer_options *options, rv_error *err);
     rv_code (*write)(rv_writer *writer, const rv_batch *batch, rv_error *err); /* borrows the batch */
     uint64_t (*size)(const rv_writer *writer); /* bytes written so far plus a fair estimate of what is held */
@@ -51,7 +53,10 @@ struct rv_writer {
 const rv_format_ops *rv_format(rv_format_kind kind);
 /* What a part's name ends in: "parquet", "csv" and ".gz". Both are static storage; *codec_suffix may be "". */
 const char *rv_format_extension(const rv_format_config *format, const char **codec_suffix);
-/* Fails FORMAT_UNSUPPORTED naming the column, with the override that helps. */
+/* What opening a writer would find wrong with the schema or with options that name columns, before anything is read.
+ * Fails FORMAT_UNSUPPORTED naming the column, with the override that helps; CONFIG_VALUE. */
+rv_code rv_format_check(const rv_format_config *format, const rv_schema *schema, rv_error *err) RV_MUST_CHECK;
+/* Fails as rv_format_check(), and with what the writer and the sink fail with. */
 rv_code rv_writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *options,
                        rv_error *err) RV_MUST_CHECK;
 rv_code rv_writer_write(rv_writer *writer, const rv_batch *batch, rv_error *err) RV_MUST_CHECK;

@@ -237,6 +237,34 @@ static void bind_compression(const rvi_node *block, rv_format_config *out)
     }
 }
 
+static void bind_encodings(rvi_loader *loader, const rvi_node *node, rv_parquet_options *out)
+{
+    if (!node || node->bad || node->kind != RVI_NODE_MAP || node->n_items == 0)
+        return;
+    rv_parquet_column *columns =
+        rv_arena_alloc(loader->config->arena, (size_t)node->n_items, sizeof *columns);
+    if (!columns) {
+        loader->report.out_of_memory = true;
+        return;
+    }
+    for (int i = 0; i < node->n_items; i++) {
+        const rvi_node *item = node->items[i];
+        const rvi_name *word = rvi_is_scalar(item) ? rvi_name_find(node->key->set, item->text) : NULL;
+        columns[i].column = rvi_keep(loader, item->name);
+        if (word) /* reported when it is none; the load then fails */
+            columns[i].encoding = (rv_parquet_encoding)word->value;
+    }
+    out->columns = columns;
+    out->n_columns = node->n_items;
+}
+
+static void bind_parquet(rvi_loader *loader, const rvi_node *block, rv_parquet_options *out)
+{
+    const rvi_node *parquet = rvi_child(block, RVI_K_EXPORT_PARQUET);
+    out->compat = (rv_parquet_compat)rvi_word(parquet, RVI_K_PARQUET_COMPAT);
+    bind_encodings(loader, rvi_child(parquet, RVI_K_PARQUET_ENCODING), out);
+}
+
 static void bind_format(rvi_loader *loader, const rvi_node *block, rv_format_config *out)
 {
     const rvi_node *csv = rvi_child(block, RVI_K_EXPORT_CSV);
@@ -246,6 +274,7 @@ static void bind_format(rvi_loader *loader, const rvi_node *block, rv_format_con
         rvi_child(block, RVI_K_EXPORT_COMPRESSION) || rvi_child(block, RVI_K_EXPORT_COMPRESSION_PROFILE);
     if (out->kind == RV_FORMAT_PARQUET || asked)
         bind_compression(block, out);
+    bind_parquet(loader, block, &out->parquet);
     out->csv.delimiter = rvi_text(csv, RVI_K_CSV_DELIMITER)[0];
     out->csv.null_text = rvi_keep(loader, rvi_text(csv, RVI_K_CSV_NULL));
     out->csv.header = rvi_bool(csv, RVI_K_CSV_HEADER);

@@ -203,10 +203,10 @@ static void check_bool(rvi_report *report, rvi_node *node)
         rvi_problem(report, node, RV_E_CONFIG_TYPE, "%s is neither true nor false", rvi_echo(node, found));
 }
 
-static void check_enum(rvi_report *report, rvi_node *node)
+/* `key`: whose set the word is of. */
+static void check_word(rvi_report *report, rvi_node *node, const rvi_key *key)
 {
     char found[RVI_ECHO_BYTES], hint[RVI_ECHO_BYTES], allowed[RVI_LIST_BYTES];
-    const rvi_key *key = node->key;
     const rvi_name *name = rvi_name_find(key->set, node->text);
     if (name && name->flags & RVI_LATER) {
         rvi_problem(report, node, RV_E_CONFIG_NOT_SUPPORTED_YET,
@@ -303,7 +303,24 @@ static void check_scalar(rvi_report *report, rvi_node *node)
     else if (node->key->kind == RVI_KIND_BOOL)
         check_bool(report, node);
     else
-        check_enum(report, node);
+        check_word(report, node, node->key);
+}
+
+static void check_words(rvi_report *report, rvi_node *node)
+{
+    if (node->n_items > RV_MAX_FIELDS)
+        rvi_problem(report, node, RV_E_CONFIG_VALUE, "has %d entries; at most %d", node->n_items,
+                    RV_MAX_FIELDS);
+    if (node->kind != RVI_NODE_MAP)
+        expect(report, node, "a block: column name to a word");
+    for (int i = 0; node->kind == RVI_NODE_MAP && i < node->n_items; i++) {
+        if (node->items[i]->bad)
+            continue;
+        if (rvi_is_scalar(node->items[i]))
+            check_word(report, node->items[i], node->key);
+        else
+            expect(report, node->items[i], "a single word");
+    }
 }
 
 static void check_value(rvi_report *report, rvi_node *node)
@@ -330,6 +347,9 @@ static void check_value(rvi_report *report, rvi_node *node)
         return;
     case RVI_KIND_POLICIES:
         check_policies(report, node);
+        return;
+    case RVI_KIND_WORDS:
+        check_words(report, node);
         return;
     case RVI_KIND_NUMBER: /* only keys of later versions have these kinds; the keys are refused */
     case RVI_KIND_SIZE:

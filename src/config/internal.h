@@ -88,6 +88,8 @@ typedef enum rvi_set {
     RVI_SET_DRIFT,
     RVI_SET_TARGET,
     RVI_SET_ROW_GROUPS,
+    RVI_SET_PARQUET_COMPAT,
+    RVI_SET_ENCODING,
     RVI_SET_BATCH_EXCEEDED,
     RVI_SET_NOTIFY_ON,
     RVI_SET_MONGO_JSON,
@@ -110,6 +112,7 @@ typedef enum rvi_kind {
     RVI_KIND_COLUMNS,  /* column name: type, or a COLUMN block */
     RVI_KIND_POLICIES, /* policy, or class: policy */
     RVI_KIND_RATIOS,   /* column name: 0..1 */
+    RVI_KIND_WORDS,    /* column name: one word of a set */
     RVI_KIND_ANY,
 } rvi_kind;
 
@@ -127,7 +130,7 @@ typedef struct rvi_key {
     const char *name;
     rvi_kind kind;
     int64_t min, max;     /* INT: value; TEXT: bytes */
-    rvi_set set;          /* ENUM, ENUMS */
+    rvi_set set;          /* ENUM, ENUMS, WORDS */
     rvi_section inner;    /* BLOCK, BLOCKS */
     const char *unit;     /* "" for none */
     const char *fallback; /* the default as it would be written; NULL: none */

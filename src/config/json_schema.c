@@ -90,6 +90,13 @@ static json_t *policies(builder *b)
     return any_of(b, policy(b), object);
 }
 
+static json_t *words_by_column(builder *b, rvi_set of)
+{
+    json_t *object = object_of_type(b, "object");
+    set(b, object, "additionalProperties", any_of(b, words(b, of), variable(b)));
+    return object;
+}
+
 static json_t *columns(builder *b)
 {
     json_t *object = object_of_type(b, "object");
@@ -151,6 +158,8 @@ static json_t *value_schema(builder *b, const rvi_key *key)
         return columns(b);
     case RVI_KIND_POLICIES:
         return policies(b);
+    case RVI_KIND_WORDS:
+        return words_by_column(b, key->set);
     case RVI_KIND_NUMBER: /* only keys of later versions have these kinds */
     case RVI_KIND_SIZE:
     case RVI_KIND_TEXTS:

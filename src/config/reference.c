@@ -114,6 +114,10 @@ static void put_allowed(page *p, const rvi_key *key)
     case RVI_KIND_POLICIES:
         put_policies(p);
         return;
+    case RVI_KIND_WORDS:
+        put(p, "block: column name to ");
+        put_words(p, key->set);
+        return;
     case RVI_KIND_RATIOS:
         put(p, "block: column name to 0..1");
         return;

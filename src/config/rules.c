@@ -241,6 +241,14 @@ static void csv_block_needs_csv(rvi_report *report, rvi_node *root, rvi_node *bl
         rvi_problem_at_key(report, csv, RV_E_CONFIG_EXCLUSIVE, "'csv' is only for 'format: csv'");
 }
 
+static void parquet_block_needs_parquet(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    (void)root;
+    rvi_node *parquet = rvi_child(block, RVI_K_EXPORT_PARQUET);
+    if (parquet && is_csv(block))
+        rvi_problem_at_key(report, parquet, RV_E_CONFIG_EXCLUSIVE, "'parquet' is only for 'format: parquet'");
+}
+
 /* A delimiter that can be part of a number, date or word would be told apart from them only by quotes. */
 static void csv_delimiter_is_unambiguous(rvi_report *report, rvi_node *root, rvi_node *csv)
 {
@@ -359,6 +367,7 @@ static const rule rules[] = {
     {RVI_S_EXPORT, csv_has_gzip_or_zstd},
     {RVI_S_EXPORT, level_fits_the_codec},
     {RVI_S_EXPORT, csv_block_needs_csv},
+    {RVI_S_EXPORT, parquet_block_needs_parquet},
     {RVI_S_EXPORT, merged_tuning_limits_a_page_once},
     {RVI_S_EXPORT, stdout_holds_nothing_to_replace},
     {RVI_S_CSV, csv_delimiter_is_unambiguous},

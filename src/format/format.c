@@ -23,6 +23,13 @@ const char *rv_format_extension(const rv_format_config *format, const char **cod
     return ops->extension;
 }
 
+rv_code rv_format_check(const rv_format_config *format, const rv_schema *schema, rv_error *err)
+{
+    const rv_format_ops *ops = rv_format(format->kind);
+    assert(ops && schema);
+    return ops->check != NULL ? ops->check(format, schema, err) : RV_OK;
+}
+
 rv_code rv_writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *options, rv_error *err)
 {
     assert(out && sink && options && options->format && options->schema);

@@ -2,6 +2,7 @@
 
 #include "rivet/bytes.h"
 #include "rivet/dest.h"
+#include "rivet/format.h"
 #include "rivet/hash.h"
 
 #include "internal.h"
@@ -85,6 +86,11 @@ static rv_code fingerprint(rv_plan *plan, rv_error *err)
         (int)f->codec, f->level, f->csv.delimiter, f->csv.null_text != NULL ? f->csv.null_text : "",
         (int)f->csv.header, f->csv.line_ending != NULL ? f->csv.line_ending : "", e->dest.kind,
         e->dest.path != NULL ? e->dest.path : "", (int)plan->snapshot);
+    if (rc == RV_OK && f->parquet.compat != RV_PARQUET_DEFAULT)
+        rc = rv_bytes_printf(&text, err, "\nparquet %d", (int)f->parquet.compat);
+    for (int i = 0; rc == RV_OK && i < f->parquet.n_columns; i++)
+        rc = rv_bytes_printf(&text, err, "\n%s: %d", f->parquet.columns[i].column,
+                             (int)f->parquet.columns[i].encoding);
     for (int i = 0; rc == RV_OK && i < plan->schema.n_fields; i++)
         rc = rv_bytes_append(&text, plan->schema.fields[i].on_invalid,
                              sizeof plan->schema.fields[i].on_invalid, err);
@@ -110,6 +116,7 @@ rv_code rv_plan_make(rv_arena *arena, const rv_export_config *export_config, con
     plan.snapshot =
         (caps & RV_SOURCE_CAP_SNAPSHOT) != 0 && export_config->consistency == RV_CONSISTENCY_SNAPSHOT;
     RV_TRY(rv_schema_resolve(arena, &info->schema, &export_config->schema, &plan.schema, err));
+    RV_TRY(rv_format_check(&export_config->format, &plan.schema, err));
     RV_TRY(choose_strategy(arena, caps, &plan, err));
     RV_TRY(fingerprint(&plan, err));
     *out = plan;

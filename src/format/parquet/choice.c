@@ -21,19 +21,19 @@ enum {
     DICTIONARY_PAGE_BYTES = 48, /* header of its page, its part of the metadata */
 };
 
-/* Bytes of `body` as they would be stored. */
-static rv_code stored_bytes(const rvi_pq_column *column, const rvi_pq_buf *body,
-                            const rvi_pq_encoding_ops *encoding, rvi_pq_workspace *work, uint64_t *out,
-                            rv_error *err)
+/* What `body` costs as it would be stored: its bytes, and one part more where they have to pass the codec. */
+static rv_code stored_cost(const rvi_pq_column *column, const rvi_pq_buf *body,
+                           const rvi_pq_encoding_ops *encoding, rvi_pq_workspace *work, uint64_t *out,
+                           rv_error *err)
 {
-    *out = body->len;
+    *out = (uint64_t)body->len * encoding->handicap;
     if (rvi_pq_packing_codec(&work->packing)->compress == NULL || body->len == 0)
         return RV_OK;
     work->packed.len = 0;
     RV_TRY(rvi_pq_packing_compress(&work->packing, body, rvi_pq_encoding_min_match(encoding, &column->leaf),
                                    &work->packed, err));
-    if (work->packed.len < body->len)
-        *out = work->packed.len;
+    if (rvi_pq_page_shrinks(body->len, work->packed.len))
+        *out = (uint64_t)work->packed.len * (encoding->handicap + 1u);
     return RV_OK;
 }
 
@@ -43,16 +43,11 @@ static rv_code try_encoding(const rvi_pq_column *column, const rvi_pq_buf *data,
                             rv_error *err)
 {
     rvi_pq_page_values values = rvi_pq_page_values_of(column, data, work);
-    uint64_t bytes = 0;
-    if (encoding->encode == NULL) {
-        RV_TRY(stored_bytes(column, data, encoding, work, &bytes, err));
-    } else {
-        work->body.len = 0;
-        RV_TRY(encoding->encode(&values, &work->body, err));
-        RV_TRY(stored_bytes(column, &work->body, encoding, work, &bytes, err));
-    }
-    *cost = bytes * encoding->handicap;
-    return RV_OK;
+    if (encoding->encode == NULL)
+        return stored_cost(column, data, encoding, work, cost, err);
+    work->body.len = 0;
+    RV_TRY(encoding->encode(&values, &work->body, err));
+    return stored_cost(column, &work->body, encoding, work, cost, err);
 }
 
 /* The next encoding behind `previous` that is worth a trial for the page. */
@@ -155,11 +150,11 @@ static rv_code dictionary_cost(rvi_pq_column *column, rvi_pq_workspace *work, rv
     outlook ahead = look_ahead(column, work, room);
     uint64_t indices = 0, entries = 0;
     RV_TRY(try_encoding(column, &column->page.values, &rvi_pq_dictionary_encoding, work, &indices, err));
-    RV_TRY(stored_bytes(column, &dict->entries, &rvi_pq_dictionary_encoding, work, &entries, err));
-    entries = entries * ahead.n_entries / dict->n + DICTIONARY_PAGE_BYTES;
+    RV_TRY(stored_cost(column, &dict->entries, &rvi_pq_dictionary_encoding, work, &entries, err));
+    entries = entries * ahead.n_entries / dict->n + DICTIONARY_PAGE_BYTES * PARTS;
     indices = indices * (uint64_t)rvi_pq_bit_width((uint32_t)ahead.n_entries - 1) /
               (uint64_t)rvi_pq_bit_width(dict->n - 1);
-    *cost = indices + entries * rvi_pq_dictionary_encoding.handicap * 2 / ahead.half_pages;
+    *cost = indices + entries * 2 / ahead.half_pages;
     return RV_OK;
 }
 
@@ -174,7 +169,9 @@ static rv_code weigh(rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_room 
     RV_TRY(find_cheapest(column, plain, work, &encoding, &without, err));
     RV_TRY(dictionary_cost(column, work, room, &with, err));
     *pays = with < without;
-    if (room == RVI_PQ_ROOM_LEFT) /* else the page goes on, and says more when it is full */
+    /* With no room left the page goes on, and says more when it is complete. Where the dictionary is kept and fills up
+     * later, the values have changed, and the first page without it decides. */
+    if (room == RVI_PQ_ROOM_LEFT && !*pays)
         column->encoding = encoding;
     return RV_OK;
 }

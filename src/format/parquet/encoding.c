@@ -96,7 +96,7 @@ enum { /* sets of physical types */
 
 const rvi_pq_encoding_ops rvi_pq_plain_encoding = {
     .number = RVI_PQ_PLAIN, .name = RV_ENCODING_PLAIN, .types = ALL,
-    .types_max = ALL, .types_default = ALL, .types_modern = ALL, .handicap = 65,
+    .types_max = ALL, .types_default = ALL, .types_modern = ALL, .handicap = 64,
 };
 const rvi_pq_encoding_ops rvi_pq_dictionary_encoding = {
     .number = RVI_PQ_RLE_DICTIONARY, .name = RV_ENCODING_DICTIONARY, .types = ALL & ~BOOLEANS, .handicap = 64,
@@ -109,17 +109,17 @@ static const rvi_pq_encoding_ops DELTA = {
 };
 static const rvi_pq_encoding_ops DELTA_LENGTH = {
     .number = RVI_PQ_DELTA_LENGTH_BYTE_ARRAY, .name = RV_ENCODING_DELTA_LENGTH, .types = ARRAYS,
-    .types_default = ARRAYS, .types_modern = ARRAYS, .handicap = 66,
+    .types_default = ARRAYS, .types_modern = ARRAYS, .handicap = 65,
     .encode = encode_delta_length, .promises = has_short_values,
 };
 static const rvi_pq_encoding_ops DELTA_BYTES = {
     .number = RVI_PQ_DELTA_BYTE_ARRAY, .name = RV_ENCODING_DELTA_BYTE_ARRAY, .types = ARRAYS | FIXED,
-    .types_default = ARRAYS, .types_modern = ARRAYS | FIXED, .handicap = 68,
+    .types_default = ARRAYS, .types_modern = ARRAYS | FIXED, .handicap = 67,
     .encode = encode_delta_bytes, .promises = shares_prefixes,
 };
 static const rvi_pq_encoding_ops SPLIT = {
     .number = RVI_PQ_BYTE_STREAM_SPLIT, .name = RV_ENCODING_BYTE_STREAM_SPLIT, .types = NUMBERS | FIXED,
-    .types_modern = NUMBERS | FIXED, .handicap = 67, .encode = encode_split,
+    .types_modern = NUMBERS | FIXED, .handicap = 66, .encode = encode_split,
 };
 static const rvi_pq_encoding_ops RUNS = {
     .number = RVI_PQ_RLE, .name = RV_ENCODING_RLE, .types = BOOLEANS,

@@ -63,8 +63,7 @@ static rv_code make_body(rvi_pq_column *column, const rvi_pq_encoding_ops *encod
     return encoding->encode(&values, out, err);
 }
 
-/* Whether `packed` bytes instead of `raw` are worth a reader's time. */
-static bool shrinks(size_t raw, size_t packed)
+bool rvi_pq_page_shrinks(size_t raw, size_t packed)
 {
     enum { LEAST_GAIN = 32 }; /* one part in this many */
     return packed < raw - raw / LEAST_GAIN;
@@ -86,13 +85,13 @@ static rv_code choose_codec(rvi_pq_column *column, const rvi_pq_flight *flight, 
     enum { TELLING_BYTES = 1024 };
     size_t raw = flight->body.len, packed = flight->packed.len;
     column->codec = RVI_PQ_CODEC_PACKED;
-    if (shrinks(raw, packed) || (raw < TELLING_BYTES && column->page.rows == RVI_PQ_PAGE_ROWS))
+    if (rvi_pq_page_shrinks(raw, packed) || (raw < TELLING_BYTES && column->page.rows == RVI_PQ_PAGE_ROWS))
         return RV_OK;
     column->codec = RVI_PQ_CODEC_STORED;
     if (flight->encoding != RVI_PQ_RLE_DICTIONARY)
         return RV_OK;
     RV_TRY(pack_dictionary(column, work, err));
-    if (shrinks(raw + column->dict.entries.len, packed + work->packed.len))
+    if (rvi_pq_page_shrinks(raw + column->dict.entries.len, packed + work->packed.len))
         column->codec = RVI_PQ_CODEC_PACKED;
     return RV_OK;
 }

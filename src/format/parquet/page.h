@@ -10,6 +10,9 @@
 rvi_pq_page_values rvi_pq_page_values_of(const rvi_pq_column *column, const rvi_pq_buf *data,
                                          rvi_pq_workspace *work);
 
+/* Whether `packed` bytes instead of `raw` are worth a reader's time. */
+bool rvi_pq_page_shrinks(size_t raw, size_t packed);
+
 /* Send the open page, which must have rows, on its way to work->pages, and append it to the chunk's infos and totals;
  * its place and size are known when it has been stowed. Fails OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED (2 GiB). */
 rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;

@@ -45,8 +45,34 @@ static void writer_free(writer *w)
 }
 RV_DEFINE_AUTO(writer, writer_free)
 
+static rv_code check_named(const rv_parquet_options *options, const rv_schema *schema, rv_error *err)
+{
+    for (int i = 0; i < options->n_columns; i++) {
+        bool found = false;
+        for (int k = 0; k < schema->n_fields && !found; k++)
+            found = strcmp(schema->fields[k].name, options->columns[i].column) == 0;
+        if (!found)
+            return rv_fail(err, RV_E_CONFIG_VALUE, "parquet.encoding: %s has no column '%s'", schema->origin,
+                           options->columns[i].column);
+    }
+    return RV_OK;
+}
+
+static rv_code writer_check(const rv_format_config *format, const rv_schema *schema, rv_error *err)
+{
+    RV_TRY(check_named(&format->parquet, schema, err));
+    for (int i = 0; i < schema->n_fields; i++) {
+        const rvi_pq_encoding_ops *named = NULL;
+        rvi_pq_leaf leaf;
+        RV_TRY(rvi_pq_leaf_init(&leaf, &schema->fields[i], err));
+        RV_TRY(rvi_pq_encoding_named(&format->parquet, &leaf, &named, err));
+    }
+    return RV_OK;
+}
+
 static rv_code writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *options, rv_error *err)
 {
+    RV_TRY(check_named(&options->format->parquet, options->schema, err));
     RV_AUTO(writer_free) writer *w = calloc(1, sizeof *w);
     if (w == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "a Parquet writer");
@@ -281,6 +307,7 @@ const rv_format_ops rvi_parquet_ops = {
     .kind = RV_FORMAT_PARQUET,
     .extension = "parquet",
     .media_type = "application/vnd.apache.parquet",
+    .check = writer_check,
     .open = writer_open,
     .write = writer_write,
     .size = writer_size,

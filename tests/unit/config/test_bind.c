@@ -406,11 +406,32 @@ static void an_export_is_found_by_name_or_the_nearest_is_suggested(void **state)
     loading_end(&l);
 }
 
+static void encodings_of_columns_arrive_by_name(void **state)
+{
+    (void)state;
+    loading l;
+    loading_run_export(&l, "    parquet: {compat: modern, encoding: {id: delta, \"odd name\": rle}}\n");
+    assert_int_equal(l.rc, RV_OK);
+    const rv_parquet_options *parquet = &l.config->exports[0].format.parquet;
+    assert_int_equal(parquet->compat, RV_PARQUET_MODERN);
+    assert_int_equal(parquet->n_columns, 2);
+    assert_string_equal(parquet->columns[0].column, "id");
+    assert_int_equal(parquet->columns[0].encoding, RV_ENCODING_DELTA);
+    assert_string_equal(parquet->columns[1].column, "odd name");
+    assert_int_equal(parquet->columns[1].encoding, RV_ENCODING_RLE);
+    loading_end(&l);
+    loading_run_export(&l, "");
+    assert_int_equal(l.config->exports[0].format.parquet.compat, RV_PARQUET_DEFAULT);
+    assert_int_equal(l.config->exports[0].format.parquet.n_columns, 0);
+    loading_end(&l);
+}
+
 static void enumerations_have_names(void **state)
 {
     (void)state;
     assert_string_equal(rv_profile_name(RV_PROFILE_SAFE), "safe");
     assert_string_equal(rv_codec_name(RV_CODEC_ZSTD), "zstd");
+    assert_string_equal(rv_parquet_encoding_name(RV_ENCODING_DELTA_LENGTH), "delta_length");
     assert_string_equal(rv_format_name(RV_FORMAT_PARQUET), "parquet");
     assert_string_equal(rv_format_name(RV_FORMAT_CSV), "csv");
 }
@@ -432,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_query_of_blanks_and_semicolons_is_none),
         cmocka_unit_test(a_sqlite_file_is_looked_for_beside_the_configuration),
         cmocka_unit_test(an_export_is_found_by_name_or_the_nearest_is_suggested),
+        cmocka_unit_test(encodings_of_columns_arrive_by_name),
         cmocka_unit_test(enumerations_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,8 @@ static void exports_are_checked_for_what_they_say_together(void **state)
          9, 24, "gzip has the levels 1 to 9"},
         {"csv block for Parquet", "    csv: {header: false}\n", RV_E_CONFIG_EXCLUSIVE, 7, 5,
          "only for 'format: csv'"},
+        {"parquet block for CSV", "    format: csv\n    parquet: {compat: max}\n", RV_E_CONFIG_EXCLUSIVE, 8,
+         5, "only for 'format: parquet'"},
         {"tab", "    format: csv\n    csv: {delimiter: \"\\t\"}\n", RV_OK, 0, 0, NULL},
         {"delimiter of two characters", "    format: csv\n    csv: {delimiter: ';;'}\n", RV_E_CONFIG_VALUE, 8,
          22, "is 2 bytes long"},

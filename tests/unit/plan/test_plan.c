@@ -106,6 +106,22 @@ static void no_rows_are_no_chunks_but_one_for_a_stream(void **state)
     assert_int_equal(b->plan.chunks[0].bounds.kind, RV_BOUNDS_ALL);
 }
 
+static void encodings_are_checked_against_the_columns(void **state)
+{
+    bench *b = *state;
+    rv_parquet_column column = {.column = b->field.name, .encoding = RV_ENCODING_RLE};
+    b->export_config.format.kind = RV_FORMAT_PARQUET;
+    b->export_config.format.parquet = (rv_parquet_options){.columns = &column, .n_columns = 1};
+    assert_int_equal(make(b, ALL_CAPS), RV_E_CONFIG_VALUE);
+    assert_non_null(strstr(b->err.message, b->field.name));
+    assert_non_null(strstr(b->err.message, "allowed are plain, dictionary"));
+    column.column = "nobody";
+    assert_int_equal(make(b, ALL_CAPS), RV_E_CONFIG_VALUE);
+    assert_non_null(strstr(b->err.message, "has no column 'nobody'"));
+    column = (rv_parquet_column){.column = b->field.name, .encoding = RV_ENCODING_PLAIN};
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+}
+
 static void what_cannot_be_read_is_refused_with_the_reason(void **state)
 {
     bench *b = *state;
@@ -239,6 +255,7 @@ int main(void)
         plan_test(without_a_snapshot_ranges_that_need_one_are_not_used),
         plan_test(a_large_table_becomes_several_chunks_but_one_for_a_stream),
         plan_test(no_rows_are_no_chunks_but_one_for_a_stream),
+        plan_test(encodings_are_checked_against_the_columns),
         plan_test(what_cannot_be_read_is_refused_with_the_reason),
         plan_test(hidden_rows_are_refused_unless_acknowledged),
         plan_test(whatever_decides_rows_or_files_changes_the_fingerprint),
