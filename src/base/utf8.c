@@ -59,7 +59,7 @@ static size_t multibyte_len(const uint8_t *p, const uint8_t *end)
     return left >= 4 && p[1] >= low && p[1] <= high && is_tail(p[2]) && is_tail(p[3]) ? 4 : 0;
 }
 
-bool rv_utf8_valid(const uint8_t *bytes, size_t len)
+bool rvi_utf8_valid_plain(const uint8_t *bytes, size_t len)
 {
     if (len == 0)
         return true;
@@ -73,6 +73,13 @@ bool rv_utf8_valid(const uint8_t *bytes, size_t len)
         } while (p < end && *p >= 0x80);
     }
     return true;
+}
+
+bool rv_utf8_valid(const uint8_t *bytes, size_t len)
+{
+    enum { WORTH_IT = 48 };
+    return len >= WORTH_IT && rvi_utf8_has_avx2() ? rvi_utf8_valid_avx2(bytes, len)
+                                                  : rvi_utf8_valid_plain(bytes, len);
 }
 
 size_t rv_utf8_prefix(const uint8_t *bytes, size_t len, size_t max_bytes)

@@ -1,5 +1,7 @@
 #include "rivet/utf8.h"
 
+#include "base/internal.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +47,16 @@ static bool slow_valid(const uint8_t *p, size_t len)
 
 static void expect_same(const uint8_t *bytes, size_t len)
 {
-    if (rv_utf8_valid(bytes, len) != slow_valid(bytes, len)) {
+    enum { BEFORE = 30 }; /* the bytes lie across the border of two blocks of 32 */
+    static uint8_t moved[BEFORE + 4] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const bool valid = slow_valid(bytes, len);
+    bool same = rvi_utf8_valid_plain(bytes, len) == valid;
+    if (rvi_utf8_has_avx2()) {
+        memcpy(moved + BEFORE, bytes, len);
+        same = same && rvi_utf8_valid_avx2(bytes, len) == valid &&
+               rvi_utf8_valid_avx2(moved, BEFORE + len) == valid;
+    }
+    if (!same) {
         print_error("differs for %02x %02x %02x %02x (%zu bytes)\n", bytes[0], len > 1 ? bytes[1] : 0,
                     len > 2 ? bytes[2] : 0, len > 3 ? bytes[3] : 0, len);
         fail();
