@@ -1,6 +1,6 @@
 """Reads a Parquet file by the specification alone and checks everything that it says about itself.
 
-Nothing here shares code with the writer under test. Decodes V1 data pages (PLAIN, RLE_DICTIONARY), flat columns and
+Nothing here shares code with the writer under test. Decodes V1 data pages in every encoding, flat columns and
 three-level lists; recomputes statistics, page index, sizes and checksums from the decoded values.
 Spec: parquet-format (parquet.thrift, Encodings.md, PageIndex.md), Thrift compact protocol.
 """
@@ -11,7 +11,16 @@ import zlib
 import pyarrow
 
 BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY, FIXED = range(8)
-PLAIN, RLE, RLE_DICTIONARY = 0, 3, 8
+PLAIN, RLE, DELTA, DELTA_LENGTH, DELTA_BYTE_ARRAY, RLE_DICTIONARY, SPLIT = 0, 3, 5, 6, 7, 8, 9
+ENCODED_TYPES = {  # Encodings.md, "Supported Encodings"
+    PLAIN: {BOOLEAN, INT32, INT64, FLOAT, DOUBLE, BYTE_ARRAY, FIXED},
+    RLE_DICTIONARY: {INT32, INT64, FLOAT, DOUBLE, BYTE_ARRAY, FIXED},
+    RLE: {BOOLEAN},
+    DELTA: {INT32, INT64},
+    DELTA_LENGTH: {BYTE_ARRAY},
+    DELTA_BYTE_ARRAY: {BYTE_ARRAY, FIXED},
+    SPLIT: {INT32, INT64, FLOAT, DOUBLE, FIXED},
+}
 SNAPPY, GZIP, ZSTD, LZ4_RAW = 1, 2, 6, 7
 MAX_BOUND = 64
 
@@ -133,6 +142,73 @@ def plain(data, at, n, physical, length):
         assert len(out[-1]) == size
         at += 4 + size
     return out, at
+
+
+def delta(data, at, n, bits):
+    """n signed integers of DELTA_BINARY_PACKED. Arithmetic wraps at `bits`; no width may pass it."""
+    reader = Thrift(data, at)
+    block, n_mini, count, value = reader.varint(), reader.varint(), reader.varint(), reader.zigzag()
+    assert block % 128 == 0 and block % n_mini == 0 and block // n_mini % 32 == 0 and count == n
+    signed = lambda v: (v + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
+    assert value == signed(value)
+    out, mini = [value] if n else [], block // n_mini
+    while len(out) < n:
+        least = reader.zigzag()
+        assert least == signed(least)
+        widths = [reader.byte() for _ in range(n_mini)]
+        for width in widths:
+            if len(out) >= n:
+                assert width == 0, "a miniblock without values has a width"
+                continue
+            assert width <= bits
+            body = int.from_bytes(data[reader.at : reader.at + mini * width // 8], "little")
+            assert len(data[reader.at : reader.at + mini * width // 8]) == mini * width // 8
+            reader.at += mini * width // 8
+            for i in range(mini):
+                above = body >> i * width & (1 << width) - 1
+                if len(out) == n:
+                    assert above == 0, "padding is not zero"
+                    continue
+                value = signed(value + least + above)
+                out.append(value)
+    return out, reader.at
+
+
+def byte_arrays(data, at, n, prefixes, length):
+    """n values of DELTA_LENGTH_BYTE_ARRAY, each behind the bytes that it takes from the value before."""
+    lengths, at = delta(data, at, n, 32)
+    out = []
+    for shared, size in zip(prefixes, lengths):
+        assert shared >= 0 and size >= 0 and at + size <= len(data)
+        assert shared <= (len(out[-1]) if out else 0)
+        out.append((out[-1][:shared] if shared else b"") + bytes(data[at : at + size]))
+        assert length is None or len(out[-1]) == length
+        at += size
+    return out, at
+
+
+def encoded(encoding, data, at, n, leaf):
+    """n values of a data page without dictionary."""
+    physical, length = leaf.physical, leaf.length
+    assert physical in ENCODED_TYPES[encoding], (encoding, physical)
+    if encoding == DELTA:
+        return delta(data, at, n, 32 if physical == INT32 else 64)
+    if encoding == DELTA_LENGTH:
+        return byte_arrays(data, at, n, [0] * n, None)
+    if encoding == DELTA_BYTE_ARRAY:
+        prefixes, at = delta(data, at, n, 32)
+        return byte_arrays(data, at, n, prefixes, length if physical == FIXED else None)
+    if encoding == SPLIT:
+        width = {INT32: 4, FLOAT: 4, INT64: 8, DOUBLE: 8, FIXED: length}[physical]
+        joined = bytes(data[at + k * n + i] for i in range(n) for k in range(width))
+        values, used = plain(joined, 0, n, physical, length)
+        return values, at + used
+    if encoding == RLE:
+        (size,) = struct.unpack_from("<I", data, at)
+        values, end = hybrid(data, at + 4, at + 4 + size, 1, n)
+        assert end == at + 4 + size
+        return [bool(v) for v in values], end
+    return plain(data, at, n, physical, length)
 
 
 class Leaf:
@@ -260,11 +336,11 @@ class File:
             levels.append(values)
         page.rep, page.defs = levels
         present = sum(d == leaf.max_def for d in page.defs)
-        if page.encoding == PLAIN:
-            page.values, end = plain(body, at, present, leaf.physical, leaf.length)
+        if page.encoding != RLE_DICTIONARY:
+            page.values, end = encoded(page.encoding, body, at, present, leaf)
             assert end == len(body)
         else:
-            assert page.encoding == RLE_DICTIONARY and body[at] >= 1
+            assert leaf.physical in ENCODED_TYPES[RLE_DICTIONARY] and body[at] >= 1
             indices, end = hybrid(body, at + 1, len(body), body[at], present)
             assert end == len(body)
             page.values = [dictionary[i] for i in indices]
@@ -443,6 +519,7 @@ class File:
     @staticmethod
     def check_distinct(leaf, meta, pages, dictionary):
         if 4 in meta[12]:
+            assert leaf.physical not in (FLOAT, DOUBLE), "two zeros are one value of two entries"
             assert all(p.encoding == RLE_DICTIONARY or not p.values for p in pages)
             assert meta[12][4] == len({v for p in pages for v in p.values}) == len(dictionary)
 

@@ -4,13 +4,15 @@
  *
  * The test that calls it makes the rows, so what readers must find is known without any code of ours:
  *
- *     {"codec": "zstd", "level": 0, "memory": 25165824, "batch": 1024,
- *      "columns": [{"name": "a", "type": "int64", "nullable": true, "values": [1, null, 3]}]}
+ *     {"codec": "zstd", "level": 0, "memory": 25165824, "batch": 1024, "compat": "default",
+ *      "columns": [{"name": "a", "type": "int64", "nullable": true, "encoding": "delta", "values": [1, null, 3]}]}
  *
  * type     a type's name, "decimal(p,s)", "list<type>"
  * values   numbers; floats and doubles as hex digits of their bits; decimals, text and uint64 as strings; binary
  *          and uuid as hex digits; lists as arrays
  * batch    rows of each batch; an array of sizes is gone through again and again
+ * compat   optional: max, default, modern
+ * encoding optional: the name of one
  * repeat   optional: the rows are written this many times
  *
  * Prints rows, bytes, row groups and the budget's peak, for the test to look at. */
@@ -260,11 +262,48 @@ static rv_codec codec_of(const char *name)
     return RV_CODEC_NONE;
 }
 
+static rv_parquet_compat read_compat(const json_t *root)
+{
+    const char *compat = json_string_value(json_object_get(root, "compat"));
+    if (compat == NULL || strcmp(compat, "default") == 0)
+        return RV_PARQUET_DEFAULT;
+    if (strcmp(compat, "max") != 0 && strcmp(compat, "modern") != 0)
+        die(compat);
+    return strcmp(compat, "max") == 0 ? RV_PARQUET_MAX : RV_PARQUET_MODERN;
+}
+
+static rv_parquet_encoding read_encoding(const json_t *column)
+{
+    const char *name = json_string_value(json_object_get(column, "encoding"));
+    for (int i = RV_ENCODING_AUTO; name != NULL && i < RV_ENCODING_COUNT; i++)
+        if (strcmp(rv_parquet_encoding_name((rv_parquet_encoding)i), name) == 0)
+            return (rv_parquet_encoding)i;
+    if (name != NULL)
+        die(name);
+    return RV_ENCODING_AUTO;
+}
+
+/* The caller frees .columns. */
+static rv_parquet_options read_parquet(const json_t *root)
+{
+    const json_t *columns = json_object_get(root, "columns");
+    size_t n = json_array_size(columns);
+    rv_parquet_column *named = calloc(n + 1, sizeof *named);
+    if (named == NULL)
+        die("out of memory");
+    for (size_t i = 0; i < n; i++) {
+        named[i].column = json_string_value(json_object_get(json_array_get(columns, i), "name"));
+        named[i].encoding = read_encoding(json_array_get(columns, i));
+    }
+    return (rv_parquet_options){.compat = read_compat(root), .columns = named, .n_columns = (int)n};
+}
+
 static rv_format_config read_format(const json_t *root)
 {
     return (rv_format_config){.kind = RV_FORMAT_PARQUET,
                               .codec = codec_of(json_string_value(json_object_get(root, "codec"))),
-                              .level = (int)json_integer_value(json_object_get(root, "level"))};
+                              .level = (int)json_integer_value(json_object_get(root, "level")),
+                              .parquet = read_parquet(root)};
 }
 
 static void convert(const json_t *root, FILE *file)
@@ -293,6 +332,7 @@ static void convert(const json_t *root, FILE *file)
     rv_writer_close(writer);
     rv_batch_free(batch);
     free(schema.fields);
+    free((void *)format.parquet.columns);
     printf("{\"rows\": %" PRId64 ", \"bytes\": %" PRIu64 ", \"raw_bytes\": %" PRIu64
            ", \"row_groups\": %" PRId64 ", \"peak\": %zu, \"left\": %zu}\n",
            stats.rows, stats.bytes, stats.raw_bytes, stats.row_groups, rv_budget_peak(&budget),

@@ -35,7 +35,9 @@ static void write_statistics(rvi_pq_thrift *t, const rvi_pq_column *column)
                    rvi_pq_stats_max(&column->leaf, &column->stats, &max);
     rvi_pq_thrift_struct_begin(t, 12);
     rvi_pq_thrift_i64(t, 3, column->n_null);
-    if (column->dict_state == RVI_PQ_DICT_ON && column->n_pages_of[RVI_PQ_RLE_DICTIONARY] > 0)
+    /* Of floats, entries count bits: two zeros, many NaNs. */
+    if (column->dict_state == RVI_PQ_DICT_ON && rvi_pq_column_has_dictionary(column) &&
+        !is_float(&column->leaf))
         rvi_pq_thrift_i64(t, 4, column->dict.n);
     if (bounded) {
         rvi_pq_thrift_binary(t, 5, max.bytes, max.len);

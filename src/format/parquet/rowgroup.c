@@ -13,6 +13,7 @@ enum {
     SLICE_MAX = 1024 * KIB,
     PAGE_MIN = 4 * KIB, /* below, headers would outweigh pages */
     PAGE_MAX = 1024 * KIB,
+    PAGE_SHARE = 16,   /* a page weighs at most this part of the memory */
     PAGE_FORMS = 3,    /* of one page, held at once while it closes; beside its values */
     DICT_SHARE = 8,    /* entries, tables and indices of all columns together take about twice this part */
     FLIGHT_SHARE = 16, /* pages under way, for each thread: at most this part of the memory, beside it */
@@ -30,7 +31,8 @@ static size_t clamp(size_t value, size_t least, size_t most)
 static void plan_memory(rvi_pq_group *group, int n_columns)
 {
     size_t share = group->memory_bytes / (size_t)(n_columns > 0 ? n_columns : 1);
-    group->work.page_weight = clamp(share / 2, PAGE_MIN, PAGE_MAX);
+    size_t page = share / 2 < group->memory_bytes / PAGE_SHARE ? share / 2 : group->memory_bytes / PAGE_SHARE;
+    group->work.page_weight = clamp(page, PAGE_MIN, PAGE_MAX);
     group->work.dict_bytes = clamp(share / DICT_SHARE, 0, RVI_PQ_DICT_MAX_BYTES);
     group->slice_max_weight = clamp(group->memory_bytes / SLICE_SHARE, SLICE_MIN, SLICE_MAX);
 }
