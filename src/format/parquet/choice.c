@@ -1,56 +1,56 @@
 /* choice.c - what the first page of a chunk would be in each encoding, and what follows for the rest.
  *
  * Whether bit-packed differences, a dictionary or the plain values are smallest after compression cannot be told from
- * counts alone: PLAIN integers of six zero bytes compress to little, indices in random order not at all. So the page is
- * encoded and compressed in each form that may be smallest. It is one page among the dozens of a full chunk, and
- * the encodings say beforehand where it is not worth trying; a column that repeats its values many times over is given
- * its dictionary without a trial.
+ * counts alone: PLAIN integers of six zero bytes compress to little, indices in random order not at all. So the page,
+ * or as much of its numbers as tells, is encoded and compressed in each form that may be smallest. The encodings say
+ * beforehand where that is not worth trying, and a column that repeats its values many times over is given its
+ * dictionary without a trial.
  *
- * A dictionary costs once what it saves on every page. How it will grow is read off the page: values first met in its
- * second half against those first met in its first. Values from a limited set are met less and less often, by about the
- * same factor each time; where the set is not limited, the factor is 1 and the dictionary fills up. */
+ * A dictionary costs once what it saves on every page, so it is weighed with the whole page. How it will grow is read
+ * off the page: values first met in its second half against those first met in its first. Values from a limited set are
+ * met less and less often, by about the same factor each time; where the set is not limited, the factor is 1 and the
+ * dictionary fills up. */
 #include "choice.h"
 
 #include "page.h"
 
 enum {
     PARTS = 64,                 /* unit of costs: bytes times rvi_pq_encoding_ops.handicap */
+    SAMPLE_BYTES = 64 << 10,    /* of PLAIN numbers that a trial looks at */
     CLEARLY_SMALL = 32,         /* a form of one part in this many of PLAIN needs no rival */
     OFTEN = 64,                 /* values each met so often on average have a dictionary */
     HALF_PAGES_AHEAD = 16,      /* over which a dictionary must pay */
     DICTIONARY_PAGE_BYTES = 48, /* header of its page, its part of the metadata */
 };
 
-/* What `body` costs as it would be stored: its bytes, and one part more where they have to pass the codec. */
-static rv_code stored_cost(const rvi_pq_column *column, const rvi_pq_buf *body,
+/* What bytes cost as they would be stored: their number, and one part more where they have to pass the codec. */
+static rv_code stored_cost(const rvi_pq_leaf *leaf, const uint8_t *data, size_t len,
                            const rvi_pq_encoding_ops *encoding, rvi_pq_workspace *work, uint64_t *out,
                            rv_error *err)
 {
-    *out = (uint64_t)body->len * encoding->handicap;
-    if (rvi_pq_packing_codec(&work->packing)->compress == NULL || body->len == 0)
+    *out = (uint64_t)len * encoding->handicap;
+    if (rvi_pq_packing_codec(&work->packing)->compress == NULL || len == 0)
         return RV_OK;
     work->packed.len = 0;
-    RV_TRY(rvi_pq_packing_compress(&work->packing, body, rvi_pq_encoding_min_match(encoding, &column->leaf),
+    RV_TRY(rvi_pq_packing_compress(&work->packing, data, len, rvi_pq_encoding_min_match(encoding, leaf),
                                    &work->packed, err));
-    if (rvi_pq_page_shrinks(body->len, work->packed.len))
+    if (rvi_pq_page_shrinks(len, work->packed.len))
         *out = (uint64_t)work->packed.len * (encoding->handicap + 1u);
     return RV_OK;
 }
 
-/* What the page `data` costs as `encoding`. */
-static rv_code try_encoding(const rvi_pq_column *column, const rvi_pq_buf *data,
-                            const rvi_pq_encoding_ops *encoding, rvi_pq_workspace *work, uint64_t *cost,
-                            rv_error *err)
+/* What the values cost as `encoding`. */
+static rv_code try_encoding(const rvi_pq_page_values *values, const rvi_pq_encoding_ops *encoding,
+                            rvi_pq_workspace *work, uint64_t *cost, rv_error *err)
 {
-    rvi_pq_page_values values = rvi_pq_page_values_of(column, data, work);
     if (encoding->encode == NULL)
-        return stored_cost(column, data, encoding, work, cost, err);
+        return stored_cost(values->leaf, values->data, values->len, encoding, work, cost, err);
     work->body.len = 0;
-    RV_TRY(encoding->encode(&values, &work->body, err));
-    return stored_cost(column, &work->body, encoding, work, cost, err);
+    RV_TRY(encoding->encode(values, &work->body, err));
+    return stored_cost(values->leaf, work->body.data, work->body.len, encoding, work, cost, err);
 }
 
-/* The next encoding behind `previous` that is worth a trial for the page. */
+/* The next encoding behind `previous` that is worth a trial. */
 static const rvi_pq_encoding_ops *next_candidate(const rvi_pq_page_values *values, rv_parquet_compat compat,
                                                  const rvi_pq_encoding_ops *previous)
 {
@@ -60,20 +60,19 @@ static const rvi_pq_encoding_ops *next_candidate(const rvi_pq_page_values *value
     return next;
 }
 
-/* The encoding that costs least for the page of PLAIN values `plain`, and what it costs. */
-static rv_code find_cheapest(const rvi_pq_column *column, const rvi_pq_buf *plain, rvi_pq_workspace *work,
+/* The encoding in which the PLAIN values cost least, and what they cost in it. */
+static rv_code find_cheapest(const rvi_pq_page_values *plain, rvi_pq_workspace *work,
                              const rvi_pq_encoding_ops **out, uint64_t *least, rv_error *err)
 {
-    const rvi_pq_page_values values = rvi_pq_page_values_of(column, plain, work);
     const rv_parquet_compat compat = work->options->compat;
     const rvi_pq_encoding_ops *best = NULL;
     uint64_t best_cost = UINT64_MAX;
-    for (const rvi_pq_encoding_ops *next = next_candidate(&values, compat, NULL); next != NULL;
-         next = next_candidate(&values, compat, next)) {
+    for (const rvi_pq_encoding_ops *next = next_candidate(plain, compat, NULL); next != NULL;
+         next = next_candidate(plain, compat, next)) {
         uint64_t cost = 0;
         if (best_cost <= (uint64_t)plain->len * PARTS / CLEARLY_SMALL)
             break;
-        RV_TRY(try_encoding(column, plain, next, work, &cost, err));
+        RV_TRY(try_encoding(plain, next, work, &cost, err));
         if (cost < best_cost) {
             best_cost = cost;
             best = next;
@@ -84,15 +83,28 @@ static rv_code find_cheapest(const rvi_pq_column *column, const rvi_pq_buf *plai
     return RV_OK;
 }
 
+/* How many values of the open page a trial looks at. Of text all: what a codec finds in it grows with its length, and
+ * zstd has other parameters for short input. */
+static size_t sample_size(const rvi_pq_column *column)
+{
+    uint64_t n = (uint64_t)column->page.n_present, width = column->leaf.width;
+    return width == 0 || n * width <= SAMPLE_BYTES
+               ? n
+               : SAMPLE_BYTES / width / 8 * 8; /* whole bytes of booleans */
+}
+
 rv_code rvi_pq_choose_encoding(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
-    const rvi_pq_buf *plain = &column->page.values;
-    const rvi_pq_page_values values = rvi_pq_page_values_of(column, plain, work);
     const rv_parquet_compat compat = work->options->compat;
-    const rvi_pq_encoding_ops *first = next_candidate(&values, compat, NULL);
+    rvi_pq_page_values sample = rvi_pq_page_values_of(column, &column->page.values, work);
+    sample.n = sample_size(column);
+    if (column->leaf.width != 0)
+        sample.len =
+            column->leaf.physical == RVI_PQ_BOOLEAN ? (sample.n + 7) / 8 : sample.n * column->leaf.width;
+    const rvi_pq_encoding_ops *first = next_candidate(&sample, compat, NULL);
     uint64_t cost = 0;
-    if (next_candidate(&values, compat, first) != NULL)
-        return find_cheapest(column, plain, work, &column->encoding, &cost, err);
+    if (next_candidate(&sample, compat, first) != NULL)
+        return find_cheapest(&sample, work, &column->encoding, &cost, err);
     column->encoding = first;
     return RV_OK;
 }
@@ -143,18 +155,34 @@ static outlook look_ahead(const rvi_pq_column *column, const rvi_pq_workspace *w
 }
 
 /* What a page costs with the dictionary: its indices, and its share of the entries. */
-static rv_code dictionary_cost(rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_room room,
+static rv_code dictionary_cost(const rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_room room,
                                uint64_t *cost, rv_error *err)
 {
     const rvi_pq_dict *dict = &column->dict;
+    const rvi_pq_encoding_ops *encoding = &rvi_pq_dictionary_encoding;
+    const rvi_pq_page_values page = rvi_pq_page_values_of(column, &column->page.values, work);
     outlook ahead = look_ahead(column, work, room);
     uint64_t indices = 0, entries = 0;
-    RV_TRY(try_encoding(column, &column->page.values, &rvi_pq_dictionary_encoding, work, &indices, err));
-    RV_TRY(stored_cost(column, &dict->entries, &rvi_pq_dictionary_encoding, work, &entries, err));
+    RV_TRY(try_encoding(&page, encoding, work, &indices, err));
+    RV_TRY(stored_cost(&column->leaf, dict->entries.data, dict->entries.len, encoding, work, &entries, err));
     entries = entries * ahead.n_entries / dict->n + DICTIONARY_PAGE_BYTES * PARTS;
     indices = indices * (uint64_t)rvi_pq_bit_width((uint32_t)ahead.n_entries - 1) /
               (uint64_t)rvi_pq_bit_width(dict->n - 1);
     *cost = indices + entries * 2 / ahead.half_pages;
+    return RV_OK;
+}
+
+/* What a page costs without the dictionary, judged by its first values, and in which encoding. */
+static rv_code plain_cost(const rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_buf *plain,
+                          const rvi_pq_encoding_ops **encoding, uint64_t *cost, rv_error *err)
+{
+    rvi_pq_page_values sample = rvi_pq_page_values_of(column, plain, work);
+    sample.n = sample_size(column);
+    RV_TRY(rvi_pq_dict_expand(&column->dict, page_indices(column), sample.n, plain, err));
+    sample.data = plain->data;
+    sample.len = plain->len;
+    RV_TRY(find_cheapest(&sample, work, encoding, cost, err));
+    *cost = *cost * (uint64_t)column->page.n_present / sample.n;
     return RV_OK;
 }
 
@@ -164,9 +192,7 @@ static rv_code weigh(rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_room 
 {
     const rvi_pq_encoding_ops *encoding = NULL;
     uint64_t with = 0, without = 0;
-    RV_TRY(
-        rvi_pq_dict_expand(&column->dict, page_indices(column), (size_t)column->page.n_present, plain, err));
-    RV_TRY(find_cheapest(column, plain, work, &encoding, &without, err));
+    RV_TRY(plain_cost(column, work, plain, &encoding, &without, err));
     RV_TRY(dictionary_cost(column, work, room, &with, err));
     *pays = with < without;
     /* With no room left the page goes on, and says more when it is complete. Where the dictionary is kept and fills up

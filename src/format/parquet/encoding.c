@@ -38,28 +38,29 @@ static rv_code encode_delta_length(const rvi_pq_page_values *in, rvi_pq_buf *out
     return rvi_pq_delta_length_append(&arrays, out, err);
 }
 
-/* Beside long values, the lengths do not matter: PLAIN has four bytes more for each. */
-static bool has_short_values(const rvi_pq_page_values *in)
-{
-    enum {
-        LONG_BYTES = 256
-    }; /* a PLAIN length is 1.6 % of it before compression, and lengths compress well */
-    return in->len < in->n * LONG_BYTES;
-}
-
 static rv_code encode_delta_bytes(const rvi_pq_page_values *in, rvi_pq_buf *out, rv_error *err)
 {
     rvi_pq_byte_arrays arrays = byte_arrays(in);
     return rvi_pq_delta_bytes_append(&arrays, in->scratch, out, err);
 }
 
-/* An eighth of the bytes among the first values begins like the value before. */
+/* A quarter of the bytes among the first values is as in the value before. */
 static bool shares_prefixes(const rvi_pq_page_values *in)
 {
-    enum { SAMPLE = 4096, LEAST_SHARE = 8 };
+    enum { SAMPLE = 4096, LEAST_SHARE = 4 };
     rvi_pq_byte_arrays arrays = byte_arrays(in);
     size_t n = in->n < SAMPLE ? in->n : SAMPLE;
     return rvi_pq_shared_prefixes(&arrays, n) * LEAST_SHARE * in->n >= (uint64_t)in->len * n;
+}
+
+/* Where beginnings are shared, DELTA_BYTE_ARRAY is tried in its place. Beside long values, the lengths do not matter:
+ * PLAIN has four bytes more for each. */
+static bool has_short_values(const rvi_pq_page_values *in)
+{
+    enum {
+        LONG_BYTES = 256
+    }; /* a PLAIN length is 1.6 % of it before compression, and lengths compress well */
+    return in->len < in->n * LONG_BYTES && !shares_prefixes(in);
 }
 
 static rv_code encode_split(const rvi_pq_page_values *in, rvi_pq_buf *out, rv_error *err)

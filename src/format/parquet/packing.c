@@ -17,11 +17,11 @@ static rvi_pq_context *take_context(rvi_pq_packing *packing)
             return &packing->contexts[i];
 }
 
-rv_code rvi_pq_packing_compress(rvi_pq_packing *packing, const rvi_pq_buf *in, int min_match, rvi_pq_buf *out,
-                                rv_error *err)
+rv_code rvi_pq_packing_compress(rvi_pq_packing *packing, const uint8_t *data, size_t len, int min_match,
+                                rvi_pq_buf *out, rv_error *err)
 {
     rvi_pq_context *context = take_context(packing);
-    rv_code rc = rvi_pq_codec_compress(&context->codec, in->data, in->len, min_match, out, err);
+    rv_code rc = rvi_pq_codec_compress(&context->codec, data, len, min_match, out, err);
     atomic_flag_clear_explicit(&context->busy, memory_order_release);
     return rc;
 }
@@ -31,8 +31,8 @@ static rv_code pack(rvi_pq_flight *flight, rv_error *err)
     const rvi_pq_buf *stored = &flight->body;
     if (flight->compress) {
         stored = &flight->packed;
-        RV_TRY(
-            rvi_pq_packing_compress(flight->packing, &flight->body, flight->min_match, &flight->packed, err));
+        RV_TRY(rvi_pq_packing_compress(flight->packing, flight->body.data, flight->body.len,
+                                       flight->min_match, &flight->packed, err));
     }
     flight->crc = (int32_t)(uint32_t)crc32_z(0, stored->data, stored->len);
     return RV_OK;

@@ -76,8 +76,8 @@ void rvi_pq_packing_deinit(rvi_pq_packing *packing); /* waits for what is under 
 const rvi_pq_codec_ops *rvi_pq_packing_codec(const rvi_pq_packing *packing);
 
 /* Compress on this thread, appending to `out`. Any thread. Fails OUT_OF_MEMORY, MEMORY_BUDGET. */
-rv_code rvi_pq_packing_compress(rvi_pq_packing *packing, const rvi_pq_buf *in, int min_match, rvi_pq_buf *out,
-                                rv_error *err) RV_MUST_CHECK;
+rv_code rvi_pq_packing_compress(rvi_pq_packing *packing, const uint8_t *data, size_t len, int min_match,
+                                rvi_pq_buf *out, rv_error *err) RV_MUST_CHECK;
 
 /* Whether a body of `bytes` may be sent now; else take one back first. */
 bool rvi_pq_packing_has_room(const rvi_pq_packing *packing, size_t bytes);

@@ -73,7 +73,8 @@ bool rvi_pq_page_shrinks(size_t raw, size_t packed)
 static rv_code pack_dictionary(const rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
     work->packed.len = 0;
-    return rvi_pq_packing_compress(&work->packing, &column->dict.entries, 0, &work->packed, err);
+    return rvi_pq_packing_compress(&work->packing, column->dict.entries.data, column->dict.entries.len, 0,
+                                   &work->packed, err);
 }
 
 /* Whether a chunk is to be compressed whose first page has just been packed. A full page that is tiny (NULLs, one
