@@ -168,10 +168,9 @@ rv_code rvi_pq_packing_await(rvi_pq_packing *packing, rv_error *err)
 {
     const rvi_pq_flight *flight = flight_at(packing, 0);
     wait_for_oldest(packing);
-    if (flight->err.code == RV_OK)
-        return RV_OK;
-    *err = flight->err;
-    return err->code;
+    if (flight->err.code != RV_OK && err != NULL)
+        *err = flight->err;
+    return flight->err.code;
 }
 
 void rvi_pq_packing_drop(rvi_pq_packing *packing)
