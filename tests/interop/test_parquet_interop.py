@@ -134,6 +134,7 @@ def test_dictionary_index_widths_step_with_the_number_of_values(write, k):
             column(f"s{distinct}", "string", True, [f"value {i % distinct}" if i % 11 else None for i in range(20000)]),
             column(f"d{distinct}", "decimal(20,0)", False, [str(i % distinct) for i in range(20000)]),
         ]
+    columns = [{**c, "encoding": "dictionary"} for c in columns]
     path = write(columns)
     file = check_oracle(path, columns)
     assert all(set(encodings(file, 0, i)) == {oracle.RLE_DICTIONARY} for i in range(len(columns)))
