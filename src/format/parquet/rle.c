@@ -41,10 +41,20 @@ static size_t put_run(uint8_t *to, uint32_t value, uint64_t n, int width)
     return len;
 }
 
-/* How many values from `values` on equal the first. */
+static inline uint64_t load_64(const void *from)
+{
+    uint64_t word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
+
+/* How many values from `values` on equal the first: two at a time, then the last one. n >= 1. */
 static size_t run_length(const uint32_t *values, size_t n)
 {
+    const uint64_t two = (uint64_t)values[0] << 32 | values[0];
     size_t len = 1;
+    while (n - len >= 2 && load_64(values + len) == two)
+        len += 2;
     while (len < n && values[len] == values[0])
         len++;
     return len;
@@ -124,7 +134,10 @@ static size_t even_bytes(const uint8_t *bits, size_t n)
 {
     if (bits[0] != 0 && bits[0] != 0xff)
         return 0;
+    const uint64_t eight = bits[0] == 0 ? 0 : UINT64_MAX;
     size_t len = 1;
+    while (n - len >= 8 && load_64(bits + len) == eight)
+        len += 8;
     while (len < n && bits[len] == bits[0])
         len++;
     return len;

@@ -176,10 +176,43 @@ static void bits_are_copied_from_and_to_any_place(void **state)
     }
 }
 
+/* Runs are looked for in whole words; one that ends anywhere in a word must end there. */
+static void runs_end_where_they_end(void **state)
+{
+    (void)state;
+    enum { N = 64 };
+    static uint32_t values[N], read[N];
+    static uint8_t bits[N / 8 + 40];
+    rvi_pq_memory memory = {0};
+    rvi_pq_buf out = {.memory = &memory};
+    for (size_t from = 0; from < N; from++)
+        for (size_t to = from; to <= N; to++) {
+            for (size_t i = 0; i < N; i++)
+                values[i] = i >= from && i < to ? 9 : (uint32_t)(i % 7);
+            out.len = 0;
+            assert_int_equal(rvi_pq_rle_append(values, N, 4, &out, NULL), RV_OK);
+            assert_int_equal(decode_hybrid(out.data, out.len, 4, read, N), out.len);
+            assert_memory_equal(values, read, sizeof values);
+        }
+    static uint32_t flags[sizeof bits * 8];
+    for (size_t end = 1; end < sizeof bits; end++) {
+        memset(bits, 0xff, end);
+        memset(bits + end, 0, sizeof bits - end);
+        bits[end - 1] = end % 3 == 0 ? 0x5a : 0xff;
+        out.len = 0;
+        assert_int_equal(rvi_pq_rle_append_bits(bits, sizeof bits * 8, &out, NULL), RV_OK);
+        assert_int_equal(decode_hybrid(out.data, out.len, 1, flags, sizeof bits * 8), out.len);
+        for (size_t i = 0; i < sizeof bits * 8; i++)
+            assert_int_equal(flags[i], bit_at(bits, i));
+    }
+    rvi_pq_buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_width_and_length_reads_back),
+        cmocka_unit_test(runs_end_where_they_end),
         cmocka_unit_test(bytes_are_those_of_the_specification),
         cmocka_unit_test(repetition_costs_next_to_nothing_and_the_rest_is_packed),
         cmocka_unit_test(bitmaps_read_back_as_values_of_one_bit),
