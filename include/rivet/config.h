@@ -113,6 +113,8 @@ typedef struct rv_parquet_options {
     rv_parquet_compat compat;
     const rv_parquet_column *columns; /* encodings that the user chose; they win over `compat` */
     int n_columns;
+    const char *const *bloom; /* columns that get a Bloom filter */
+    int n_bloom;
 } rv_parquet_options;
 
 typedef struct rv_format_config {

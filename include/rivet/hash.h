@@ -19,6 +19,8 @@ void rv_digest_update(rv_digest *digest, const void *data, size_t len);
 uint64_t rv_digest_xxh3(const rv_digest *digest);
 void rv_digest_md5(rv_digest *digest, uint8_t out[RV_MD5_BYTES]);
 
+uint64_t rv_xxh64(const void *data, size_t len,
+                  uint64_t seed); /* the older one, which Parquet's filters use */
 uint64_t rv_xxh3(const void *data, size_t len, uint64_t seed);
 void rv_xxh3_text(char out[RV_XXH3_TEXT_BYTES], uint64_t hash); /* "xxh3:0123456789abcdef" */
 void rv_base64_md5(char out[RV_MD5_BASE64_BYTES], const uint8_t md5[RV_MD5_BYTES]); /* 24 characters + NUL */

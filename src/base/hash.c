@@ -74,6 +74,11 @@ void rv_digest_md5(rv_digest *digest, uint8_t out[RV_MD5_BYTES])
     memcpy(out, digest->md5_value, RV_MD5_BYTES);
 }
 
+uint64_t rv_xxh64(const void *data, size_t len, uint64_t seed)
+{
+    return XXH64(data, len, seed);
+}
+
 uint64_t rv_xxh3(const void *data, size_t len, uint64_t seed)
 {
     return XXH3_64bits_withSeed(data, len, seed);

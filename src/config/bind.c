@@ -258,11 +258,27 @@ static void bind_encodings(rvi_loader *loader, const rvi_node *node, rv_parquet_
     out->n_columns = node->n_items;
 }
 
+static void bind_texts(rvi_loader *loader, const rvi_node *list, const char *const **out, int *n_out)
+{
+    if (!list || list->kind != RVI_NODE_LIST || list->n_items == 0)
+        return;
+    const char **texts = rv_arena_alloc(loader->config->arena, (size_t)list->n_items, sizeof *texts);
+    if (!texts) {
+        loader->report.out_of_memory = true;
+        return;
+    }
+    for (int i = 0; i < list->n_items; i++)
+        texts[i] = rvi_keep(loader, rvi_is_scalar(list->items[i]) ? list->items[i]->text : "");
+    *out = texts;
+    *n_out = list->n_items;
+}
+
 static void bind_parquet(rvi_loader *loader, const rvi_node *block, rv_parquet_options *out)
 {
     const rvi_node *parquet = rvi_child(block, RVI_K_EXPORT_PARQUET);
     out->compat = (rv_parquet_compat)rvi_word(parquet, RVI_K_PARQUET_COMPAT);
     bind_encodings(loader, rvi_child(parquet, RVI_K_PARQUET_ENCODING), out);
+    bind_texts(loader, rvi_child(parquet, RVI_K_PARQUET_BLOOM), &out->bloom, &out->n_bloom);
 }
 
 static void bind_format(rvi_loader *loader, const rvi_node *block, rv_format_config *out)

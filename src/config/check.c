@@ -273,6 +273,23 @@ static void check_policies(rvi_report *report, rvi_node *node)
     }
 }
 
+/* Items have no key of their own; the list's says how long each may be. */
+static void check_texts(rvi_report *report, rvi_node *list)
+{
+    if (list->kind != RVI_NODE_LIST) {
+        expect(report, list, "a list of texts");
+        return;
+    }
+    for (int i = 0; i < list->n_items; i++) {
+        rvi_node *item = list->items[i];
+        item->key = list->key;
+        if (rvi_is_scalar(item))
+            check_text(report, item);
+        else
+            expect(report, item, "a text");
+    }
+}
+
 static void check_block_values(rvi_report *report, rvi_node *block);
 
 static void check_columns(rvi_report *report, rvi_node *columns)
@@ -351,9 +368,11 @@ static void check_value(rvi_report *report, rvi_node *node)
     case RVI_KIND_WORDS:
         check_words(report, node);
         return;
+    case RVI_KIND_TEXTS:
+        check_texts(report, node);
+        return;
     case RVI_KIND_NUMBER: /* only keys of later versions have these kinds; the keys are refused */
     case RVI_KIND_SIZE:
-    case RVI_KIND_TEXTS:
     case RVI_KIND_ENUMS:
     case RVI_KIND_RATIOS:
     case RVI_KIND_ANY:

@@ -121,6 +121,13 @@ static json_t *whole_number(builder *b, const rvi_key *key)
     return any_of(b, object, variable(b));
 }
 
+static json_t *list_of_texts(builder *b, const rvi_key *key)
+{
+    json_t *object = object_of_type(b, "array");
+    set(b, object, "items", text(b, key));
+    return object;
+}
+
 static json_t *list_of_blocks(builder *b, const rvi_key *key)
 {
     json_t *object = object_of_type(b, "array");
@@ -160,9 +167,10 @@ static json_t *value_schema(builder *b, const rvi_key *key)
         return policies(b);
     case RVI_KIND_WORDS:
         return words_by_column(b, key->set);
+    case RVI_KIND_TEXTS:
+        return list_of_texts(b, key);
     case RVI_KIND_NUMBER: /* only keys of later versions have these kinds */
     case RVI_KIND_SIZE:
-    case RVI_KIND_TEXTS:
     case RVI_KIND_ENUMS:
     case RVI_KIND_RATIOS:
     case RVI_KIND_ANY:

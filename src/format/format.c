@@ -36,6 +36,7 @@ rv_code rv_writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *
     const rv_format_ops *ops = rv_format(options->format->kind);
     assert(ops);
     rv_writer *writer = NULL;
+    RV_TRY(rv_format_check(options->format, options->schema, err));
     RV_TRY_CTX(ops->open(&writer, sink, options, err), err, "opening a %s file", ops->extension);
     writer->ops = ops;
     *out = writer;

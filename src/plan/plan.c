@@ -91,6 +91,8 @@ static rv_code fingerprint(rv_plan *plan, rv_error *err)
     for (int i = 0; rc == RV_OK && i < f->parquet.n_columns; i++)
         rc = rv_bytes_printf(&text, err, "\n%s: %d", f->parquet.columns[i].column,
                              (int)f->parquet.columns[i].encoding);
+    for (int i = 0; rc == RV_OK && i < f->parquet.n_bloom; i++)
+        rc = rv_bytes_printf(&text, err, "\nbloom %s", f->parquet.bloom[i]);
     for (int i = 0; rc == RV_OK && i < plan->schema.n_fields; i++)
         rc = rv_bytes_append(&text, plan->schema.fields[i].on_invalid,
                              sizeof plan->schema.fields[i].on_invalid, err);

@@ -9,6 +9,7 @@ import struct
 import zlib
 
 import pyarrow
+import xxhash
 
 BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY, FIXED = range(8)
 PLAIN, RLE, DELTA, DELTA_LENGTH, DELTA_BYTE_ARRAY, RLE_DICTIONARY, SPLIT = 0, 3, 5, 6, 7, 8, 9
@@ -23,6 +24,7 @@ ENCODED_TYPES = {  # Encodings.md, "Supported Encodings"
 }
 SNAPPY, GZIP, ZSTD, LZ4_RAW = 1, 2, 6, 7
 MAX_BOUND = 64
+SALT = (0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D, 0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31)
 
 
 class Thrift:
@@ -281,6 +283,24 @@ class Page:
     """A decoded data page."""
 
 
+class Bloom:
+    """A split-block Bloom filter. Spec: BloomFilter.md."""
+
+    def __init__(self, data, at, length):
+        reader = Thrift(data, at)
+        header = reader.struct()
+        assert header == {1: header[1], 2: {1: {}}, 3: {1: {}}, 4: {1: {}}}
+        assert reader.at - at + header[1] == length
+        assert header[1] >= 32 and header[1] & header[1] - 1 == 0, "not a power of two"
+        self.bits = bytes(data[reader.at : at + length])
+
+    def may_hold(self, value):
+        hashed = xxhash.xxh64_intdigest(value, seed=0)
+        block = (hashed >> 32) * (len(self.bits) // 32) >> 32
+        words = struct.unpack_from("<8I", self.bits, block * 32)
+        return all(word >> ((hashed & 0xFFFFFFFF) * salt % 2**32 >> 27) & 1 for word, salt in zip(words, SALT))
+
+
 class File:
     def __init__(self, path):
         self.data = memoryview(open(path, "rb").read())
@@ -433,6 +453,8 @@ class File:
                 at = self.check_chunk(number, column, at)
                 meta = group[1][column][3]
                 raw, stored = raw + meta[6], stored + meta[7]
+            for column in range(len(self.leaves)):
+                at = self.check_bloom(number, column, at)
             assert group[2] == raw and group[6] == stored
         self.check_layout(at)
         return self
@@ -446,6 +468,28 @@ class File:
                     assert chunk[offset] == at
                     at += chunk[length]
         assert at == self.footer_at
+
+    def bloom(self, group, column):
+        meta = self.groups[group][1][column][3]
+        return Bloom(self.data, meta[14], meta[15]) if 14 in meta else None
+
+    def check_bloom(self, group, column, at):
+        """Behind the row group's pages; holds every value, whichever way an equal one may be spelt."""
+        leaf, _, meta, pages, _ = self.chunk(group, column)
+        bloom = self.bloom(group, column)
+        if bloom is None:
+            assert 15 not in meta
+            return at
+        assert meta[14] == at and leaf.max_rep == 0 and leaf.physical != BOOLEAN
+        present = {leaf.encode(v) for page in pages for v in page.values}
+        assert present and all(bloom.may_hold(v) for v in present)
+        if leaf.physical in (FLOAT, DOUBLE):
+            code = "<f" if leaf.physical == FLOAT else "<d"
+            for v in [v for v in present if struct.unpack(code, v)[0] == 0]:
+                assert bloom.may_hold(struct.pack(code, 0.0)) and bloom.may_hold(struct.pack(code, -0.0)), v
+            if any(struct.unpack(code, v)[0] != struct.unpack(code, v)[0] for v in present):
+                assert bloom.may_hold(struct.pack(code, float("nan")))
+        return at + meta[15]
 
     def check_chunk(self, group, column, at):
         leaf, chunk, meta, pages, dictionary = self.chunk(group, column)

@@ -615,3 +615,108 @@ def test_a_flipped_byte_in_any_page_is_noticed(write, tmp_path):
         path.write_bytes(broken)
         with pytest.raises(Exception):
             pq.read_table(path, page_checksum_verification=True)
+
+
+# ---- Bloom filters ----
+
+
+def bloom_columns(n):
+    r = random.Random(33)
+    dup = [r.randrange(500) for _ in range(n)]
+    return [
+        column("id", "int64", False, [i * 7919 % 2**40 - 2**20 for i in range(n)]),
+        column("small", "int32", True, [None if i % 7 == 0 else d for i, d in enumerate(dup)]),
+        column("day", "date", True, [None if i % 3 == 0 else d * 3 for i, d in enumerate(dup)]),
+        column("email", "string", True, [None if i % 11 == 0 else f"user{i * 31}@example.com" for i in range(n)]),
+        column("city", "string", False, [f"city {d}" for d in dup]),
+        column("guid", "uuid", False, [r.randbytes(16).hex() for _ in range(n)]),
+        column("wide", "decimal(30,2)", False, [rows.decimal_text(d * 10**20, 2) for d in dup]),
+        column("cents", "decimal(9,2)", False, [rows.decimal_text(i, 2) for i in range(n)]),
+        column("at", "timestamp_tz", False, [1_700_000_000_000_000 + i * 997 for i in range(n)]),
+        column("late", "string", False, [f"v{i % 40}" if i < n // 2 else f"unique {i}" for i in range(n)]),
+        column("real", "float64", True, [rows.float_bits(v) for v in rows.cycle([0.5, -0.0, 7.0, float("nan")], n)]),
+        column("nothing", "string", True, [None] * n),
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, {"memory": 2 * MIB}, {"codec": "none"}], ids=str)
+def test_bloom_filters_hold_every_value_and_little_else(write, options):
+    columns = bloom_columns(50000)
+    names = [c["name"] for c in columns]
+    path = write(columns, bloom=names, **options)
+    file = check_oracle(path, columns)
+    check_readers(path, columns)
+    assert write.report["left"] == 0 and write.report["peak"] <= options.get("memory", 24 * MIB) + MIB
+    for group in range(len(file.groups)):
+        for i, name in enumerate(names):
+            bloom = file.bloom(group, i)
+            assert (bloom is None) == (name == "nothing")
+            if bloom is None:
+                continue
+            absent = [f"absent {group} {k}".encode() for k in range(4000)]
+            wrong = sum(bloom.may_hold(v) for v in absent)
+            assert wrong <= 80, (name, wrong)  # 1 % and what chance adds
+            distinct = len({v for p in file.chunk(group, i)[3] for v in p.values})
+            assert len(bloom.bits) <= 32 or len(bloom.bits) * 8 <= distinct * 45, (name, distinct)
+
+
+def test_bloom_filters_do_not_depend_on_batches(write):
+    columns = bloom_columns(30000)
+    names = [c["name"] for c in columns]
+    assert len(digests(write, columns, memory=3 * MIB, bloom=names)) == 1
+
+
+def test_more_filters_than_memory_allows_get_smaller_and_stay_true(write):
+    columns = [column(f"c{i}", "string", False, [f"{i}-{k}" for k in range(20000)]) for i in range(40)]
+    path = write(columns, memory=MIB, bloom=[c["name"] for c in columns])
+    assert write.report["peak"] <= 2 * MIB
+    check_oracle(path, columns)
+
+
+def test_duckdb_finds_no_false_negative_and_excludes_what_is_not_there(write):
+    columns = bloom_columns(20000)
+    path = write(columns, bloom=["id", "email", "city", "small"])
+    literals = {"id": str, "small": str, "email": "'{}'".format, "city": "'{}'".format}
+    for c in columns:
+        if c["name"] not in literals:
+            continue
+        spell = literals[c["name"]]
+        present = sorted({v for v in c["values"] if v is not None}, key=str)[:150]
+        for v in present:
+            rows_found = duckdb.sql(f"SELECT bloom_filter_excludes FROM parquet_bloom_probe('{path}', '{c['name']}', {spell(v)})").fetchall()
+            assert rows_found and not any(excluded for (excluded,) in rows_found), (c["name"], v)
+        absent = [f"nobody {i}" if c["type"] == "string" else -(2**30) - i for i in range(150)]
+        excluded = [
+            duckdb.sql(f"SELECT bool_and(bloom_filter_excludes) FROM parquet_bloom_probe('{path}', '{c['name']}', {spell(v)})").fetchone()[0]
+            for v in absent
+        ]
+        assert sum(excluded) >= 140, c["name"]
+
+
+def test_clickhouse_filters_by_bloom_filters_alone_and_loses_no_row(write):
+    columns = bloom_columns(20000)
+    path = write(columns, bloom=["id", "email", "city", "small", "guid"], memory=2 * MIB)
+    settings = (
+        " SETTINGS input_format_parquet_bloom_filter_push_down = 1, input_format_parquet_filter_push_down = 0,"
+        " input_format_parquet_page_filter_push_down = 0"
+    )
+    import chdb
+
+    for name in ("id", "email", "city", "small"):
+        c = next(c for c in columns if c["name"] == name)
+        for v in [v for v in c["values"] if v is not None][:: len(c["values"]) // 25]:
+            where = f"`{name}` = " + (f"'{v}'" if c["type"] == "string" else str(v))
+            found = str(chdb.query(f"SELECT count() FROM file('{path}', Parquet) WHERE {where}" + settings, "TSV"))
+            assert int(found) == c["values"].count(v), where
+    assert int(str(chdb.query(f"SELECT count() FROM file('{path}', Parquet) WHERE email = 'nobody'" + settings, "TSV"))) == 0
+
+
+@pytest.mark.parametrize("kind, says", [("list<int64>", "a list"), ("bool", "a boolean")])
+def test_lists_and_booleans_get_no_filter(write, kind, says):
+    with pytest.raises(RuntimeError, match=f"FORMAT_UNSUPPORTED.*'v'.*{says}"):
+        write([column("v", kind, True, [None])], bloom=["v"])
+
+
+def test_a_filter_for_a_column_that_is_not_there_is_refused(write):
+    with pytest.raises(RuntimeError, match="CONFIG_VALUE.*'w'"):
+        write([column("v", "int64", True, [None])], bloom=["w"])

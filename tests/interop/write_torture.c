@@ -13,6 +13,7 @@
  * batch    rows of each batch; an array of sizes is gone through again and again
  * compat   optional: max, default, modern
  * encoding optional: the name of one
+ * bloom    optional: names of columns that get a Bloom filter
  * repeat   optional: the rows are written this many times
  *
  * Prints rows, bytes, row groups and the budget's peak, for the test to look at. */
@@ -295,7 +296,17 @@ static rv_parquet_options read_parquet(const json_t *root)
         named[i].column = json_string_value(json_object_get(json_array_get(columns, i), "name"));
         named[i].encoding = read_encoding(json_array_get(columns, i));
     }
-    return (rv_parquet_options){.compat = read_compat(root), .columns = named, .n_columns = (int)n};
+    static const char *names[64];
+    const json_t *bloom = json_object_get(root, "bloom");
+    if (json_array_size(bloom) > sizeof names / sizeof names[0])
+        die("too many Bloom filters");
+    for (size_t i = 0; i < json_array_size(bloom); i++)
+        names[i] = json_string_value(json_array_get(bloom, i));
+    return (rv_parquet_options){.compat = read_compat(root),
+                                .columns = named,
+                                .n_columns = (int)n,
+                                .bloom = names,
+                                .n_bloom = (int)json_array_size(bloom)};
 }
 
 static rv_format_config read_format(const json_t *root)

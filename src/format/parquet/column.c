@@ -44,6 +44,7 @@ rv_code rvi_pq_column_init(rvi_pq_column *column, const rv_field *field, rvi_pq_
     RV_TRY(rvi_pq_encoding_named(work->options, &column->leaf, &column->named, err));
     rvi_pq_levels_init(&column->page.levels, &column->leaf, work->memory);
     column->page.values.memory = column->infos.memory = column->bounds.memory = work->memory;
+    RV_TRY(rvi_pq_bloom_init(&column->bloom, work->options, field, work->bloom_bytes, work->memory, err));
     return start_chunk(column, work, err);
 }
 
@@ -53,6 +54,7 @@ void rvi_pq_column_deinit(rvi_pq_column *column)
         return;
     rvi_pq_levels_deinit(&column->page.levels);
     rvi_pq_buf_free(&column->page.values);
+    rvi_pq_bloom_deinit(&column->bloom, column->infos.memory);
     rvi_pq_buf_free(&column->infos);
     rvi_pq_buf_free(&column->bounds);
     rvi_pq_dict_deinit(&column->dict);
@@ -106,6 +108,7 @@ rv_code rvi_pq_column_clear(rvi_pq_column *column, rvi_pq_workspace *work, rv_er
     memset(column->n_pages_of, 0, sizeof column->n_pages_of);
     column->settled = (rvi_pq_page_bytes){0};
     memset(column->fresh, 0, sizeof column->fresh);
+    rvi_pq_bloom_clear(&column->bloom);
     return start_chunk(column, work, err);
 }
 
@@ -150,6 +153,8 @@ rv_code rvi_pq_column_close_page(rvi_pq_column *column, rvi_pq_workspace *work, 
         RV_TRY(judge_dictionary(column, work, RVI_PQ_ROOM_LEFT, err));
     if (column->encoding == NULL && column->page.n_present > 0 && !rvi_pq_column_uses_dictionary(column))
         RV_TRY(rvi_pq_choose_encoding(column, work, err));
+    if (!rvi_pq_column_uses_dictionary(column))
+        rvi_pq_bloom_add(&column->bloom, &column->leaf, &column->page.values, (size_t)column->page.n_present);
     RV_TRY(rvi_pq_page_finish(column, work, err));
     clear_page(column, work);
     return RV_OK;

@@ -6,6 +6,7 @@
 #ifndef RIVET_PARQUET_COLUMN_H
 #define RIVET_PARQUET_COLUMN_H
 
+#include "bloom.h"
 #include "dict.h"
 #include "encoding.h"
 #include "leaf.h"
@@ -32,6 +33,7 @@ typedef struct rvi_pq_workspace {
     rvi_pq_buf scratch;                /* of the encodings */
     size_t page_weight;                /* bytes as PLAIN after which a page is full */
     size_t dict_bytes;                 /* most bytes of a dictionary page */
+    size_t bloom_bytes;                /* most bytes of a Bloom filter */
     const rv_parquet_options *options; /* borrowed */
 } rvi_pq_workspace;
 
@@ -80,6 +82,13 @@ typedef struct rvi_pq_page_bytes {
     uint64_t raw, stored;
 } rvi_pq_page_bytes;
 
+/* Where the pages of a chunk went. */
+typedef struct rvi_pq_chunk_place {
+    uint64_t dictionary_at; /* file offset; used only if the column has a dictionary */
+    uint64_t data_at;       /* of the first data page */
+    rvi_pq_codec_id codec;
+} rvi_pq_chunk_place;
+
 struct rvi_pq_column {
     rvi_pq_leaf leaf;
     rvi_pq_open_page page;
@@ -99,6 +108,8 @@ struct rvi_pq_column {
     uint64_t raw_bytes, stored_bytes; /* page headers and the dictionary page included */
     int64_t def_histogram[RVI_PQ_MAX_DEF + 1], rep_histogram[RVI_PQ_MAX_REP + 1];
     int32_t n_pages_of[RVI_PQ_ENCODINGS]; /* data pages by encoding */
+    rvi_pq_bloom bloom;
+    rvi_pq_chunk_place place; /* once the chunk is written */
 
     /* What the end of a row group is decided by: data pages of slices that are settled, and those of the last ones,
      * by slice number. */

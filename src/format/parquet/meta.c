@@ -90,9 +90,17 @@ static void write_encoding_stats(rvi_pq_thrift *t, const rvi_pq_column *column)
         write_encoding_count(t, RVI_PQ_DICTIONARY_PAGE, RVI_PQ_PLAIN, 1);
 }
 
-rv_code rvi_pq_meta_column(const rvi_pq_column *column, const rvi_pq_chunk_place *place, rvi_pq_buf *out,
-                           rv_error *err)
+static void write_bloom_place(rvi_pq_thrift *t, const rvi_pq_bloom *bloom)
 {
+    if (bloom->len == 0)
+        return;
+    rvi_pq_thrift_i64(t, 14, (int64_t)bloom->at);
+    rvi_pq_thrift_i32(t, 15, (int32_t)bloom->len);
+}
+
+rv_code rvi_pq_meta_column(const rvi_pq_column *column, rvi_pq_buf *out, rv_error *err)
+{
+    const rvi_pq_chunk_place *place = &column->place;
     rvi_pq_thrift t = rvi_pq_thrift_begin(out, err);
     rvi_pq_thrift_i32(&t, 1, (int32_t)column->leaf.physical);
     write_encodings(&t, column);
@@ -106,6 +114,7 @@ rv_code rvi_pq_meta_column(const rvi_pq_column *column, const rvi_pq_chunk_place
         rvi_pq_thrift_i64(&t, 11, (int64_t)place->dictionary_at);
     write_statistics(&t, column);
     write_encoding_stats(&t, column);
+    write_bloom_place(&t, &column->bloom);
     write_size_statistics(&t, column);
     return rvi_pq_thrift_end(&t);
 }

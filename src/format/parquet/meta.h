@@ -13,16 +13,8 @@ typedef struct rvi_pq_chunk {
     uint32_t offset_index_len;
 } rvi_pq_chunk;
 
-/* Where the pages of a chunk went. */
-typedef struct rvi_pq_chunk_place {
-    uint64_t dictionary_at; /* file offset; used only if the column has a dictionary */
-    uint64_t data_at;       /* of the first data page */
-    rvi_pq_codec_id codec;
-} rvi_pq_chunk_place;
-
 /* All append one serialised struct to `out` and fail OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED. */
-rv_code rvi_pq_meta_column(const rvi_pq_column *column, const rvi_pq_chunk_place *place, rvi_pq_buf *out,
-                           rv_error *err) RV_MUST_CHECK;
+rv_code rvi_pq_meta_column(const rvi_pq_column *column, rvi_pq_buf *out, rv_error *err) RV_MUST_CHECK;
 /* *written false: the chunk can have no ColumnIndex, because a page with values has no bounds. */
 rv_code rvi_pq_meta_column_index(const rvi_pq_column *column, rvi_pq_buf *out, bool *written,
                                  rv_error *err) RV_MUST_CHECK;

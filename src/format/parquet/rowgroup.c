@@ -15,6 +15,7 @@ enum {
     PAGE_MAX = 1024 * KIB,
     PAGE_SHARE = 16,   /* a page weighs at most this part of the memory */
     PAGE_FORMS = 3,    /* of one page, held at once while it closes; beside its values */
+    BLOOM_SHARE = 4,   /* the Bloom filters of all columns together */
     DICT_SHARE = 8,    /* entries, tables and indices of all columns together take about twice this part */
     FLIGHT_SHARE = 16, /* pages under way, for each thread: at most this part of the memory, beside it */
     PAGE_SEGMENT = 256 * KIB,
@@ -34,6 +35,8 @@ static void plan_memory(rvi_pq_group *group, int n_columns)
     size_t page = share / 2 < group->memory_bytes / PAGE_SHARE ? share / 2 : group->memory_bytes / PAGE_SHARE;
     group->work.page_weight = clamp(page, PAGE_MIN, PAGE_MAX);
     group->work.dict_bytes = clamp(share / DICT_SHARE, 0, RVI_PQ_DICT_MAX_BYTES);
+    int n_bloom = group->work.options != NULL ? group->work.options->n_bloom : 0;
+    group->work.bloom_bytes = group->memory_bytes / BLOOM_SHARE / (size_t)(n_bloom > 0 ? n_bloom : 1);
     group->slice_max_weight = clamp(group->memory_bytes / SLICE_SHARE, SLICE_MIN, SLICE_MAX);
 }
 
@@ -234,20 +237,19 @@ static rv_code keep_meta(rvi_pq_workspace *work, rvi_pq_store *store, uint32_t *
     return rvi_pq_store_append(store, work->header.data, work->header.len, err);
 }
 
-static rv_code keep_chunk(rvi_pq_group *group, const rvi_pq_column *column, const rvi_pq_chunk_place *place,
-                          rv_error *err)
+static rv_code keep_chunk(rvi_pq_group *group, const rvi_pq_column *column, rv_error *err)
 {
     rvi_pq_workspace *work = &group->work;
     rvi_pq_chunk chunk = {0};
     bool indexed = false;
     work->header.len = 0;
-    RV_TRY(rvi_pq_meta_column(column, place, &work->header, err));
+    RV_TRY(rvi_pq_meta_column(column, &work->header, err));
     RV_TRY(keep_meta(work, &group->metas, &chunk.meta_len, err));
     work->header.len = 0;
     RV_TRY(rvi_pq_meta_column_index(column, &work->header, &indexed, err));
     RV_TRY(keep_meta(work, &group->column_indexes, &chunk.column_index_len, err));
     work->header.len = 0;
-    RV_TRY(rvi_pq_meta_offset_index(column, place->data_at, &work->header, err));
+    RV_TRY(rvi_pq_meta_offset_index(column, column->place.data_at, &work->header, err));
     RV_TRY(keep_meta(work, &group->offset_indexes, &chunk.offset_index_len, err));
     return rvi_pq_buf_append(&group->chunks, &chunk, sizeof chunk, err);
 }
@@ -272,29 +274,40 @@ static rv_code close_pages(rvi_pq_group *group, int i, int *next, rv_error *err)
 static rv_code write_chunk(rvi_pq_group *group, rvi_pq_column *column, rvi_pq_output *out, rv_error *err)
 {
     rvi_pq_workspace *work = &group->work;
-    rvi_pq_chunk_place place = {0};
+    rvi_pq_chunk_place *place = &column->place;
     uint64_t kept = work->pages.len;
     for (rvi_pq_flight *oldest; (oldest = rvi_pq_packing_oldest(&work->packing)) != NULL;) {
         if (oldest->column != column)
             break;
         RV_TRY(rvi_pq_page_stow(work, err));
     }
-    place.codec = column->codec == RVI_PQ_CODEC_PACKED ? rvi_pq_packing_codec(&work->packing)->number
-                                                       : RVI_PQ_UNCOMPRESSED;
-    place.dictionary_at = out->offset;
+    place->codec = column->codec == RVI_PQ_CODEC_PACKED ? rvi_pq_packing_codec(&work->packing)->number
+                                                        : RVI_PQ_UNCOMPRESSED;
+    place->dictionary_at = out->offset;
     if (rvi_pq_column_has_dictionary(column))
         RV_TRY(rvi_pq_page_write_dictionary(column, work, out, err));
-    place.data_at = out->offset;
+    place->data_at = out->offset;
     for (size_t i = 0; i < column->n_pages; i++) {
         const rvi_pq_page_info *page = rvi_pq_column_page(column, i);
         RV_TRY(rvi_pq_store_write(&work->pages, page->stored_at, page->stored_len, out, err));
     }
     rvi_pq_store_truncate(&work->pages, kept);
     assert(column->rows == group->rows);
-    return keep_chunk(group, column, &place, err);
+    rvi_pq_bloom_finish(&column->bloom, &column->leaf,
+                        rvi_pq_column_has_dictionary(column) ? &column->dict : NULL);
+    return RV_OK;
 }
 
-static rv_code write_chunks(rvi_pq_group *group, rvi_pq_group_info *info, rvi_pq_output *out, rv_error *err)
+/* Filters lie behind all pages of their row group, where they do not part pages that are read in one go. */
+static rv_code write_blooms(rvi_pq_group *group, rvi_pq_output *out, rv_error *err)
+{
+    rvi_pq_workspace *work = &group->work;
+    for (int i = 0; i < group->n_columns; i++)
+        RV_TRY(rvi_pq_bloom_write(&group->columns[i].bloom, &work->header, out, err));
+    return RV_OK;
+}
+
+static rv_code write_chunks(rvi_pq_group *group, rvi_pq_output *out, rv_error *err)
 {
     int next = 0;
     while (rvi_pq_packing_oldest(&group->work.packing) != NULL)
@@ -303,6 +316,16 @@ static rv_code write_chunks(rvi_pq_group *group, rvi_pq_group_info *info, rvi_pq
         rvi_pq_column *column = &group->columns[i];
         RV_TRY(close_pages(group, i, &next, err));
         RV_TRY_CTX(write_chunk(group, column, out, err), err, "column '%s'", column->leaf.field->name);
+    }
+    return RV_OK;
+}
+
+/* The metadata of all chunks; the columns begin anew. */
+static rv_code keep_chunks(rvi_pq_group *group, rvi_pq_group_info *info, rv_error *err)
+{
+    for (int i = 0; i < group->n_columns; i++) {
+        rvi_pq_column *column = &group->columns[i];
+        RV_TRY_CTX(keep_chunk(group, column, err), err, "column '%s'", column->leaf.field->name);
         info->raw_bytes += column->raw_bytes;
         info->stored_bytes += column->stored_bytes;
         RV_TRY(rvi_pq_column_clear(column, &group->work, err));
@@ -315,7 +338,9 @@ rv_code rvi_pq_group_flush(rvi_pq_group *group, rvi_pq_output *out, rv_error *er
     if (group->rows == 0)
         return RV_OK;
     rvi_pq_group_info info = {.rows = group->rows, .at = out->offset};
-    RV_TRY(write_chunks(group, &info, out, err));
+    RV_TRY(write_chunks(group, out, err));
+    RV_TRY(write_blooms(group, out, err));
+    RV_TRY(keep_chunks(group, &info, err));
     RV_TRY(rvi_pq_buf_append(&group->groups, &info, sizeof info, err));
     group->n_groups++;
     rvi_pq_store_truncate(&group->work.pages, 0);

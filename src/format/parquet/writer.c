@@ -67,12 +67,11 @@ static rv_code writer_check(const rv_format_config *format, const rv_schema *sch
         RV_TRY(rvi_pq_leaf_init(&leaf, &schema->fields[i], err));
         RV_TRY(rvi_pq_encoding_named(&format->parquet, &leaf, &named, err));
     }
-    return RV_OK;
+    return rvi_pq_bloom_check(&format->parquet, schema, err);
 }
 
 static rv_code writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *options, rv_error *err)
 {
-    RV_TRY(check_named(&options->format->parquet, options->schema, err));
     RV_AUTO(writer_free) writer *w = calloc(1, sizeof *w);
     if (w == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "a Parquet writer");

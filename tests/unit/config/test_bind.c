@@ -150,6 +150,22 @@ static void compression_profiles_set_codec_and_level(void **state)
     }
 }
 
+static void bloom_filters_are_a_list_of_columns(void **state)
+{
+    (void)state;
+    loading l;
+    loading_run_export(&l, "    parquet:\n      bloom: [id, 'E Mail']\n");
+    assert_int_equal(l.rc, RV_OK);
+    const rv_parquet_options *parquet = &l.config->exports[0].format.parquet;
+    assert_int_equal(parquet->n_bloom, 2);
+    assert_string_equal(parquet->bloom[0], "id");
+    assert_string_equal(parquet->bloom[1], "E Mail");
+    loading_end(&l);
+    loading_run_export(&l, "");
+    assert_int_equal(l.config->exports[0].format.parquet.n_bloom, 0);
+    loading_end(&l);
+}
+
 /* ---- tuning -------------------------------------------------------------------------------------------- */
 
 static rv_tuning tuning_of(const char *source_keys, const char *export_tuning)
@@ -443,6 +459,7 @@ int main(void)
         cmocka_unit_test(everything_that_is_given_arrives),
         cmocka_unit_test(csv_has_the_defaults_of_the_rfc),
         cmocka_unit_test(compression_profiles_set_codec_and_level),
+        cmocka_unit_test(bloom_filters_are_a_list_of_columns),
         cmocka_unit_test(each_profile_has_its_own_defaults),
         cmocka_unit_test(the_nearest_profile_wins_and_environment_comes_last),
         cmocka_unit_test(the_exports_tuning_wins_key_by_key),

@@ -210,12 +210,18 @@ static void change_policy(bench *b)
     b->export_config.schema.on_invalid[RV_INVALID_NAN] = RV_POLICY_NULL;
 }
 
+static void change_bloom(bench *b)
+{
+    static const char *const names[] = {"id"};
+    b->export_config.format.parquet = (rv_parquet_options){.bloom = names, .n_bloom = 1};
+}
+
 static void whatever_decides_rows_or_files_changes_the_fingerprint(void **state)
 {
     static const change_fn changes[] = {
         change_table,       change_schema, change_query,     change_name,   change_path,   change_format,
         change_codec,       change_level,  change_delimiter, change_null,   change_header, change_line_ending,
-        change_consistency, change_type,   change_column,    change_policy,
+        change_consistency, change_type,   change_column,    change_policy, change_bloom,
     };
     bench *b = *state;
     char before[sizeof b->plan.fingerprint];
