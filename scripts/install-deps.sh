@@ -10,7 +10,8 @@ declare -A packages=(
     [lint]="clang-14 clang-format-14 clang-tidy-14 python3 libcmocka-dev git"
     [demo]="postgresql-15 postgresql-client-15 python3 python3-venv"
     [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libcmocka-dev python3 python3-venv
-            postgresql-15 postgresql-client-15 pgbouncer sqlite3 openssl time bash zsh fish git"
+            postgresql-15 postgresql-client-15 pgbouncer mariadb-server mariadb-client sqlite3 zstd openssl time bash zsh
+            fish git"
     [bench]="postgresql-15 postgresql-client-15 python3 python3-venv time"
 )
 
@@ -32,6 +33,12 @@ if [ "${#missing[@]}" -gt 0 ]; then
     as_root mkdir -p /etc/postgresql-common
     [ -e /etc/postgresql-common/createcluster.conf ] ||
         echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+    # Nor a MariaDB: where the package is new, its service stays masked.
+    case " ${missing[*]} " in *" mariadb-server "*)
+        as_root mkdir -p /etc/systemd/system
+        as_root ln -sf /dev/null /etc/systemd/system/mariadb.service
+        ;;
+    esac
     as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 

@@ -10,7 +10,7 @@ import pytest
 
 from support.account import as_account, reachable, temp_base
 from support.program import RELEASE, RIVET, Program
-from support.servers import PgBouncer, PostgresServer, own_folder
+from support.servers import MariadbServer, PgBouncer, PostgresServer, own_folder
 from tables import CONTENT_ITEMS, ORDERS, SPARSE
 
 MAJORS = (13, 15, 17)
@@ -62,6 +62,14 @@ def pgbouncer(pg15: PostgresServer, base: Path) -> Iterator[PgBouncer]:
     pooler = PgBouncer(pg15, base).start()
     yield pooler
     pooler.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb(base: Path) -> Iterator[MariadbServer]:
+    """A server that CSV files are loaded into."""
+    server = MariadbServer(base).start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

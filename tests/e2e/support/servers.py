@@ -270,6 +270,110 @@ server_reset_query_always = 0
             return False
 
 
+class MariadbServer:
+    """One MariaDB server. Whoever comes in over its socket as `root` needs no password."""
+
+    def __init__(self, base: Path, name: str = "mariadb"):
+        self.folder = own_folder(base / name)
+        self.port = free_port()
+        self.log = self.folder / "log"
+        self.process: subprocess.Popen | None = None
+        self._n_databases = 0
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "socket"
+
+    def start(self) -> "MariadbServer":
+        self._init()
+        atexit.register(self.stop)
+        command = [
+            "/usr/sbin/mariadbd",
+            "--no-defaults",
+            f"--datadir={self.folder / 'data'}",
+            f"--socket={self.socket}",
+            f"--pid-file={self.folder / 'pid'}",
+            f"--tmpdir={self.folder}",
+            f"--port={self.port}",
+            "--bind-address=127.0.0.1",
+            "--character-set-server=utf8mb4",
+            "--local-infile=1",
+            "--innodb-buffer-pool-size=64M",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--max-allowed-packet=64M",
+        ]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=server_environment(),
+                preexec_fn=die_with_parent,
+                **as_account(),
+            )
+        wait_until(self._answers, START_SECONDS, f"MariaDB, see {self.log}")
+        return self
+
+    def stop(self) -> None:
+        end_process(self.process, signal.SIGTERM)
+        self.process = None
+
+    def client(self, *arguments: str) -> list[str]:
+        """The command line of a client that reads no configuration of this machine."""
+        login = [f"--socket={self.socket}", "--user=root", "--default-character-set=utf8mb4"]
+        return ["mariadb", "--no-defaults", *login, *arguments]
+
+    def query(self, sql: str, database: str = "") -> list[list[str]]:
+        """Rows as the client prints them; ask for HEX() where a value may hold a tab or a line break."""
+        command = self.client("--batch", "--skip-column-names", f"--database={database}")
+        done = subprocess.run(command, input=sql, capture_output=True, text=True, timeout=START_SECONDS)
+        assert done.returncode == 0, done.stderr
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def new_database(self, prefix: str = "db") -> str:
+        self._n_databases += 1
+        name = f"{prefix}_{self._n_databases}"
+        self.query(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        return name
+
+    def options_file(self, folder: Path, database: str) -> Path:
+        """~/.my.cnf for a user whose home is `folder`."""
+        path = folder / ".my.cnf"
+        path.write_text(
+            f"[client]\nsocket={self.socket}\nuser=root\ndefault-character-set=utf8mb4\n"
+            f"[mariadb-client]\ndatabase={database}\n"
+        )
+        return path
+
+    def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError(f"MariaDB ended: {self.log.read_text(errors='replace')[-2000:]}")
+        command = ["mariadb-admin", "--no-defaults", f"--socket={self.socket}", "--user=root", "ping"]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+    def _init(self) -> None:
+        command = [
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={self.folder / 'data'}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+        ]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env=server_environment(),
+            **as_account(),
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def server_environment() -> dict:
     return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 
