@@ -1,4 +1,4 @@
-"""CSV files read by programs that share no code with the writer: Python's csv module, DuckDB, psql.
+"""CSV files read by programs that share no code with the writer: Python's csv module, DuckDB, psql, pandas, MariaDB.
 
 The files come from csv_emit (csv_emit.c), which meson builds; RIVET_CSV_EMIT names another one.
 psql works on the server in RIVET_TEST_PG_URL, or on one that is started for these tests.
@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pandas
 import pytest
 
 from support.account import REPOSITORY, temp_base
-from support.servers import PostgresServer
+from support.servers import MariadbServer, PostgresServer
 
 CSV_EMIT = Path(os.environ.get("RIVET_CSV_EMIT")
                 or REPOSITORY / "build" / "asan" / "tests" / "conformance" / "csv_emit")
@@ -205,3 +206,51 @@ def test_psql_copies_a_lone_end_marker_in(tmp_path, postgres_url):
         "SELECT coalesce(c, 'NULL') FROM t;\n"
     )
     assert out.splitlines() == ["\\.", "after", "NULL", ""]
+
+
+# ---- pandas ----
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("delimiter,eol", [(",", "lf"), (";", "crlf"), ("\t", "lf"), ("|", "crlf")])
+@pytest.mark.parametrize("codec,suffix", [("none", "csv"), ("gzip", "csv.gz")])
+def test_pandas_tells_null_from_empty_by_a_text_that_does_not_occur(tmp_path, seed, delimiter, eol, codec, suffix):
+    rows = hostile_rows(seed, 200, 3)
+    path = tmp_path / f"data.{suffix}"
+    path.write_bytes(emit(rows, text_columns(3), delimiter=delimiter, null="<null>", eol=eol, codec=codec))
+    frame = pandas.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False, na_values=["<null>"],
+                            skip_blank_lines=False)
+    read = [[None if pandas.isna(v) else v for v in row] for row in frame.values.tolist()]
+    assert read == rows
+
+
+# ---- MariaDB ----
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariadbServer]:
+    folder = temp_base()
+    server = MariadbServer(folder).start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("delimiter,eol,header", [(",", "lf", True), (";", "crlf", False), ("\t", "lf", True)])
+def test_mariadb_loads_every_text(tmp_path, mariadb, seed, delimiter, eol, header):
+    rows = hostile_rows(seed, 200, 3, PIECES + ["\0"])
+    path = tmp_path / "data.csv"
+    path.write_bytes(emit(rows, text_columns(3), delimiter=delimiter, null="NULL", header=header, eol=eol))
+    database = mariadb.new_database()
+    terminator = {"lf": "\\n", "crlf": "\\r\\n"}[eol]
+    out = subprocess.run(
+        mariadb.client("--local-infile=1", "--show-warnings", f"--database={database}"),
+        input="CREATE TABLE t (n INT AUTO_INCREMENT PRIMARY KEY, c0 LONGTEXT, c1 LONGTEXT, c2 LONGTEXT);"
+        f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE t CHARACTER SET utf8mb4"
+        f" FIELDS TERMINATED BY '{delimiter}' OPTIONALLY ENCLOSED BY '\"' ESCAPED BY ''"
+        f" LINES TERMINATED BY '{terminator}' IGNORE {1 if header else 0} LINES (c0, c1, c2);",
+        capture_output=True, text=True, timeout=SECONDS)
+    assert out.returncode == 0 and out.stdout == "", out
+    stored = mariadb.query("SELECT HEX(c0), HEX(c1), HEX(c2) FROM t ORDER BY n", database)
+    assert [[None if v == "NULL" else bytes.fromhex(v).decode() for v in row] for row in stored] == rows

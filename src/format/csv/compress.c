@@ -19,6 +19,17 @@ enum {
         (1 << (15 + 2)) + (1 << (GZIP_MEMORY_LEVEL + 9)), /* zconf.h, "memory requirements for deflate" */
 };
 
+/* As for Parquet's pages (format/parquet/codec_zstd.c): 15 is the strongest level that no release of zstd damages data
+ * with, and from level 7 on zstd's own tables would take 9 to 69 MB for a stream. Bounded like this they take at most
+ * 7 MB and files are 1 to 3 % larger. */
+enum {
+    ZSTD_MAX_LEVEL = 15,
+    ZSTD_BOUNDED_FROM = 7,
+    ZSTD_WINDOW_LOG = 21,
+    ZSTD_HASH_LOG = 19,
+    ZSTD_CHAIN_LOG = 19
+};
+
 struct rvi_csv_codec {
     /* Compress all of `data`; with `end`, also what is still held, and close the frame. */
     rv_code (*compress)(rvi_csv_codec *codec, const void *data, size_t len, bool end, rv_error *err);
@@ -34,9 +45,12 @@ RV_DEFINE_AUTO(rvi_csv_codec, rvi_csv_codec_close)
 
 static rv_code charge(rvi_csv_codec *codec, size_t bytes, rv_error *err)
 {
-    if (!rv_budget_charge(codec->budget, bytes))
-        return rv_fail(err, RV_E_MEMORY_BUDGET, "compressing a CSV file needs %zu more bytes of memory",
-                       bytes);
+    if (!rv_budget_charge(codec->budget, bytes)) {
+        rv_fail(err, RV_E_MEMORY_BUDGET, "compressing a CSV file needs %zu more bytes of memory", bytes);
+        rv_hint(err,
+                "lower compression_level, or raise tuning.batch_size_memory_mb (the budget grows with it)");
+        return RV_E_MEMORY_BUDGET;
+    }
     codec->charged += bytes;
     return RV_OK;
 }
@@ -94,18 +108,33 @@ static rv_code zstd_compress(rvi_csv_codec *codec, const void *data, size_t len,
     return RV_OK;
 }
 
+/* zstd's own code of what failed; not an error: done. */
+static size_t set_zstd_parameters(ZSTD_CCtx *zstd, int level)
+{
+    const struct {
+        ZSTD_cParameter name;
+        int value;
+    } parameters[] = {{ZSTD_c_compressionLevel, level},
+                      {ZSTD_c_checksumFlag, 1},
+                      {ZSTD_c_windowLog, ZSTD_WINDOW_LOG},
+                      {ZSTD_c_hashLog, ZSTD_HASH_LOG},
+                      {ZSTD_c_chainLog, ZSTD_CHAIN_LOG}};
+    const size_t n = level >= ZSTD_BOUNDED_FROM ? sizeof parameters / sizeof parameters[0] : 2;
+    size_t status = 0;
+    for (size_t i = 0; i < n && !ZSTD_isError(status); i++)
+        status = ZSTD_CCtx_setParameter(zstd, parameters[i].name, parameters[i].value);
+    return status;
+}
+
 static rv_code zstd_open(rvi_csv_codec *codec, int level, rv_error *err)
 {
     codec->zstd = ZSTD_createCCtx();
     if (codec->zstd == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "starting zstd compression");
-    const int wanted = level == 0 ? ZSTD_CLEVEL_DEFAULT : level;
-    if (wanted < ZSTD_minCLevel() || wanted > ZSTD_maxCLevel())
-        return rv_fail(err, RV_E_CONFIG_VALUE, "zstd has no compression level %d: it has %d to %d", level,
-                       ZSTD_minCLevel(), ZSTD_maxCLevel());
-    size_t status = ZSTD_CCtx_setParameter(codec->zstd, ZSTD_c_compressionLevel, wanted);
-    if (!ZSTD_isError(status))
-        status = ZSTD_CCtx_setParameter(codec->zstd, ZSTD_c_checksumFlag, 1);
+    if (level < 0 || level > ZSTD_MAX_LEVEL)
+        return rv_fail(err, RV_E_CONFIG_VALUE, "zstd has no compression level %d here: it has 1 to %d", level,
+                       ZSTD_MAX_LEVEL);
+    size_t status = set_zstd_parameters(codec->zstd, level == 0 ? ZSTD_CLEVEL_DEFAULT : level);
     if (ZSTD_isError(status))
         return rv_fail(err, RV_E_INTERNAL, "zstd refused its parameters: %s", ZSTD_getErrorName(status));
     /* Compressing nothing makes zstd allocate its tables, so that their size is known and can be charged. */

@@ -327,10 +327,9 @@ static void a_codec_or_level_that_csv_does_not_have_is_refused(void **state)
         int level;
         rv_code code;
     } cases[] = {
-        {RV_CODEC_SNAPPY, 0, RV_E_FORMAT_UNSUPPORTED},
-        {RV_CODEC_LZ4, 0, RV_E_FORMAT_UNSUPPORTED},
-        {RV_CODEC_GZIP, 10, RV_E_CONFIG_VALUE},
-        {RV_CODEC_ZSTD, 100, RV_E_CONFIG_VALUE},
+        {RV_CODEC_SNAPPY, 0, RV_E_FORMAT_UNSUPPORTED}, {RV_CODEC_LZ4, 0, RV_E_FORMAT_UNSUPPORTED},
+        {RV_CODEC_GZIP, 10, RV_E_CONFIG_VALUE},        {RV_CODEC_ZSTD, 16, RV_E_CONFIG_VALUE},
+        {RV_CODEC_ZSTD, -1, RV_E_CONFIG_VALUE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         rv_format_config format = default_csv();
@@ -342,6 +341,28 @@ static void a_codec_or_level_that_csv_does_not_have_is_refused(void **state)
         assert_int_equal(write_csv(&format, &schema, NULL, 0, NULL, &sink, &stats, &err), cases[i].code);
         assert_int_equal(err.code, cases[i].code);
     }
+}
+
+/* A level that configurations may name must not need a budget that no run has. */
+static void every_level_fits_a_small_budget(void **state)
+{
+    (void)state;
+    table t;
+    open_table(&t);
+    for (int level = 0; level <= 15; level++) {
+        rv_format_config format = default_csv();
+        format.codec = RV_CODEC_ZSTD;
+        format.level = level;
+        rv_budget budget;
+        rv_budget_init(&budget, 9 << 20);
+        memory_sink sink = memory_sink_init();
+        rv_writer_stats stats;
+        rv_error err = {0};
+        assert_int_equal(write_csv(&format, &t.schema, &t.batch, 1, &budget, &sink, &stats, &err), RV_OK);
+        assert_int_equal(rv_budget_used(&budget), 0);
+        rv_bytes_deinit(&sink.bytes);
+    }
+    close_table(&t);
 }
 
 /* Exact for plain text; compressed, a fair estimate is within a factor of two once some blocks are written. */
@@ -468,6 +489,7 @@ int main(void)
         cmocka_unit_test(without_a_header_an_empty_file_is_empty),
         cmocka_unit_test(compressed_files_hold_the_same_text),
         cmocka_unit_test(a_codec_or_level_that_csv_does_not_have_is_refused),
+        cmocka_unit_test(every_level_fits_a_small_budget),
         cmocka_unit_test(the_size_says_how_large_the_file_would_be_now),
         cmocka_unit_test(a_sink_that_fails_fails_the_writer),
         cmocka_unit_test(running_out_of_memory_is_an_error_and_leaks_nothing),
