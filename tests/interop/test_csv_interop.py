@@ -107,7 +107,7 @@ def duckdb_read(data, tmp_path, columns, suffix="csv", null="", delimiter=","):
 @pytest.mark.parametrize("null,delimiter", [("", ","), ("NULL", ";"), ("\\N", "\t")])
 @pytest.mark.parametrize("codec,suffix", [("none", "csv"), ("gzip", "csv.gz"), ("zstd", "csv.zst")])
 def test_duckdb_tells_null_from_empty(tmp_path, seed, null, delimiter, codec, suffix):
-    rows = hostile_rows(seed, 200, 3)
+    rows = hostile_rows(seed, 200, 3, PIECES + ["\0"])
     data = emit(rows, text_columns(3), null=null, delimiter=delimiter, codec=codec)
     columns = [(f"c{i}", "VARCHAR") for i in range(3)]
     read = duckdb_read(data, tmp_path, columns, suffix, null, delimiter)
@@ -215,7 +215,7 @@ def test_psql_copies_a_lone_end_marker_in(tmp_path, postgres_url):
 @pytest.mark.parametrize("delimiter,eol", [(",", "lf"), (";", "crlf"), ("\t", "lf"), ("|", "crlf")])
 @pytest.mark.parametrize("codec,suffix", [("none", "csv"), ("gzip", "csv.gz")])
 def test_pandas_tells_null_from_empty_by_a_text_that_does_not_occur(tmp_path, seed, delimiter, eol, codec, suffix):
-    rows = hostile_rows(seed, 200, 3)
+    rows = hostile_rows(seed, 200, 3, PIECES + ["\0"])
     path = tmp_path / f"data.{suffix}"
     path.write_bytes(emit(rows, text_columns(3), delimiter=delimiter, null="<null>", eol=eol, codec=codec))
     frame = pandas.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False, na_values=["<null>"],
