@@ -28,8 +28,8 @@ typedef struct job {
 
 static rv_code corrupt(const job *j, const char *why)
 {
-    return rv_fail(j->err, RV_E_FORMAT_CORRUPT, "%s: %zu bytes that should be %zu bytes of data: %s",
-                   j->codec, j->in_len, j->out_len, why);
+    return rv_fail(j->err, RV_E_FILE_DAMAGED, "%s: %zu bytes that should be %zu bytes of data: %s", j->codec,
+                   j->in_len, j->out_len, why);
 }
 
 static rv_code wrong_size(const job *j)
@@ -281,9 +281,9 @@ static const readable_codec CODECS[] = {
 static rv_code find(int32_t number, const readable_codec **out, rv_error *err)
 {
     if (number < 0 || (size_t)number >= sizeof CODECS / sizeof CODECS[0])
-        return rv_fail(err, RV_E_FORMAT_UNREADABLE, "no compression codec has the number %d", (int)number);
+        return rv_fail(err, RV_E_FILE_UNSUPPORTED, "no compression codec has the number %d", (int)number);
     if (CODECS[number].decompress == NULL)
-        return rv_fail(err, RV_E_FORMAT_UNREADABLE, "compression codec %s is not supported",
+        return rv_fail(err, RV_E_FILE_UNSUPPORTED, "compression codec %s is not supported",
                        CODECS[number].name);
     *out = &CODECS[number];
     return RV_OK;

@@ -27,7 +27,7 @@ void rvi_pq_decompressor_deinit(
  * in        in_len bytes: the page body; may be NULL if in_len is 0
  * out       room for out_len bytes, the size that the page header states; undefined on failure. May be NULL if
  *           out_len is 0. Does not overlap `in`.
- * Fails     FORMAT_CORRUPT (the input is not what it says it is, or has another size), FORMAT_UNREADABLE (LZO, a
+ * Fails     FILE_DAMAGED (the input is not what it says it is, or has another size), FILE_UNSUPPORTED (LZO, a
  *           number that no codec has), LIMIT_EXCEEDED (2 GiB or more), OUT_OF_MEMORY, MEMORY_BUDGET.
  * After any of them the decompressor is fit for the next page. */
 rv_code rvi_pq_decompress(rvi_pq_decompressor *decompressor, int32_t codec, const uint8_t *in, size_t in_len,

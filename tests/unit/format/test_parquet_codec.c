@@ -420,11 +420,11 @@ static void lzo_and_numbers_without_a_codec_are_refused_by_name(void **state)
     rvi_pq_decompressor tools;
     rv_error err = {0};
     rvi_pq_decompressor_init(&tools, &memory);
-    assert_int_equal(decompress(&tools, 3, (const uint8_t *)"x", 1, NULL, 1, &err), RV_E_FORMAT_UNREADABLE);
+    assert_int_equal(decompress(&tools, 3, (const uint8_t *)"x", 1, NULL, 1, &err), RV_E_FILE_UNSUPPORTED);
     assert_non_null(strstr(err.message, "LZO"));
     for (int32_t number = 8; number != 7; number = number == 8 ? INT32_MAX : number == INT32_MAX ? -1 : 7)
         assert_int_equal(decompress(&tools, number, (const uint8_t *)"x", 1, NULL, 1, &err),
-                         RV_E_FORMAT_UNREADABLE);
+                         RV_E_FILE_UNSUPPORTED);
     rvi_pq_decompressor_deinit(&tools);
 }
 
@@ -443,12 +443,12 @@ static void only_the_exact_size_is_accepted(void **state)
         for (size_t out_len = 0; out_len < 2 * TEXT_LEN; out_len++) {
             rv_error err = {0};
             rv_code rc = decompress(&tools, s->codec, s->bytes, s->len, NULL, out_len, &err);
-            assert_int_equal(rc, out_len == TEXT_LEN ? RV_OK : RV_E_FORMAT_CORRUPT);
+            assert_int_equal(rc, out_len == TEXT_LEN ? RV_OK : RV_E_FILE_DAMAGED);
             assert_int_equal(err.code, rc);
         }
         s->bytes[s->len] = 0x41;
         assert_int_equal(decompress(&tools, s->codec, s->bytes, s->len + 1, NULL, TEXT_LEN, NULL),
-                         RV_E_FORMAT_CORRUPT);
+                         RV_E_FILE_DAMAGED);
     }
     rvi_pq_decompressor_deinit(&tools);
     assert_int_equal(memory.used, 0);
@@ -467,7 +467,7 @@ static void a_page_that_is_cut_is_refused_at_every_length(void **state)
         const sample *s = &samples[i];
         for (size_t len = 0; len < s->len; len++)
             assert_int_equal(decompress(&tools, s->codec, s->bytes, len, NULL, TEXT_LEN, NULL),
-                             RV_E_FORMAT_CORRUPT);
+                             RV_E_FILE_DAMAGED);
         /* And the next page is none the worse for it. */
         assert_int_equal(decompress(&tools, s->codec, s->bytes, s->len, text, TEXT_LEN, NULL), RV_OK);
     }
@@ -492,7 +492,7 @@ static void a_flipped_bit_harms_nobody_and_gzip_never_gives_other_text(void **st
             rv_error err = {0};
             rv_code rc =
                 decompress(&tools, s->codec, s->bytes, s->len, s->codec == 2 ? text : NULL, TEXT_LEN, &err);
-            assert_true(rc == RV_E_FORMAT_CORRUPT || rc == RV_OK);
+            assert_true(rc == RV_E_FILE_DAMAGED || rc == RV_OK);
             assert_int_equal(err.code, rc);
             s->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
@@ -522,13 +522,13 @@ static void nothing_comes_from_nothing_or_from_a_codec_s_form_of_nothing(void **
         if (codec == 3)
             continue;
         assert_int_equal(rvi_pq_decompress(&tools, codec, NULL, 0, NULL, 0, NULL), RV_OK);
-        assert_int_equal(decompress(&tools, codec, NULL, 0, NULL, 1, NULL), RV_E_FORMAT_CORRUPT);
+        assert_int_equal(decompress(&tools, codec, NULL, 0, NULL, 1, NULL), RV_E_FILE_DAMAGED);
     }
     for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
         assert_int_equal(
             decompress(&tools, empty[i].codec, (const uint8_t *)empty[i].bytes, empty[i].len, NULL, 0, NULL),
             RV_OK);
-    assert_int_equal(decompress(&tools, 0, (const uint8_t *)"x", 1, NULL, 0, NULL), RV_E_FORMAT_CORRUPT);
+    assert_int_equal(decompress(&tools, 0, (const uint8_t *)"x", 1, NULL, 0, NULL), RV_E_FILE_DAMAGED);
     rvi_pq_decompressor_deinit(&tools);
 }
 
