@@ -119,5 +119,7 @@ rv_code rv_column_text(const rv_column *column, int64_t row, struct rv_bytes *ou
  * of a keyed hash of the value's canonical bytes; NULL, empty and list boundaries hash differently. The key is the
  * column's position. Documented in docs so that other programs can recompute it. */
 void rv_batch_digest(const rv_batch *batch, uint64_t *sums);
+/* The same of rows [from, to) alone; the digests of parts of a batch add up to that of the whole. */
+void rv_batch_digest_rows(const rv_batch *batch, int64_t from, int64_t to, uint64_t *sums);
 
 #endif

@@ -109,13 +109,26 @@ typedef struct rv_parquet_column {
     rv_parquet_encoding encoding;
 } rv_parquet_column;
 
+/* What closes a row group. */
+typedef enum rv_row_groups {
+    RV_ROW_GROUPS_AUTO = 0,     /* size, rows or memory, whichever comes first */
+    RV_ROW_GROUPS_FIXED_ROWS,   /* `rows` */
+    RV_ROW_GROUPS_FIXED_MEMORY, /* target_bytes */
+} rv_row_groups;
+
+/* All zero: the defaults. */
 typedef struct rv_parquet_options {
     rv_parquet_compat compat;
     const rv_parquet_column *columns; /* encodings that the user chose; they win over `compat` */
     int n_columns;
     const char *const *bloom; /* columns that get a Bloom filter */
     int n_bloom;
+    rv_row_groups row_groups;
+    int64_t rows;          /* FIXED_ROWS: of every group but a file's last; RV_ROW_GROUP_ROWS_MIN to _MAX */
+    uint64_t target_bytes; /* AUTO, FIXED_MEMORY: compressed; 0: 128 MiB */
+    uint64_t max_bytes;    /* any strategy: compressed; 0: none */
 } rv_parquet_options;
+enum { RV_ROW_GROUP_ROWS_MIN = 1000, RV_ROW_GROUP_ROWS_MAX = 10 * 1000 * 1000 };
 
 typedef struct rv_format_config {
     rv_format_kind kind;
@@ -123,6 +136,7 @@ typedef struct rv_format_config {
     int level; /* codec's own scale; 0: the codec's default */
     rv_csv_options csv;
     rv_parquet_options parquet;
+    uint64_t max_file_bytes; /* at which a new part is begun; 0: none */
 } rv_format_config;
 
 typedef struct rv_dest_config {

@@ -8,6 +8,7 @@
 #include "rivet/bytes.h"
 #include "rivet/cancel.h"
 #include "rivet/config.h"
+#include "rivet/scratch.h"
 #include "rivet/sink.h"
 
 typedef struct rv_dest rv_dest;
@@ -93,6 +94,13 @@ const char *rv_spool_path(const rv_spool *spool);
 void rv_spool_release(rv_spool *spool); /* somebody took the file: do not remove it; frees */
 void rv_spool_discard(rv_spool *spool); /* removes the file, frees; NULL is fine */
 RV_DEFINE_AUTO(rv_spool, rv_spool_discard)
+
+/* A scratch in an unnamed file of that folder (NULL: that for temporary files), made at the first write. Its calls fail
+ * as those of a spool do; what was read must have been written. */
+rv_code rv_scratch_file_new(rv_scratch **out, const char *folder, const char *run_id,
+                            rv_error *err) RV_MUST_CHECK;
+void rv_scratch_file_free(rv_scratch *scratch); /* NULL is fine */
+RV_DEFINE_AUTO(rv_scratch, rv_scratch_file_free)
 
 /* {date} {export} {table} {run_id} of a path; any other {…} is kept by no one: CONFIG_VALUE with a suggestion.
  * Values are made safe for a path: '/' and control characters become '_'. */

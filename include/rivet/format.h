@@ -2,12 +2,13 @@
  *
  * A writer makes one part. It has three endings: finish (the file is complete), discard (no more bytes are
  * written), or close without either, which discards. One thread at a time. The same rows give the same bytes,
- * however they were split into batches. */
+ * however they were split into batches; also where a file that has a limit ends is up to the rows alone. */
 #ifndef RIVET_FORMAT_H
 #define RIVET_FORMAT_H
 
 #include "rivet/batch.h"
 #include "rivet/config.h"
+#include "rivet/scratch.h"
 #include "rivet/sink.h"
 #include "rivet/workers.h"
 
@@ -21,6 +22,8 @@ typedef struct rv_writer_options {
      * compressed come on top: about an eighth and 1 MiB for each of `workers` and the writer's own thread. */
     size_t memory_bytes;
     rv_workers *workers; /* for what can be done aside; borrowed, may be NULL. Changes no byte of the file */
+    rv_scratch
+        *scratch; /* borrowed, this writer's until it is closed: for what memory cannot hold; NULL: none */
 } rv_writer_options;
 
 typedef struct rv_writer_stats {
@@ -40,7 +43,9 @@ typedef struct rv_format_ops {
     /* Whether the format can hold the schema under these options; NULL: it can hold every schema. */
     rv_code (*check)(const rv_format_config *format, const rv_schema *schema, rv_error *err);
     rv_code (*open)(rv_writer **out, rv_sink *sink, const rv_writer_options *options, rv_error *err);
-    rv_code (*write)(rv_writer *writer, const rv_batch *batch, rv_error *err); /* borrows the batch */
+    /* As rv_writer_append(). Borrows the batch. */
+    rv_code (*append)(rv_writer *writer, const rv_batch *batch, int64_t from, int64_t *n_taken,
+                      rv_error *err);
     uint64_t (*size)(const rv_writer *writer); /* bytes written so far plus a fair estimate of what is held */
     rv_code (*finish)(rv_writer *writer, rv_writer_stats *stats, rv_error *err);
     void (*close)(rv_writer *writer); /* NULL is fine */
@@ -59,6 +64,12 @@ rv_code rv_format_check(const rv_format_config *format, const rv_schema *schema,
 /* Fails as rv_format_check(), and with what the writer and the sink fail with. */
 rv_code rv_writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *options,
                        rv_error *err) RV_MUST_CHECK;
+/* Append rows of the batch from `from` on. *n_taken: how many of them. Fewer than there are only when the file has
+ * reached format->max_file_bytes: it is to be finished, and the rest belongs to the next one. A file without rows
+ * takes at least one. */
+rv_code rv_writer_append(rv_writer *writer, const rv_batch *batch, int64_t from, int64_t *n_taken,
+                         rv_error *err) RV_MUST_CHECK;
+/* Append all rows; for files without a limit. */
 rv_code rv_writer_write(rv_writer *writer, const rv_batch *batch, rv_error *err) RV_MUST_CHECK;
 uint64_t rv_writer_size(const rv_writer *writer);
 rv_code rv_writer_finish(rv_writer *writer, rv_writer_stats *stats, rv_error *err) RV_MUST_CHECK;

@@ -22,8 +22,7 @@ enum {
     DATA_DOUBLES_UNTIL =
         1 << 20,          /* bytes; above, a buffer grows by half, since the unused part is charged too */
     DATA_STEP = 64 << 10, /* bytes; what is asked for when the budget refuses more */
-    DATA_KEPT = 8 << 20,  /* bytes of variable data that rv_batch_reset() never gives back */
-    DATA_KEPT_RATIO = 4,
+    DATA_KEPT = 8 << 20,  /* bytes of variable data of a column that rv_batch_reset() never gives back */
 };
 
 /* What rv_batch_new() returns the first member of. */
@@ -172,8 +171,8 @@ static void column_reset(rv_column *column)
 {
     if (column->validity != NULL)
         memset(column->validity, 0, validity_bytes(column->length));
-    /* One page of huge values must not hold their memory for the rest of the run. */
-    if (column->data_cap > DATA_KEPT && column->data_cap / DATA_KEPT_RATIO > column->data_len) {
+    /* Huge values must not hold their memory while the batch waits to be filled again: others may need it now. */
+    if (column->data_cap > DATA_KEPT) {
         release(column->budget, column->data, column->data_cap);
         column->data = NULL;
         column->data_cap = 0;

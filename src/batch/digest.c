@@ -10,6 +10,8 @@
 #include "rivet/batch.h"
 #include "rivet/hash.h"
 
+#include <assert.h>
+
 __extension__ typedef unsigned __int128 uint128;
 
 typedef struct digest_key {
@@ -209,28 +211,46 @@ static uint64_t hash_list(const digest_key *key, const rv_column *column, int64_
     return finish(key, chain(key, state, n));
 }
 
-static uint64_t column_digest(const digest_key *key, const rv_column *column)
+static int64_t count_nulls(const rv_column *column, int64_t from, int64_t to)
+{
+    if (column->validity == NULL)
+        return 0;
+    if (from == 0 && to == column->length)
+        return column->null_count;
+    int64_t n = 0;
+    for (int64_t i = from; i < to; i++)
+        n += rv_column_is_null(column, i);
+    return n;
+}
+
+static uint64_t column_digest(const digest_key *key, const rv_column *column, int64_t from, int64_t to)
 {
     uint64_t sum = 0;
     if (column->type.id == RV_TYPE_LIST) {
-        for (int64_t i = 0; i < column->length; i++)
+        for (int64_t i = from; i < to; i++)
             sum += hash_list(key, column, i);
         return sum;
     }
     if (rv_type_is_variable(column->type.id)) {
-        for (int64_t i = 0; i < column->length; i++)
+        for (int64_t i = from; i < to; i++)
             sum += hash_variable(key, column, i);
         return sum;
     }
-    sum = sum_fixed(key, column, 0, column->length);
-    return sum + (uint64_t)column->null_count * (key->null - hash_of_zero(key, column));
+    sum = sum_fixed(key, column, from, to);
+    return sum + (uint64_t)count_nulls(column, from, to) * (key->null - hash_of_zero(key, column));
+}
+
+void rv_batch_digest_rows(const rv_batch *batch, int64_t from, int64_t to, uint64_t *sums)
+{
+    assert(from >= 0 && from <= to && to <= batch->rows);
+    for (int i = 0; i < batch->n_columns; i++) {
+        const digest_key key = key_of_position(i);
+        if (from < to)
+            sums[i] += column_digest(&key, &batch->columns[i], from, to);
+    }
 }
 
 void rv_batch_digest(const rv_batch *batch, uint64_t *sums)
 {
-    for (int i = 0; i < batch->n_columns; i++) {
-        const digest_key key = key_of_position(i);
-        if (batch->columns[i].length > 0)
-            sums[i] += column_digest(&key, &batch->columns[i]);
-    }
+    rv_batch_digest_rows(batch, 0, batch->rows, sums);
 }

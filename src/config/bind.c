@@ -273,12 +273,24 @@ static void bind_texts(rvi_loader *loader, const rvi_node *list, const char *con
     *n_out = list->n_items;
 }
 
+static void bind_row_groups(const rvi_node *parquet, rv_parquet_options *out)
+{
+    int64_t rows = rvi_int(parquet, RVI_K_PARQUET_ROW_GROUP_ROWS);
+    if (rows < RV_ROW_GROUP_ROWS_MIN)
+        rows = RV_ROW_GROUP_ROWS_MIN;
+    out->row_groups = (rv_row_groups)rvi_word(parquet, RVI_K_PARQUET_ROW_GROUP_STRATEGY);
+    out->rows = rows < RV_ROW_GROUP_ROWS_MAX ? rows : RV_ROW_GROUP_ROWS_MAX;
+    out->target_bytes = (uint64_t)rvi_int(parquet, RVI_K_PARQUET_TARGET_ROW_GROUP_MB) << 20;
+    out->max_bytes = (uint64_t)rvi_int(parquet, RVI_K_PARQUET_MAX_ROW_GROUP_MB) << 20;
+}
+
 static void bind_parquet(rvi_loader *loader, const rvi_node *block, rv_parquet_options *out)
 {
     const rvi_node *parquet = rvi_child(block, RVI_K_EXPORT_PARQUET);
     out->compat = (rv_parquet_compat)rvi_word(parquet, RVI_K_PARQUET_COMPAT);
     bind_encodings(loader, rvi_child(parquet, RVI_K_PARQUET_ENCODING), out);
     bind_texts(loader, rvi_child(parquet, RVI_K_PARQUET_BLOOM), &out->bloom, &out->n_bloom);
+    bind_row_groups(parquet, out);
 }
 
 static void bind_format(rvi_loader *loader, const rvi_node *block, rv_format_config *out)
@@ -291,6 +303,7 @@ static void bind_format(rvi_loader *loader, const rvi_node *block, rv_format_con
     if (out->kind == RV_FORMAT_PARQUET || asked)
         bind_compression(block, out);
     bind_parquet(loader, block, &out->parquet);
+    out->max_file_bytes = (uint64_t)rvi_size(block, RVI_K_EXPORT_MAX_FILE_SIZE);
     out->csv.delimiter = rvi_text(csv, RVI_K_CSV_DELIMITER)[0];
     out->csv.null_text = rvi_keep(loader, rvi_text(csv, RVI_K_CSV_NULL));
     out->csv.header = rvi_bool(csv, RVI_K_CSV_HEADER);

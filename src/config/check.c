@@ -193,6 +193,19 @@ static void check_int(rvi_report *report, rvi_node *node)
                     key->unit);
 }
 
+static void check_size(rvi_report *report, rvi_node *node)
+{
+    const rvi_key *key = node->key;
+    char found[RVI_ECHO_BYTES];
+    int64_t value = 0;
+    if (!rvi_parse_size(node->text, &value))
+        rvi_problem(report, node, RV_E_CONFIG_TYPE, "%s is not a size; sizes are written as 512MB or 1.5GB",
+                    rvi_echo(node, found));
+    else if (value < key->min || value > key->max)
+        rvi_problem(report, node, RV_E_CONFIG_VALUE, "%s is out of range; allowed: %lld B to %lld GB",
+                    rvi_echo(node, found), (long long)key->min, (long long)(key->max >> 30));
+}
+
 static void check_bool(rvi_report *report, rvi_node *node)
 {
     char found[RVI_ECHO_BYTES];
@@ -317,6 +330,8 @@ static void check_scalar(rvi_report *report, rvi_node *node)
         check_text(report, node);
     else if (node->key->kind == RVI_KIND_INT)
         check_int(report, node);
+    else if (node->key->kind == RVI_KIND_SIZE)
+        check_size(report, node);
     else if (node->key->kind == RVI_KIND_BOOL)
         check_bool(report, node);
     else
@@ -345,6 +360,7 @@ static void check_value(rvi_report *report, rvi_node *node)
     switch (node->key->kind) {
     case RVI_KIND_TEXT:
     case RVI_KIND_INT:
+    case RVI_KIND_SIZE:
     case RVI_KIND_BOOL:
     case RVI_KIND_ENUM:
         check_scalar(report, node);
@@ -372,7 +388,6 @@ static void check_value(rvi_report *report, rvi_node *node)
         check_texts(report, node);
         return;
     case RVI_KIND_NUMBER: /* only keys of later versions have these kinds; the keys are refused */
-    case RVI_KIND_SIZE:
     case RVI_KIND_ENUMS:
     case RVI_KIND_RATIOS:
     case RVI_KIND_ANY:

@@ -129,7 +129,7 @@ typedef struct rvi_key {
     rvi_section section; /* the block that the key is written in */
     const char *name;
     rvi_kind kind;
-    int64_t min, max;     /* INT: value; TEXT: bytes */
+    int64_t min, max;     /* INT: value; SIZE, TEXT: bytes */
     rvi_set set;          /* ENUM, ENUMS, WORDS */
     rvi_section inner;    /* BLOCK, BLOCKS */
     const char *unit;     /* "" for none */
@@ -165,6 +165,9 @@ size_t rvi_set_words(rvi_set set, const char *words[RVI_MAX_WORDS]);
 
 /* Decimal digits with an optional minus, no leading zeros, at most 18 digits; false: not a whole number. */
 bool rvi_parse_int(const char *text, int64_t *out);
+/* Bytes from "512MB", "1.5 GB", "100": binary multiples of B, KB, MB or GB in any case, fractions cut down to whole
+ * bytes. false: not a size, more than 18 digits, or more than INT64_MAX bytes. */
+bool rvi_parse_size(const char *text, int64_t *out);
 bool rvi_parse_bool(const char *text, bool *out); /* true, false, and YAML's other spellings of these two */
 /* The default of a BY_PROFILE key, or of any other INT key; 0 when there is none. */
 int64_t rvi_default_int(const rvi_key *key, rv_profile profile);
@@ -245,6 +248,7 @@ bool rvi_is_scalar(const rvi_node *node); /* a scalar with a value */
 rvi_node *rvi_child(const rvi_node *block, rvi_key_id id);  /* NULL: not given */
 const char *rvi_text(const rvi_node *block, rvi_key_id id); /* NULL: none */
 int64_t rvi_int(const rvi_node *block, rvi_key_id id);
+int64_t rvi_size(const rvi_node *block, rvi_key_id id); /* bytes; 0: not given */
 bool rvi_bool(const rvi_node *block, rvi_key_id id);
 int rvi_word(const rvi_node *block, rvi_key_id id); /* value of the word; 0: none */
 

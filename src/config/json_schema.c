@@ -128,6 +128,14 @@ static json_t *list_of_texts(builder *b, const rvi_key *key)
     return object;
 }
 
+static json_t *size(builder *b)
+{
+    json_t *texts = object_of_type(b, "string"), *number = object_of_type(b, "integer");
+    set(b, texts, "pattern", json_string("^[0-9]+([.][0-9]+)? *([KkMmGg]?[Bb])?$|[$][{]"));
+    set(b, number, "minimum", json_integer(1));
+    return any_of(b, texts, number);
+}
+
 static json_t *list_of_blocks(builder *b, const rvi_key *key)
 {
     json_t *object = object_of_type(b, "array");
@@ -151,6 +159,8 @@ static json_t *value_schema(builder *b, const rvi_key *key)
         return text(b, key);
     case RVI_KIND_INT:
         return whole_number(b, key);
+    case RVI_KIND_SIZE:
+        return size(b);
     case RVI_KIND_BOOL:
         return any_of(b, object_of_type(b, "boolean"), variable(b));
     case RVI_KIND_ENUM:
@@ -170,7 +180,6 @@ static json_t *value_schema(builder *b, const rvi_key *key)
     case RVI_KIND_TEXTS:
         return list_of_texts(b, key);
     case RVI_KIND_NUMBER: /* only keys of later versions have these kinds */
-    case RVI_KIND_SIZE:
     case RVI_KIND_ENUMS:
     case RVI_KIND_RATIOS:
     case RVI_KIND_ANY:

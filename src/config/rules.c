@@ -249,6 +249,48 @@ static void parquet_block_needs_parquet(rvi_report *report, rvi_node *root, rvi_
         rvi_problem_at_key(report, parquet, RV_E_CONFIG_EXCLUSIVE, "'parquet' is only for 'format: parquet'");
 }
 
+static void warn_of_no_effect(rvi_report *report, const rvi_node *block, rvi_key_id id, const char *strategy)
+{
+    rvi_node *node = rvi_child(block, id);
+    if (is_good(node))
+        rvi_warning(report, node, NULL, RV_E_CONFIG_VALUE, "has no effect with 'row_group_strategy: %s'",
+                    strategy);
+}
+
+static void row_groups_are_closed_by_their_strategy(rvi_report *report, rvi_node *root, rvi_node *parquet)
+{
+    (void)root;
+    rvi_node *rows = rvi_child(parquet, RVI_K_PARQUET_ROW_GROUP_ROWS);
+    rv_row_groups strategy = (rv_row_groups)rvi_word(parquet, RVI_K_PARQUET_ROW_GROUP_STRATEGY);
+    if (strategy != RV_ROW_GROUPS_FIXED_ROWS) {
+        warn_of_no_effect(report, parquet, RVI_K_PARQUET_ROW_GROUP_ROWS,
+                          strategy == RV_ROW_GROUPS_AUTO ? "auto" : "fixed_memory");
+        return;
+    }
+    warn_of_no_effect(report, parquet, RVI_K_PARQUET_TARGET_ROW_GROUP_MB, "fixed_rows");
+    if (!rows) {
+        bool was_bad = parquet->bad;
+        rvi_problem(report, parquet, RV_E_CONFIG_MISSING_KEY,
+                    "the key 'row_group_rows' is missing; 'row_group_strategy: fixed_rows' needs it");
+        parquet->bad = was_bad;
+    }
+    int64_t n = rvi_int(parquet, RVI_K_PARQUET_ROW_GROUP_ROWS);
+    if (is_good(rows) && (n < RV_ROW_GROUP_ROWS_MIN || n > RV_ROW_GROUP_ROWS_MAX))
+        rvi_warning(report, rows, NULL, RV_E_CONFIG_VALUE, "is brought into the range of %d to %d rows",
+                    RV_ROW_GROUP_ROWS_MIN, RV_ROW_GROUP_ROWS_MAX);
+}
+
+static void row_group_target_is_below_its_maximum(rvi_report *report, rvi_node *root, rvi_node *parquet)
+{
+    (void)root;
+    rvi_node *max = rvi_child(parquet, RVI_K_PARQUET_MAX_ROW_GROUP_MB);
+    int64_t target = rvi_int(parquet, RVI_K_PARQUET_TARGET_ROW_GROUP_MB);
+    if (is_good(max) && has_value(parquet, RVI_K_PARQUET_TARGET_ROW_GROUP_MB) &&
+        rvi_int(parquet, RVI_K_PARQUET_MAX_ROW_GROUP_MB) < target)
+        rvi_problem(report, max, RV_E_CONFIG_EXCLUSIVE, "is less than 'target_row_group_mb' (%lld)",
+                    (long long)target);
+}
+
 /* A delimiter that can be part of a number, date or word would be told apart from them only by quotes. */
 static void csv_delimiter_is_unambiguous(rvi_report *report, rvi_node *root, rvi_node *csv)
 {
@@ -314,6 +356,16 @@ static void stdout_holds_nothing_to_replace(rvi_report *report, rvi_node *root, 
                            "'on_existing' means nothing with 'type: stdout'");
 }
 
+static void stdout_is_one_file(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    (void)root;
+    rvi_node *size = rvi_child(block, RVI_K_EXPORT_MAX_FILE_SIZE);
+    const rvi_node *dest = rvi_child(block, RVI_K_EXPORT_DESTINATION);
+    if (is_good(size) && rvi_word(dest, RVI_K_DEST_TYPE) == RVI_DEST_STDOUT)
+        rvi_problem_at_key(report, size, RV_E_CONFIG_EXCLUSIVE,
+                           "'max_file_size' cannot be kept with 'type: stdout', which is one file");
+}
+
 static void check_placeholder(rvi_report *report, rvi_node *path, const char *name, size_t len)
 {
     static const char *const words[] = {"date", "export", "table", "run_id", "partition"};
@@ -370,6 +422,9 @@ static const rule rules[] = {
     {RVI_S_EXPORT, parquet_block_needs_parquet},
     {RVI_S_EXPORT, merged_tuning_limits_a_page_once},
     {RVI_S_EXPORT, stdout_holds_nothing_to_replace},
+    {RVI_S_EXPORT, stdout_is_one_file},
+    {RVI_S_PARQUET, row_groups_are_closed_by_their_strategy},
+    {RVI_S_PARQUET, row_group_target_is_below_its_maximum},
     {RVI_S_CSV, csv_delimiter_is_unambiguous},
     {RVI_S_CSV, csv_null_stays_in_its_field},
     {RVI_S_DESTINATION, destination_keys_fit_its_type},

@@ -1,8 +1,11 @@
 /* table.c - schema.def as arrays, and what is looked up in them. */
 #include "config/internal.h"
 
+#include "rivet/checked.h"
+
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 
 /* The columns of schema.def, as designated initialisers. */
 #define NONE             .min = 0
@@ -134,6 +137,48 @@ bool rvi_parse_int(const char *text, int64_t *out)
         value = value * 10 + (digits[i] - '0');
     *out = text[0] == '-' ? -value : value;
     return true;
+}
+
+/* What a unit's text stands for, as a power of two; false: no unit. */
+static bool parse_unit(const char *text, int *shift)
+{
+    static const char *const units[] = {"b", "kb", "mb", "gb"};
+    if (*text == '\0') {
+        *shift = 0;
+        return true;
+    }
+    for (int i = 0; i < (int)(sizeof units / sizeof units[0]); i++)
+        if (strcasecmp(text, units[i]) == 0) {
+            *shift = 10 * i;
+            return true;
+        }
+    return false;
+}
+
+bool rvi_parse_size(const char *text, int64_t *out)
+{
+    enum { MAX_DIGITS = 18, MAX_FRACTION = 9 }; /* 10^18 - 1 fits int64_t; 10^9 << 30 does */
+    static const char digits[] = "0123456789";
+    size_t n_whole = strspn(text, digits), n_fraction = 0;
+    const char *rest = text + n_whole, *fraction = rest + 1;
+    if (*rest == '.') {
+        n_fraction = strspn(fraction, digits);
+        rest = fraction + n_fraction;
+        if (n_fraction == 0)
+            return false;
+    }
+    rest += strspn(rest, " ");
+    int shift = 0;
+    if (n_whole == 0 || n_whole > MAX_DIGITS || n_fraction > MAX_FRACTION || !parse_unit(rest, &shift))
+        return false;
+    int64_t whole = 0, part = 0, scale = 1;
+    for (size_t i = 0; i < n_whole; i++)
+        whole = whole * 10 + (text[i] - '0');
+    for (size_t i = 0; i < n_fraction; i++, scale *= 10)
+        part = part * 10 + (fraction[i] - '0');
+    if (whole > INT64_MAX >> shift)
+        return false;
+    return !rv_add_i64(out, whole << shift, (part << shift) / scale);
 }
 
 bool rvi_parse_bool(const char *text, bool *out)

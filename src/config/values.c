@@ -37,6 +37,14 @@ int64_t rvi_int(const rvi_node *block, rvi_key_id id)
     return text && rvi_parse_int(text, &value) ? value : 0;
 }
 
+int64_t rvi_size(const rvi_node *block, rvi_key_id id)
+{
+    assert(rvi_key_row(id)->kind == RVI_KIND_SIZE);
+    const char *text = text_or_default(block, id);
+    int64_t value = 0;
+    return text && rvi_parse_size(text, &value) ? value : 0;
+}
+
 bool rvi_bool(const rvi_node *block, rvi_key_id id)
 {
     assert(rvi_key_row(id)->kind == RVI_KIND_BOOL);

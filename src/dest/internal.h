@@ -19,6 +19,12 @@ rv_code rvi_dest_check_name(const char *name, rv_error *err) RV_MUST_CHECK;
 enum { RVI_RANDOM_TEXT_BYTES = 17 };
 rv_code rvi_random_text(char out[RVI_RANDOM_TEXT_BYTES], rv_error *err) RV_MUST_CHECK;
 
+/* A new name in the folder of temporary files: <folder>/.rivet-<run_id>-<random>. *out is the caller's. Fails IO,
+ * OUT_OF_MEMORY. */
+rv_code rvi_spool_path(char **out, const char *folder, const char *run_id, rv_error *err) RV_MUST_CHECK;
+/* Where temporary files go when the destination does not care (POSIX.1-2017, 8.3, TMPDIR). */
+const char *rvi_spool_default_folder(void);
+
 /* Report a failed system call as "cannot <attempt> '<path>': <reason>", with the code and the hint that
  * `os_errno` calls for: DEST_FULL, DEST_DENIED, DEST_UNAVAILABLE, else `other` (DEST_WRITE, or SPOOL).
  * Returns the code. */

@@ -74,8 +74,8 @@ static rv_code spool_write(rv_sink *sink, const void *data, size_t len, rv_error
     return RV_OK;
 }
 
-/* <folder>/.rivet-<run_id>-<random>. A run_id holds the export's name, which may hold anything. */
-static rv_code make_path(rv_spool *spool, const char *folder, const char *run_id, rv_error *err)
+/* A run_id holds the export's name, which may hold anything. */
+rv_code rvi_spool_path(char **out, const char *folder, const char *run_id, rv_error *err)
 {
     char random[RVI_RANDOM_TEXT_BYTES];
     rv_bytes path = RV_BYTES_INIT(PATH_BYTES_MAX);
@@ -94,12 +94,11 @@ static rv_code make_path(rv_spool *spool, const char *folder, const char *run_id
         rv_bytes_deinit(&path);
         return rc;
     }
-    spool->path = (char *)path.data;
+    *out = (char *)path.data;
     return RV_OK;
 }
 
-/* Where temporary files go when the destination does not care (POSIX.1-2017, 8.3, TMPDIR). */
-static const char *default_folder(void)
+const char *rvi_spool_default_folder(void)
 {
     const char *folder = getenv("TMPDIR");
     return folder != NULL && folder[0] != '\0' ? folder : "/tmp";
@@ -117,7 +116,7 @@ rv_code rv_spool_open(rv_spool **out, const char *folder, const char *run_id, rv
     spool->made = false;
     spool->held = 0;
     spool->flushed = spool->writeback_from = 0;
-    RV_TRY(make_path(spool, folder != NULL ? folder : default_folder(), run_id, err));
+    RV_TRY(rvi_spool_path(&spool->path, folder != NULL ? folder : rvi_spool_default_folder(), run_id, err));
     spool->fd = open(spool->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
     if (spool->fd < 0)
         return rvi_dest_fail_os(err, RV_E_SPOOL, errno, "create the spool file", spool->path);

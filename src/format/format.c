@@ -43,13 +43,26 @@ rv_code rv_writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *
     return RV_OK;
 }
 
+rv_code rv_writer_append(rv_writer *writer, const rv_batch *batch, int64_t from, int64_t *n_taken,
+                         rv_error *err)
+{
+    assert(writer && batch && n_taken && from >= 0 && from <= batch->rows);
+    int64_t n = 0;
+    if (from < batch->rows)
+        RV_TRY_CTX(writer->ops->append(writer, batch, from, &n, err), err, "writing a %s file",
+                   writer->ops->extension);
+    assert(n <= batch->rows - from);
+    *n_taken = n;
+    return RV_OK;
+}
+
 rv_code rv_writer_write(rv_writer *writer, const rv_batch *batch, rv_error *err)
 {
-    assert(writer && batch);
-    if (batch->rows == 0)
-        return RV_OK;
-    RV_TRY_CTX(writer->ops->write(writer, batch, err), err, "writing a %s file", writer->ops->extension);
-    return RV_OK;
+    int64_t n = 0;
+    RV_TRY(rv_writer_append(writer, batch, 0, &n, err));
+    return n == batch->rows ? RV_OK
+                            : rv_fail(err, RV_E_INTERNAL, "a %s file that is full was to take more rows",
+                                      writer->ops->extension);
 }
 
 uint64_t rv_writer_size(const rv_writer *writer)

@@ -80,12 +80,16 @@ static rv_code fingerprint(rv_plan *plan, rv_error *err)
     const rv_relation *r = &e->relation;
     rv_bytes text = RV_BYTES_INIT((size_t)64 << 20);
     rv_code rc = rv_bytes_printf(
-        &text, err, "%s\n%s\n%s\n%s\n%s\n%016" PRIx64 "\n%d %d %d\n%d\"%s\"%d\"%s\"\n%s\n%s\n%d", e->name,
+        &text, err, "%s\n%s\n%s\n%s\n%s\n%016" PRIx64 "\n%d %d %d\n%d\"%s\"%d\"%s\"\n%s\n%s\n%d\n", e->name,
         r->schema != NULL ? r->schema : "", r->table != NULL ? r->table : "",
         r->query != NULL ? r->query : "", plan->strategy, rv_schema_fingerprint(&plan->schema), (int)f->kind,
         (int)f->codec, f->level, f->csv.delimiter, f->csv.null_text != NULL ? f->csv.null_text : "",
         (int)f->csv.header, f->csv.line_ending != NULL ? f->csv.line_ending : "", e->dest.kind,
         e->dest.path != NULL ? e->dest.path : "", (int)plan->snapshot);
+    if (rc == RV_OK)
+        rc = rv_bytes_printf(&text, err, "%" PRIu64 " %d %" PRId64 " %" PRIu64 " %" PRIu64 "\n",
+                             f->max_file_bytes, (int)f->parquet.row_groups, f->parquet.rows,
+                             f->parquet.target_bytes, f->parquet.max_bytes);
     if (rc == RV_OK && f->parquet.compat != RV_PARQUET_DEFAULT)
         rc = rv_bytes_printf(&text, err, "\nparquet %d", (int)f->parquet.compat);
     for (int i = 0; rc == RV_OK && i < f->parquet.n_columns; i++)

@@ -1,5 +1,9 @@
 /* encoder.c - the thread that turns batches into parts: digests, format writer, spool file.
  *
+ * The writer says when a file has reached its limit, and by the rows alone. What is left of the batch then begins the
+ * chunk's next part, and the finished one goes to the uploader while the chunk goes on: a chunk of any size needs no
+ * more of the disk than a few parts. A part is only ended when there is a row for the next, so none is empty.
+ *
  * Every guard on rows (digests, policy counts, row counts; quality and drift when they come) stands here, in the
  * one path that every mode takes. */
 #include "internal.h"
@@ -26,8 +30,11 @@ typedef struct encoder {
     rv_spool *spool;
     rv_digest *digest;
     rv_writer *writer;
-    uint64_t *sums; /* per column, of the open part */
+    rv_scratch *scratch; /* made with the first part, for all of them */
+    uint64_t *sums;      /* per column, of the open part */
+    int64_t part_rows;   /* of the open part */
     int64_t chunk_rows;
+    int64_t n_parts; /* of the open chunk, finished ones */
 } encoder;
 
 static rv_code part_sink_write(rv_sink *sink, const void *data, size_t len, rv_error *err)
@@ -58,6 +65,7 @@ static void drop_part(encoder *e)
     e->writer = NULL;
     e->digest = NULL;
     e->spool = NULL;
+    e->part_rows = 0;
 }
 
 static rv_code open_part(encoder *e, rv_error *err)
@@ -70,6 +78,8 @@ static rv_code open_part(encoder *e, rv_error *err)
         RV_TRY(rv_spool_open(&e->spool, rv_dest_spool_folder(run->dest), run->run_id, err));
         to = rv_spool_sink(e->spool);
     }
+    if (e->scratch == NULL)
+        RV_TRY(rv_scratch_file_new(&e->scratch, rv_dest_spool_folder(run->dest), run->run_id, err));
     RV_TRY(rv_digest_new(&e->digest, err));
     e->sink = (part_sink){.base = {.write = part_sink_write}, .to = to, .digest = e->digest, .run = run};
     memset(e->sums, 0, (size_t)run->plan.schema.n_fields * sizeof *e->sums);
@@ -77,25 +87,28 @@ static rv_code open_part(encoder *e, rv_error *err)
                                  .schema = &run->plan.schema,
                                  .budget = &run->budget,
                                  .memory_bytes = run->memory.writer,
-                                 .workers = run->workers};
+                                 .workers = run->workers,
+                                 .scratch = e->scratch};
     return rv_writer_open(&e->writer, &e->sink.base, &options, err);
 }
 
-/* A part's name depends on run, chunk and sequence alone, so a repeated attempt meets its own earlier files. */
-static char *part_name(const rvi_run *run, int64_t chunk_index)
+/* A part's name depends on run, chunk and sequence alone, so a repeated attempt meets its own earlier files. Therefore
+ * the plan and the configuration decide what is in it, not how many parts a chunk turns out to have. */
+static char *part_name(const rvi_run *run, int64_t chunk_index, int64_t sequence)
 {
-    enum { CHUNK_SUFFIX_BYTES = 64 };
-    const char *codec_suffix = "";
-    const char *extension = rv_format_extension(&run->export_config->format, &codec_suffix);
-    size_t size = strlen(run->run_id) + CHUNK_SUFFIX_BYTES;
+    enum { NUMBER_BYTES = 32 }; /* "_chunk" and a number */
+    const rv_format_config *format = &run->export_config->format;
+    char chunk[NUMBER_BYTES] = "", part[NUMBER_BYTES] = "";
+    const char *codec_suffix = "", *extension = rv_format_extension(format, &codec_suffix);
+    size_t size = strlen(run->run_id) + 2 * NUMBER_BYTES + 1 + strlen(extension) + strlen(codec_suffix) + 1;
     char *name = malloc(size);
     if (name == NULL)
         return NULL;
-    if (run->plan.n_chunks == 1)
-        (void)snprintf(name, size, "%s.%s%s", run->run_id, extension, codec_suffix);
-    else
-        (void)snprintf(name, size, "%s_chunk%" PRId64 ".%s%s", run->run_id, chunk_index, extension,
-                       codec_suffix);
+    if (run->plan.n_chunks > 1)
+        (void)snprintf(chunk, sizeof chunk, "_chunk%" PRId64, chunk_index);
+    if (format->max_file_bytes > 0)
+        (void)snprintf(part, sizeof part, "_part%" PRId64, sequence);
+    (void)snprintf(name, size, "%s%s%s.%s%s", run->run_id, chunk, part, extension, codec_suffix);
     return name;
 }
 
@@ -121,10 +134,13 @@ static char *digests_json(const uint64_t *sums, int n)
 static rv_code describe_part(encoder *e, int64_t chunk_index, const rv_writer_stats *stats, rv_part *part,
                              rv_error *err)
 {
-    *part = (rv_part){.chunk_index = chunk_index, .rows = stats->rows, .bytes = e->sink.base.written};
+    *part = (rv_part){.chunk_index = chunk_index,
+                      .sequence = e->n_parts,
+                      .rows = stats->rows,
+                      .bytes = e->sink.base.written};
     part->xxh3 = rv_digest_xxh3(e->digest);
     rv_digest_md5(e->digest, part->md5);
-    part->name = part_name(e->run, chunk_index);
+    part->name = part_name(e->run, chunk_index, e->n_parts);
     part->column_digests = digests_json(e->sums, e->run->plan.schema.n_fields);
     if (part->name == NULL || part->column_digests == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "finishing a part");
@@ -135,17 +151,37 @@ static rv_code finish_part(encoder *e, rvi_part_item *item, rv_error *err)
 {
     rv_writer_stats stats = {0};
     RV_TRY(rv_writer_finish(e->writer, &stats, err));
-    if (stats.rows != e->chunk_rows)
+    if (stats.rows != e->part_rows)
         return rv_fail(err, RV_E_ROW_COUNT_MISMATCH,
                        "the part holds %" PRId64 " rows, %" PRId64 " were written to it", stats.rows,
-                       e->chunk_rows);
+                       e->part_rows);
     RV_TRY(describe_part(e, item->chunk_index, &stats, &item->part, err));
     if (e->spool != NULL)
         RV_TRY(rv_spool_finish(e->spool, err));
     item->spool = e->spool;
     e->spool = NULL;
+    e->n_parts++;
     drop_part(e);
     return RV_OK;
+}
+
+/* Waits while the uploader has more parts before it than the queue takes. */
+static rv_code hand_on(encoder *e, rvi_part_item *item, rv_error *err)
+{
+    rv_code rc = e->writer != NULL ? finish_part(e, item, err) : RV_OK;
+    if (rc == RV_OK && rv_queue_push(e->run->parts, item, 1))
+        return RV_OK;
+    rvi_part_item_free(item);
+    return rc != RV_OK ? rc : rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+}
+
+static rv_code close_part(encoder *e, const rvi_page_item *page, rv_error *err)
+{
+    rvi_part_item *item = calloc(1, sizeof *item);
+    if (item == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "finishing a part");
+    item->chunk_index = page->chunk_index;
+    return hand_on(e, item, err);
 }
 
 static rv_code close_chunk(encoder *e, const rvi_page_item *page, rv_error *err)
@@ -157,12 +193,10 @@ static rv_code close_chunk(encoder *e, const rvi_page_item *page, rv_error *err)
     if (item == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "finishing a chunk");
     *item = (rvi_part_item){.chunk_index = page->chunk_index, .chunk_rows = e->chunk_rows, .last = true};
-    rv_code rc = e->writer != NULL ? finish_part(e, item, err) : RV_OK;
+    rv_code rc = hand_on(e, item, err);
     e->chunk_rows = 0;
-    if (rc == RV_OK && rv_queue_push(e->run->parts, item, 1))
-        return RV_OK;
-    rvi_part_item_free(item);
-    return rc != RV_OK ? rc : rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+    e->n_parts = 0;
+    return rc;
 }
 
 static void count_policies(rvi_run *run, const rv_batch *batch)
@@ -170,6 +204,20 @@ static void count_policies(rvi_run *run, const rv_batch *batch)
     for (int i = 0; i < batch->n_columns; i++)
         for (int c = 0; c < RV_INVALID_CLASSES; c++)
             run->policy_uses[i * RV_INVALID_CLASSES + c] += batch->columns[i].policy_uses[c];
+}
+
+/* Rows of the page into the open part, from *row on; *row: the first that did not go in, which there is only when the
+ * part is full. */
+static rv_code encode_rows(encoder *e, const rvi_page_item *page, int64_t *row, rv_error *err)
+{
+    int64_t n = 0;
+    RV_TRY(rv_writer_append(e->writer, page->batch, *row, &n, err));
+    rv_batch_digest_rows(page->batch, *row, *row + n, e->sums);
+    e->part_rows += n;
+    e->chunk_rows += n;
+    *row += n;
+    atomic_fetch_add(&e->run->counters.rows_written, n);
+    return RV_OK;
 }
 
 static rv_code encode_page(encoder *e, const rvi_page_item *page, rv_error *err)
@@ -180,12 +228,13 @@ static rv_code encode_page(encoder *e, const rvi_page_item *page, rv_error *err)
     bool needs_part = page->batch->rows > 0 || (page->end && wants_empty);
     if (needs_part && e->writer == NULL)
         RV_TRY(open_part(e, err));
-    if (page->batch->rows > 0) {
-        rv_batch_digest(page->batch, e->sums);
-        count_policies(run, page->batch);
-        RV_TRY(rv_writer_write(e->writer, page->batch, err));
-        e->chunk_rows += page->batch->rows;
-        atomic_fetch_add(&run->counters.rows_written, page->batch->rows);
+    count_policies(run, page->batch);
+    for (int64_t row = 0; row < page->batch->rows;) {
+        RV_TRY(encode_rows(e, page, &row, err));
+        if (row == page->batch->rows)
+            break;
+        RV_TRY(close_part(e, page, err));
+        RV_TRY(open_part(e, err));
     }
     return page->end ? close_chunk(e, page, err) : RV_OK;
 }
@@ -196,6 +245,7 @@ static rv_code encode_pages(encoder *e, rv_error *err)
     while (rv_queue_pop(e->run->pages, &next)) {
         rvi_page_item *page = next;
         rv_code rc = encode_page(e, page, err);
+        rv_batch_reset(page->batch); /* now: what it gives back may be needed before it is filled again */
         if (rc == RV_OK && rv_queue_push(e->run->spare, page->batch, 1))
             page->batch = NULL;
         int64_t chunk = page->chunk_index;
@@ -219,6 +269,7 @@ void *rvi_encoder_main(void *argument)
     if (err.code != RV_OK)
         rvi_run_fail(run, &err);
     drop_part(&e);
+    rv_scratch_file_free(e.scratch);
     free(e.sums);
     rv_queue_close(run->parts);
     return NULL;

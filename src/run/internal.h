@@ -21,12 +21,13 @@
 #include <stdatomic.h>
 
 /* How the process's memory is dealt out, for one lane. All in bytes. */
+enum { RVI_MAX_BATCHES = 8 };
 typedef struct rvi_memory {
     size_t budget;      /* the whole account */
     size_t page_target; /* what the pace aims at for one page */
     size_t page_max;    /* a page that would pass it is given up and read again smaller */
     size_t writer;      /* what a format writer may hold */
-    int n_batches;      /* in circulation: one filled, one waiting, one encoded */
+    int n_batches;      /* in circulation: one filled, one waiting, one encoded; at most RVI_MAX_BATCHES */
 } rvi_memory;
 rvi_memory rvi_memory_plan(const rv_tuning *tuning);
 
@@ -138,7 +139,7 @@ typedef enum rvi_record_kind {
 /* A message to the recorder. CHUNK_DONE owns its parts. */
 typedef struct rvi_record {
     rvi_record_kind kind;
-    int64_t chunk_index, rows, n_parts;
+    int64_t chunk_index, rows, n_parts, cap_parts;
     rv_part *parts;
 } rvi_record;
 void rvi_record_free(void *record);

@@ -5,6 +5,8 @@
  * a half (their columns grow by doubling), the writer the rest. */
 enum { MIB = 1 << 20, LANE_MIB = 64, PAGE_TARGET_MIB = 6, PAGE_MAX_MIB = 12, WRITER_MIB = 24, BATCHES = 3 };
 
+_Static_assert((int)BATCHES <= (int)RVI_MAX_BATCHES, "the reader collects all batches");
+
 rvi_memory rvi_memory_plan(const rv_tuning *tuning)
 {
     rvi_memory memory = {

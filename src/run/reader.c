@@ -124,6 +124,22 @@ static rv_code hand_on(rvi_run *run, rv_batch *batch, int64_t chunk_index, bool 
     return cancelled(err);
 }
 
+/* Memory for three batches is planned for pages of the usual size. One that is far beyond passes through alone: it has
+ * been encoded, and its memory given back, before the next is read. */
+static rv_code let_pass(rvi_run *run, size_t bytes, rv_error *err)
+{
+    if (bytes <= run->memory.page_target + run->memory.page_target / 2)
+        return RV_OK;
+    void *spares[RVI_MAX_BATCHES] = {NULL};
+    bool ok = true;
+    for (int i = 0; i < run->memory.n_batches; i++)
+        ok = ok && rv_queue_pop(run->spare, &spares[i]);
+    for (int i = 0; i < run->memory.n_batches; i++)
+        if (spares[i] != NULL && !(ok && rv_queue_push(run->spare, spares[i], 1)))
+            rv_batch_free(spares[i]);
+    return ok ? RV_OK : cancelled(err);
+}
+
 static rv_code read_scan(rvi_run *run, rv_scan *scan, rvi_pace *pace, const rv_chunk *chunk, rv_error *err)
 {
     int64_t chunk_rows = 0;
@@ -143,6 +159,7 @@ static rv_code read_scan(rvi_run *run, rv_scan *scan, rvi_pace *pace, const rv_c
         rv_batch *moved = batch;
         batch = NULL;
         RV_TRY(hand_on(run, moved, chunk->index, end, chunk_rows, err));
+        RV_TRY(let_pass(run, bytes, err));
         int64_t pause_us = end ? 0 : rvi_pace_pause_us(pace, page.statement_us, rows);
         if (pause_us > 0 && !run->context->clock->sleep_us(run->context->clock, pause_us, run->cancel))
             return cancelled(err);

@@ -3,6 +3,7 @@
  * of its parts is durable. */
 #include "internal.h"
 
+#include "rivet/checked.h"
 #include "rivet/crash_point.h"
 
 #include <inttypes.h>
@@ -38,10 +39,16 @@ static rv_code collect_part(rvi_record *record, rvi_part_item *item, rv_error *e
 {
     if (item->part.name == NULL)
         return RV_OK;
-    rv_part *grown = realloc(record->parts, (size_t)(record->n_parts + 1) * sizeof *grown);
-    if (grown == NULL)
-        return rv_fail(err, RV_E_OUT_OF_MEMORY, "recording a part");
-    record->parts = grown;
+    if (record->n_parts == record->cap_parts) {
+        int64_t cap = record->cap_parts == 0 ? 1 : 2 * record->cap_parts;
+        size_t bytes = 0;
+        rv_part *grown =
+            rv_mul_size(&bytes, (size_t)cap, sizeof *grown) ? NULL : realloc(record->parts, bytes);
+        if (grown == NULL)
+            return rv_fail(err, RV_E_OUT_OF_MEMORY, "recording a part");
+        record->parts = grown;
+        record->cap_parts = cap;
+    }
     record->parts[record->n_parts++] = item->part;
     item->part = (rv_part){0};
     return RV_OK;

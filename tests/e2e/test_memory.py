@@ -94,3 +94,27 @@ def test_a_sqlite_file(release: Program, tmp_path: Path):
     db.commit()
     db.close()
     assert peak_kb(release, "sqlite://a.db", release.export("t")) <= CEILING_KB
+
+
+def test_a_thousand_columns(release: Program, pg15: PostgresServer, database: str):
+    """Short values, so that rows fit PostgreSQL's pages: an open page and a dictionary for each column all the same."""
+    columns = ", ".join(f"c{i} smallint" for i in range(1000))
+    values = ", ".join("NULL" if k % 3 == 0 else f"(i * {k} % 30011)::smallint" for k in range(1000))
+    pg15.execute(
+        f"CREATE TABLE t ({columns}); INSERT INTO t SELECT {values} FROM generate_series(1, 20000) i; ANALYZE t",
+        database,
+    )
+    assert peak_kb(release, pg15.url(database), release.export("t")) <= CEILING_KB
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind, form", [("bytea", "parquet"), ("text", "csv"), ("text", "query")])
+def test_two_hundred_values_of_ten_megabytes(
+    release: Program, pg15: PostgresServer, database: str, kind: str, form: str
+):
+    value = "repeat(md5(i::text), 327680)"
+    if kind == "bytea":
+        value = f"decode({value}, 'hex') || decode({value}, 'hex')"
+    pg15.execute(f"CREATE TABLE t AS SELECT i AS id, {value} AS v FROM generate_series(1, 200) i", database)
+    keys = {"parquet": {}, "csv": {"format": "csv"}, "query": {"query": "SELECT * FROM t"}}[form]
+    assert peak_kb(release, pg15.url(database), release.export("t", **keys)) <= CEILING_KB

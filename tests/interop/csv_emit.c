@@ -87,11 +87,11 @@ static rv_code emit(const rv_format_config *format, const rv_schema *schema, rv_
     RV_AUTO(rv_batch_free) rv_batch *batch = NULL;
     const rv_writer_options options = {.format = format, .schema = schema, .memory_bytes = 64 << 20};
     RV_TRY(rv_batch_new(&batch, schema, NULL, err));
-    rv_code rc = rvi_csv_ops.open(&writer, &sink, &options, err);
+    rv_code rc = rv_writer_open(&writer, &sink, &options, err);
     for (bool more = true; rc == RV_OK && more;) {
         rc = read_row(batch, &cell, &more, err);
         if (rc == RV_OK && (!more || batch->rows == ROWS_PER_BATCH)) {
-            rc = rvi_csv_ops.write(writer, batch, err);
+            rc = rv_writer_write(writer, batch, err);
             rv_batch_reset(batch);
         }
     }

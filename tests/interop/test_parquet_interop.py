@@ -110,6 +110,28 @@ def test_a_shop_table_in_one_and_in_many_row_groups(write):
         check_readers(path, columns)
 
 
+@pytest.mark.parametrize("codec", ["none", "zstd"])
+def test_fixed_rows_that_memory_cannot_hold(write, codec):
+    """Pages leave memory and come back; where they were does not show in the file."""
+    columns = rows.orders(45000)
+    path = write(columns, fixed_rows=20001, memory=2 * MIB, codec=codec)
+    file = check_oracle(path, columns)
+    assert [pq.ParquetFile(path).metadata.row_group(i).num_rows for i in range(len(file.groups))] == [20001, 20001, 4998]
+    check_readers(path, columns)
+    assert write.report["peak"] < 4 * MIB and write.report["left"] == 0
+
+
+def test_values_beyond_a_page_among_small_ones(write):
+    values = [("x" if i % 2 else "é") * (3_000_000 if i in (0, 7, 11) else i) for i in range(12)]
+    columns = [
+        column("s", "string", True, [None if i == 8 else v for i, v in enumerate(values)]),
+        column("i", "int64", False, list(range(12))),
+    ]
+    path = write(columns, memory=2 * MIB, batch=[1, 5])
+    check_oracle(path, columns)
+    check_readers(path, columns)
+
+
 @pytest.mark.parametrize("n", [19999, 20000, 20001, 40000, 40001])
 def test_rows_around_the_page_limit(write, n):
     columns = [

@@ -17,6 +17,7 @@
  * repeat   optional: the rows are written this many times
  *
  * Prints rows, bytes, row groups and the budget's peak, for the test to look at. */
+#include "rivet/dest.h"
 #include "rivet/format.h"
 
 #include <inttypes.h>
@@ -311,10 +312,16 @@ static rv_parquet_options read_parquet(const json_t *root)
 
 static rv_format_config read_format(const json_t *root)
 {
-    return (rv_format_config){.kind = RV_FORMAT_PARQUET,
-                              .codec = codec_of(json_string_value(json_object_get(root, "codec"))),
-                              .level = (int)json_integer_value(json_object_get(root, "level")),
-                              .parquet = read_parquet(root)};
+    int64_t rows = json_integer_value(json_object_get(root, "fixed_rows"));
+    rv_format_config format = {.kind = RV_FORMAT_PARQUET,
+                               .codec = codec_of(json_string_value(json_object_get(root, "codec"))),
+                               .level = (int)json_integer_value(json_object_get(root, "level")),
+                               .parquet = read_parquet(root)};
+    if (rows > 0) {
+        format.parquet.row_groups = RV_ROW_GROUPS_FIXED_ROWS;
+        format.parquet.rows = rows;
+    }
+    return format;
 }
 
 static void convert(const json_t *root, FILE *file)
@@ -327,9 +334,12 @@ static void convert(const json_t *root, FILE *file)
     read_schema(json_object_get(root, "columns"), &schema);
     rv_format_config format = read_format(root);
     int64_t memory = json_integer_value(json_object_get(root, "memory"));
+    RV_AUTO(rv_scratch_file_free) rv_scratch *scratch = NULL;
+    check(rv_scratch_file_new(&scratch, NULL, "torture", &err), &err);
     rv_writer_options options = {.format = &format,
                                  .schema = &schema,
                                  .budget = &budget,
+                                 .scratch = scratch,
                                  .memory_bytes = memory > 0 ? (size_t)memory : (size_t)24 << 20};
     rv_writer *writer = NULL;
     rv_batch *batch = NULL;

@@ -86,6 +86,8 @@ void *__real_realloc(void *memory, size_t size);
 ssize_t __real_write(int fd, const void *data, size_t len);
 ssize_t __real_pwrite(int fd, const void *data, size_t len, off_t offset);
 ssize_t __real_pwrite64(int fd, const void *data, size_t len, off_t offset);
+ssize_t __real_pread(int fd, void *data, size_t len, off_t offset);
+ssize_t __real_pread64(int fd, void *data, size_t len, off_t offset);
 int __real_fsync(int fd);
 int __real_fdatasync(int fd);
 int __real_open(const char *path, int flags, ...);
@@ -103,6 +105,8 @@ void *__wrap_realloc(void *memory, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t len);
 ssize_t __wrap_pwrite(int fd, const void *data, size_t len, off_t offset);
 ssize_t __wrap_pwrite64(int fd, const void *data, size_t len, off_t offset);
+ssize_t __wrap_pread(int fd, void *data, size_t len, off_t offset);
+ssize_t __wrap_pread64(int fd, void *data, size_t len, off_t offset);
 int __wrap_fsync(int fd);
 int __wrap_fdatasync(int fd);
 int __wrap_open(const char *path, int flags, ...);
@@ -148,6 +152,16 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t len, off_t offset)
 ssize_t __wrap_pwrite64(int fd, const void *data, size_t len, off_t offset)
 {
     return strikes(FAULT_WRITE) ? fail() : __real_pwrite64(fd, data, shortened(len), offset);
+}
+
+ssize_t __wrap_pread(int fd, void *data, size_t len, off_t offset)
+{
+    return strikes(FAULT_READ) ? fail() : __real_pread(fd, data, len, offset);
+}
+
+ssize_t __wrap_pread64(int fd, void *data, size_t len, off_t offset)
+{
+    return strikes(FAULT_READ) ? fail() : __real_pread64(fd, data, len, offset);
 }
 
 int __wrap_fsync(int fd)

@@ -20,6 +20,7 @@ typedef enum fault_kind {
     FAULT_ALLOC,       /* malloc calloc realloc: NULL */
     FAULT_WRITE,       /* write pwrite: -1 with os_errno */
     FAULT_SHORT_WRITE, /* write pwrite: takes only half of the bytes (at least one); never an error */
+    FAULT_READ,        /* pread: -1 with os_errno */
     FAULT_FSYNC,       /* fsync fdatasync */
     FAULT_OPEN,        /* open openat mkdir mkdirat */
     FAULT_RENAME,      /* rename renameat */

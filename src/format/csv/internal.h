@@ -53,7 +53,9 @@ enum {
 typedef struct rvi_csv_output {
     uint8_t *bytes; /* RVI_CSV_BUFFER_BYTES */
     size_t len;
-    uint64_t passed;      /* uncompressed bytes that have left the buffer */
+    uint64_t passed; /* uncompressed bytes that have left the buffer */
+    /* What had passed, and what had come out of the codec, when the codec last gave something: it gathers blocks. */
+    uint64_t packed_in, packed_out;
     rv_sink *sink;        /* borrowed */
     uint64_t start;       /* sink->written when this writer began: a stream takes several */
     rvi_csv_codec *codec; /* NULL: straight to the sink */
@@ -63,6 +65,9 @@ rv_code rvi_csv_flush(rvi_csv_output *out, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_csv_put(rvi_csv_output *out, const void *data, size_t len,
                     rv_error *err) RV_MUST_CHECK;         /* any len */
 uint64_t rvi_csv_output_bytes(const rvi_csv_output *out); /* of this writer in the sink */
+/* What the file would have if it ended here. Exact without a codec; with one, what it has not given yet is taken to
+ * shrink as the bytes before it did. */
+uint64_t rvi_csv_output_estimate(const rvi_csv_output *out);
 
 /* Room for n <= RVI_CSV_BUFFER_BYTES more bytes at out->bytes + out->len. */
 static inline rv_code rvi_csv_room(rvi_csv_output *out, size_t n, rv_error *err)
@@ -97,7 +102,8 @@ struct rvi_csv_writer {
     rv_bytes scratch;       /* text of one list or float; bounded by the memory given to the writer */
     size_t scratch_charged; /* of scratch.cap */
     rv_budget *budget;
-    size_t own_bytes; /* charged for this struct, its cells and the buffer */
+    size_t own_bytes;   /* charged for this struct, its cells and the buffer */
+    uint64_t max_bytes; /* of the file; 0: none */
     rv_writer_stats stats;
     rvi_csv_cell cells[]; /* schema->n_fields */
 };

@@ -5,6 +5,12 @@ static rv_code hand_on(rvi_csv_output *out, const void *data, size_t len, rv_err
     RV_TRY(out->codec ? rvi_csv_codec_write(out->codec, data, len, err)
                       : rv_sink_write(out->sink, data, len, err));
     out->passed += len;
+    enum { TELLING_BYTES = 64 }; /* a header alone says nothing */
+    const uint64_t written = rvi_csv_output_bytes(out);
+    if (written >= out->packed_out + TELLING_BYTES) {
+        out->packed_in = out->passed;
+        out->packed_out = written;
+    }
     return RV_OK;
 }
 
@@ -28,4 +34,15 @@ rv_code rvi_csv_put(rvi_csv_output *out, const void *data, size_t len, rv_error 
 uint64_t rvi_csv_output_bytes(const rvi_csv_output *out)
 {
     return out->sink->written - out->start;
+}
+
+uint64_t rvi_csv_output_estimate(const rvi_csv_output *out)
+{
+    enum { FIRST_GUESS = 3 }; /* how much text shrinks, before there is anything to go by */
+    const uint64_t written = rvi_csv_output_bytes(out), pending = out->passed - out->packed_in + out->len;
+    if (out->codec == NULL)
+        return written + out->len;
+    if (out->packed_in == 0)
+        return written + pending / FIRST_GUESS;
+    return written + (uint64_t)((double)pending * ((double)out->packed_out / (double)out->packed_in));
 }

@@ -77,6 +77,7 @@ static rv_code csv_open(rv_writer **out, rv_sink *sink, const rv_writer_options 
     writer->schema = options->schema;
     writer->scratch =
         RV_BYTES_INIT(options->memory_bytes > SCRATCH_BYTES_MIN ? options->memory_bytes : SCRATCH_BYTES_MIN);
+    writer->max_bytes = options->format->max_file_bytes;
     writer->output.sink = sink;
     writer->output.start = sink->written;
     RV_TRY(rvi_csv_codec_open(&writer->output.codec, options->format, sink, options->budget, err));
@@ -105,25 +106,25 @@ static rv_code put_row(rvi_csv_writer *writer, const rv_batch *batch, int64_t ro
     return rvi_csv_put(out, dialect->line_ending, dialect->line_ending_len, err);
 }
 
-static rv_code csv_write(rv_writer *base, const rv_batch *batch, rv_error *err)
+static uint64_t csv_size(const rv_writer *base)
+{
+    return rvi_csv_output_estimate(&((const rvi_csv_writer *)base)->output);
+}
+
+static rv_code csv_append(rv_writer *base, const rv_batch *batch, int64_t from, int64_t *n_taken,
+                          rv_error *err)
 {
     rvi_csv_writer *writer = (rvi_csv_writer *)base;
     assert(batch->n_columns == writer->schema->n_fields);
-    for (int64_t row = 0; row < batch->rows; row++)
+    int64_t row = from;
+    for (; row < batch->rows; row++) {
+        if (writer->max_bytes > 0 && writer->stats.rows > 0 && csv_size(base) >= writer->max_bytes)
+            break;
         RV_TRY(put_row(writer, batch, row, err));
-    writer->stats.rows += batch->rows;
-    writer->stats.raw_bytes += rv_batch_bytes(batch);
+        writer->stats.rows++;
+    }
+    *n_taken = row - from;
     return RV_OK;
-}
-
-/* Compressed, what is still held is taken to shrink as the bytes before it did. */
-static uint64_t csv_size(const rv_writer *base)
-{
-    const rvi_csv_output *out = &((const rvi_csv_writer *)base)->output;
-    const uint64_t written = rvi_csv_output_bytes(out);
-    if (out->codec == NULL || out->passed == 0)
-        return written + out->len;
-    return written + (uint64_t)((double)out->len * ((double)written / (double)out->passed));
 }
 
 static rv_code csv_finish(rv_writer *base, rv_writer_stats *stats, rv_error *err)
@@ -133,6 +134,7 @@ static rv_code csv_finish(rv_writer *base, rv_writer_stats *stats, rv_error *err
     if (writer->output.codec != NULL)
         RV_TRY(rvi_csv_codec_finish(writer->output.codec, err));
     writer->stats.bytes = rvi_csv_output_bytes(&writer->output);
+    writer->stats.raw_bytes = writer->output.passed;
     *stats = writer->stats;
     return RV_OK;
 }
@@ -143,7 +145,7 @@ const rv_format_ops rvi_csv_ops = {
     .codec_suffix = {[RV_CODEC_GZIP] = ".gz", [RV_CODEC_ZSTD] = ".zst"},
     .media_type = "text/csv",
     .open = csv_open,
-    .write = csv_write,
+    .append = csv_append,
     .size = csv_size,
     .finish = csv_finish,
     .close = csv_close,

@@ -306,6 +306,10 @@ static rv_code append_rows(rvi_pq_column *column, const rv_column *source, int64
     return RV_OK;
 }
 
+/* A page beyond this many pages' weight holds one huge value. It is closed with it: its memory must not wait for the
+ * next row, which may be as large. */
+enum { HUGE_PAGES = 2 };
+
 rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int64_t from, int64_t to,
                              rvi_pq_workspace *work, rv_error *err)
 {
@@ -319,6 +323,8 @@ rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int
         from += done;
         if (done < n)
             RV_TRY(leave_dictionary(column, work, err));
+        else if (column->page.weight > HUGE_PAGES * work->page_weight)
+            RV_TRY(rvi_pq_column_close_page(column, work, err));
     }
     return RV_OK;
 }
@@ -343,15 +349,24 @@ uint64_t rvi_pq_column_finished_bytes(const rvi_pq_column *column)
     return column->settled.stored + fresh_bytes(column);
 }
 
+static uint64_t shrunk(uint64_t bytes, rvi_pq_page_bytes as)
+{
+    return as.raw == 0 ? bytes / 2 : (uint64_t)((double)bytes * (double)as.stored / (double)as.raw);
+}
+
 uint64_t rvi_pq_column_pending(const rvi_pq_column *column)
 {
     const rvi_pq_open_page *page = &column->page;
+    uint64_t levels = rvi_pq_levels_bytes(&page->levels);
+    /* Still being tried, but it did not pay in the last chunk: most likely the values will be PLAIN again. */
+    if (column->dict_state == RVI_PQ_DICT_TRIED && column->data_shrank.raw > 0 &&
+        column->dict_shrank.raw == 0)
+        return shrunk(page->weight + levels, column->data_shrank); /* no page has closed */
     uint64_t open = page->values.len;
     if (rvi_pq_column_uses_dictionary(column))
         open = (uint64_t)page->n_present * (uint64_t)rvi_pq_bit_width(column->dict.n) / 8;
-    open += column->dict.entries.len + rvi_pq_levels_bytes(&page->levels) + fresh_bytes(column);
-    if (column->settled.raw == 0)
-        return open / 2;
-    double ratio = (double)column->settled.stored / (double)column->settled.raw;
-    return column->settled.stored + (uint64_t)((double)open * ratio);
+    open += levels + fresh_bytes(column);
+    return column->settled.stored +
+           shrunk(open, column->settled.raw > 0 ? column->settled : column->data_shrank) +
+           shrunk(column->dict.entries.len, column->dict_shrank);
 }

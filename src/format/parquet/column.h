@@ -77,7 +77,7 @@ typedef enum rvi_pq_codec_choice {
     RVI_PQ_CODEC_STORED,
 } rvi_pq_codec_choice;
 
-/* Bytes of data pages, before and after compression. */
+/* Bytes before and after compression. */
 typedef struct rvi_pq_page_bytes {
     uint64_t raw, stored;
 } rvi_pq_page_bytes;
@@ -111,6 +111,9 @@ struct rvi_pq_column {
     rvi_pq_bloom bloom;
     rvi_pq_chunk_place place; /* once the chunk is written */
 
+    /* Of the previous chunk of this file, for estimates; zero before there is one. */
+    rvi_pq_page_bytes data_shrank, dict_shrank;
+
     /* What the end of a row group is decided by: data pages of slices that are settled, and those of the last ones,
      * by slice number. */
     rvi_pq_page_bytes settled, fresh[RVI_PQ_LAG];
@@ -136,7 +139,7 @@ void rvi_pq_column_settle(rvi_pq_column *column, uint64_t i);
 /* The column's data pages that are finished, unsettled ones with their raw size. */
 uint64_t rvi_pq_column_finished_bytes(const rvi_pq_column *column);
 /* What the open chunk would add to the file: settled pages, and the encoded size of all else, shrunk as settled pages
- * were, or by half before there is one. */
+ * were, or the last chunk's, or by half before there is one. */
 uint64_t rvi_pq_column_pending(const rvi_pq_column *column);
 
 static inline const rvi_pq_page_info *rvi_pq_column_page(const rvi_pq_column *column, size_t i)

@@ -57,14 +57,16 @@ rv_code rvi_pq_resize(rvi_pq_memory *memory, void **block, size_t old_bytes, siz
     return RV_OK;
 }
 
-/* The smallest step of the ladder that holds `need`: at most an eighth is unused. */
+/* The smallest step of the ladder that holds `need`: at most an eighth is unused, and little of what only a huge value
+ * can need. */
 static size_t ladder(size_t need)
 {
-    enum { SMALLEST = 64, STEPS_PER_DOUBLING = 8 };
+    enum { SMALLEST = 64, STEPS_PER_DOUBLING = 8, HUGE_NEED = 4 << 20, HUGE_STEPS_PER_DOUBLING = 256 };
     if (need <= SMALLEST)
         return SMALLEST;
     unsigned top = 63u - (unsigned)__builtin_clzll((unsigned long long)(need - 1));
-    size_t step = ((size_t)1 << top) / STEPS_PER_DOUBLING;
+    size_t steps = need > HUGE_NEED ? HUGE_STEPS_PER_DOUBLING : STEPS_PER_DOUBLING;
+    size_t step = ((size_t)1 << top) / steps;
     return (need + step - 1) / step * step;
 }
 

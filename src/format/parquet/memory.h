@@ -29,7 +29,8 @@ typedef struct rvi_pq_buf {
     rvi_pq_memory *memory; /* borrowed */
 } rvi_pq_buf;
 
-/* Room for n more bytes. Capacities come from a ladder of eight steps per doubling.
+/* Room for n more bytes. Capacities come from a ladder of eight steps per doubling, 256 above
+ * 4 MiB.
  * Fails MEMORY_BUDGET, OUT_OF_MEMORY, LIMIT_EXCEEDED (over 4 GiB). */
 rv_code rvi_pq_buf_reserve(rvi_pq_buf *buf, size_t n, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_pq_buf_append(rvi_pq_buf *buf, const void *data, size_t len, rv_error *err) RV_MUST_CHECK;

@@ -217,7 +217,10 @@ rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_err
     flight->min_match = rvi_pq_encoding_min_match(encoding, &column->leaf);
     RV_TRY(decide_packing(column, flight, work, err));
     column->fresh[work->slice % RVI_PQ_LAG].raw += flight->body.len;
+    bool huge = rvi_pq_workspace_is_huge(work, &flight->body);
     rvi_pq_packing_send(&work->packing);
+    while (huge && rvi_pq_packing_oldest(&work->packing) != NULL) /* its memory is needed for the next */
+        RV_TRY(rvi_pq_page_stow(work, err));
     return RV_OK;
 }
 

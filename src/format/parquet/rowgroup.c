@@ -21,6 +21,11 @@ enum {
     PAGE_SEGMENT = 256 * KIB,
     META_SEGMENT = 16 * KIB,
     MEMORY_LEAST = 1024 * KIB,
+    FILE_SHARE = 64,       /* a slice weighs at most this part of a file's limit */
+    SLICE_LEAST = 4 * KIB, /* however small the file */
+    CHUNK_META = 200,      /* bytes that a column chunk has in footer and indexes, before one is known */
+    CHUNK_FRAME = 24,      /* of them what is around its ColumnMetaData */
+    RUNT_SHARE = 6,        /* no group is begun for less than this part of a usual one */
 };
 
 static size_t clamp(size_t value, size_t least, size_t most)
@@ -38,6 +43,40 @@ static void plan_memory(rvi_pq_group *group, int n_columns)
     int n_bloom = group->work.options != NULL ? group->work.options->n_bloom : 0;
     group->work.bloom_bytes = group->memory_bytes / BLOOM_SHARE / (size_t)(n_bloom > 0 ? n_bloom : 1);
     group->slice_max_weight = clamp(group->memory_bytes / SLICE_SHARE, SLICE_MIN, SLICE_MAX);
+    uint64_t file_share = group->limits.file_bytes / FILE_SHARE;
+    if (file_share > 0 && file_share < group->slice_max_weight)
+        group->slice_max_weight = file_share > SLICE_LEAST ? (size_t)file_share : SLICE_LEAST;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void plan_limits(rvi_pq_limits *limits, const rvi_pq_group_options *options)
+{
+    const rv_parquet_options *shape = options->parquet;
+    uint64_t most = shape->max_bytes > 0 ? shape->max_bytes : UINT64_MAX;
+    uint64_t target = shape->target_bytes > 0 ? shape->target_bytes : RVI_PQ_GROUP_BYTES;
+    *limits = (rvi_pq_limits){.rows = RVI_PQ_GROUP_ROWS,
+                              .bytes = least(target, most),
+                              .raw = RVI_PQ_GROUP_RAW,
+                              .by_memory = true,
+                              .spills = options->scratch != NULL && shape->row_groups != RV_ROW_GROUPS_AUTO,
+                              .file_bytes = options->file_bytes};
+    if (shape->row_groups == RV_ROW_GROUPS_FIXED_MEMORY) {
+        limits->rows = INT64_MAX;
+        limits->raw = UINT64_MAX;
+    } else if (shape->row_groups == RV_ROW_GROUPS_FIXED_ROWS) {
+        assert(shape->rows > 0);
+        limits->rows = shape->rows;
+        limits->raw = UINT64_MAX;
+        limits->bytes = most;
+        limits->by_memory = !limits->spills;
+        return;
+    }
+    if (limits->file_bytes > 0)
+        limits->bytes = least(limits->bytes, limits->file_bytes / RVI_PQ_GROUPS_OF_FILE);
 }
 
 static rv_code alloc_columns(rvi_pq_group *group, const rv_schema *schema, rv_error *err)
@@ -71,6 +110,8 @@ rv_code rvi_pq_group_init(rvi_pq_group *group, const rvi_pq_group_options *optio
     rvi_pq_store_init(&group->metas, META_SEGMENT, &group->meta_memory);
     rvi_pq_store_init(&group->column_indexes, META_SEGMENT, &group->meta_memory);
     rvi_pq_store_init(&group->offset_indexes, META_SEGMENT, &group->meta_memory);
+    work->pages.scratch = options->scratch;
+    plan_limits(&group->limits, options);
     plan_memory(group, options->schema->n_fields);
     rvi_pq_packing_options packing = {.codec = options->codec,
                                       .level = options->level,
@@ -78,6 +119,7 @@ rv_code rvi_pq_group_init(rvi_pq_group *group, const rvi_pq_group_options *optio
                                       .budget = options->budget,
                                       .thread_bytes = group->memory_bytes / FLIGHT_SHARE};
     RV_TRY(rvi_pq_packing_init(&work->packing, &packing, err));
+    group->target_bytes = group->limits.bytes;
     return alloc_columns(group, options->schema, err);
 }
 
@@ -118,7 +160,8 @@ static int64_t rows_of_slice(const rvi_pq_group *group, const rv_batch *batch, i
 {
     uint64_t room =
         group->slice_weight < group->slice_max_weight ? group->slice_max_weight - group->slice_weight : 0;
-    int64_t most = SLICE_ROWS - group->slice_rows;
+    int64_t most = SLICE_ROWS - group->slice_rows, left = group->limits.rows - group->rows;
+    most = most < left ? most : left;
     most = most < to - from ? most : to - from;
     *weight = rows_weight(group, batch, from, from + most);
     if (*weight <= room)
@@ -145,14 +188,15 @@ static uint64_t finished_bytes(const rvi_pq_group *group)
     return bytes;
 }
 
-/* Whether a further slice of `weight` bytes might take the group over its memory: by its values, and by the forms of a
- * page that they complete: without its dictionary, encoded, compressed. */
-static bool is_full(const rvi_pq_group *group, uint64_t weight)
+/* Put the pages of slices up to number `last` into the store. */
+static rv_code stow_slices(rvi_pq_workspace *work, uint64_t last, rv_error *err)
 {
-    uint64_t page = weight > group->work.page_weight ? weight : group->work.page_weight;
-    uint64_t finished = finished_bytes(group);
-    return group->held.used + finished + weight + page * PAGE_FORMS > group->memory_bytes ||
-           finished >= RVI_PQ_GROUP_BYTES || group->rows >= RVI_PQ_GROUP_ROWS;
+    for (rvi_pq_flight *oldest; (oldest = rvi_pq_packing_oldest(&work->packing)) != NULL;) {
+        if (oldest->slice > last)
+            break;
+        RV_TRY(rvi_pq_page_stow(work, err));
+    }
+    return RV_OK;
 }
 
 /* The next slice begins, and takes over the counters of the one RVI_PQ_LAG before it. */
@@ -160,23 +204,146 @@ static rv_code settle_slice(rvi_pq_group *group, rv_error *err)
 {
     rvi_pq_workspace *work = &group->work;
     work->slice++;
-    for (rvi_pq_flight *oldest; (oldest = rvi_pq_packing_oldest(&work->packing)) != NULL;) {
-        if (oldest->slice + RVI_PQ_LAG > work->slice)
-            break;
-        RV_TRY(rvi_pq_page_stow(work, err));
-    }
+    if (work->slice >= RVI_PQ_LAG)
+        RV_TRY(stow_slices(work, work->slice - RVI_PQ_LAG, err));
     for (int i = 0; i < group->n_columns; i++)
         rvi_pq_column_settle(&group->columns[i], work->slice % RVI_PQ_LAG);
     return RV_OK;
 }
 
-static rv_code end_slice(rvi_pq_group *group, rvi_pq_output *out, rv_error *err)
+static rv_code settle_all(rvi_pq_group *group, rv_error *err)
 {
+    RV_TRY(stow_slices(&group->work, group->work.slice, err));
+    for (int i = 0; i < group->n_columns; i++)
+        for (uint64_t slice = 0; slice < RVI_PQ_LAG; slice++)
+            rvi_pq_column_settle(&group->columns[i], slice);
+    return RV_OK;
+}
+
+/* Whether a further slice of `weight` bytes might take the group over its memory, beside `finished` bytes of pages: by
+ * its values, and by the forms of a page that they complete: without its dictionary, encoded, compressed. */
+static bool memory_is_full(const rvi_pq_group *group, uint64_t finished, uint64_t weight)
+{
+    uint64_t page = weight > group->work.page_weight ? weight : group->work.page_weight;
+    return group->held.used + finished + weight + page * PAGE_FORMS > group->memory_bytes;
+}
+
+/* Makes room for a further slice by moving finished pages out of memory, where that is possible. */
+static rv_code make_room(rvi_pq_group *group, uint64_t weight, rv_error *err)
+{
+    bool needed = group->limits.spills && rvi_pq_store_held(&group->work.pages) > 0 &&
+                  memory_is_full(group, rvi_pq_store_held(&group->work.pages), weight);
+    return needed ? rvi_pq_store_spill(&group->work.pages, err) : RV_OK;
+}
+
+/* What the open row group would add to the file; an estimate. */
+static uint64_t group_bytes(const rvi_pq_group *group)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < group->n_columns; i++)
+        bytes += rvi_pq_column_pending(&group->columns[i]);
+    return bytes;
+}
+
+static bool limits_are_reached(const rvi_pq_group *group)
+{
+    return group->rows >= group->limits.rows || group->group_weight >= group->limits.raw ||
+           group_bytes(group) >= group->target_bytes;
+}
+
+static bool is_full(const rvi_pq_group *group, uint64_t weight)
+{
+    uint64_t finished = group->limits.spills ? 0 : finished_bytes(group);
+    return limits_are_reached(group) || (group->limits.by_memory && memory_is_full(group, finished, weight));
+}
+
+/* Footer and indexes; what the open group adds is taken to be like what the closed ones did. */
+static uint64_t meta_bytes(const rvi_pq_group *group)
+{
+    uint64_t n_columns = (uint64_t)group->n_columns, n_groups = group->n_groups;
+    uint64_t closed = group->metas.len + group->column_indexes.len + group->offset_indexes.len +
+                      n_groups * n_columns * CHUNK_FRAME;
+    uint64_t open = n_groups > 0 ? closed / n_groups : n_columns * CHUNK_META;
+    return group->fixed_bytes + closed + (group->rows > 0 ? open : 0);
+}
+
+uint64_t rvi_pq_group_file_bytes(const rvi_pq_group *group, const rvi_pq_output *out)
+{
+    return out->offset + group_bytes(group) + meta_bytes(group);
+}
+
+/* Whether one more slice like those before it would take the file over its limit. */
+static bool file_is_full(const rvi_pq_group *group, const rvi_pq_output *out, int64_t slice_rows)
+{
+    int64_t rows = group->file_rows + group->rows;
+    if (group->limits.file_bytes == 0 || rows == 0)
+        return false;
+    double bytes = (double)rvi_pq_group_file_bytes(group, out);
+    return bytes * (double)(rows + slice_rows) / (double)rows > (double)group->limits.file_bytes;
+}
+
+/* What the file has left is divided evenly, so that no group of it is a small rest. false: there is so little left that
+ * no group should be begun. */
+static bool plan_group(rvi_pq_group *group, const rvi_pq_output *out)
+{
+    const rvi_pq_limits *limits = &group->limits;
+    if (limits->file_bytes == 0)
+        return true;
+    uint64_t used = out->offset + meta_bytes(group), usual = limits->bytes;
+    uint64_t room = limits->file_bytes > used ? limits->file_bytes - used : 0;
+    if (group->typical_bytes > 0)
+        usual = least(usual, group->typical_bytes);
+    uint64_t n = usual > 0 ? room / usual + (room % usual != 0) : 1;
+    group->target_bytes = n > 1 ? room / n : limits->bytes;
+    return room > least(usual / RUNT_SHARE, limits->file_bytes / (RUNT_SHARE * RVI_PQ_GROUPS_OF_FILE));
+}
+
+/* In a file's first row group nothing is known of how its columns shrink while their pages are open, and half may be
+ * far off. So the first time that it seems to be full, its pages are closed and measured, and it goes on. */
+static rv_code measure(rvi_pq_group *group, rv_error *err)
+{
+    if (group->measured || group_bytes(group) < group->target_bytes)
+        return RV_OK;
+    for (int i = 0; i < group->n_columns; i++)
+        RV_TRY(rvi_pq_column_close_page(&group->columns[i], &group->work, err));
+    group->measured = true;
+    return settle_all(group, err);
+}
+
+/* *file_full: the next row belongs to another file. */
+static rv_code close_group(rvi_pq_group *group, rvi_pq_output *out, bool *file_full, rv_error *err)
+{
+    bool by_bytes = group_bytes(group) >= group->target_bytes;
+    uint64_t at = out->offset;
+    RV_TRY(rvi_pq_group_flush(group, out, err));
+    group->typical_bytes = by_bytes ? 0 : out->offset - at;
+    *file_full = !plan_group(group, out);
+    return RV_OK;
+}
+
+static rv_code end_slice(rvi_pq_group *group, rvi_pq_output *out, bool *file_full, rv_error *err)
+{
+    int64_t slice_rows = group->slice_rows;
     group->slice_rows = 0;
     group->slice_weight = 0;
+    RV_TRY(measure(group, err));
     rvi_pq_workspace_trim(&group->work);
     RV_TRY(settle_slice(group, err));
-    return is_full(group, group->slice_max_weight) ? rvi_pq_group_flush(group, out, err) : RV_OK;
+    *file_full = file_is_full(group, out, slice_rows);
+    if (*file_full)
+        return RV_OK;
+    RV_TRY(make_room(group, group->slice_max_weight, err));
+    return is_full(group, group->slice_max_weight) ? close_group(group, out, file_full, err) : RV_OK;
+}
+
+/* One row heavier than a slice: make room before it comes. */
+static rv_code await_heavy_row(rvi_pq_group *group, uint64_t weight, rvi_pq_output *out, bool *file_full,
+                               rv_error *err)
+{
+    if (group->rows == 0)
+        return RV_OK;
+    RV_TRY(make_room(group, weight, err));
+    return is_full(group, weight) ? close_group(group, out, file_full, err) : RV_OK;
 }
 
 static rv_code check_nulls(const rvi_pq_group *group, const rv_batch *batch, rv_error *err)
@@ -200,30 +367,34 @@ static rv_code append_rows(rvi_pq_group *group, const rv_batch *batch, int64_t f
             err, "column '%s'", group->columns[i].leaf.field->name);
     group->rows += n;
     group->weight += weight;
+    group->group_weight += weight;
     group->slice_rows += n;
     group->slice_weight += weight;
     return RV_OK;
 }
 
-rv_code rvi_pq_group_append(rvi_pq_group *group, const rv_batch *batch, rvi_pq_output *out, rv_error *err)
+rv_code rvi_pq_group_append(rvi_pq_group *group, const rv_batch *batch, int64_t from, int64_t *n_taken,
+                            rvi_pq_output *out, rv_error *err)
 {
     assert(batch->n_columns == group->n_columns);
+    bool file_full = false;
+    int64_t row = from;
     RV_TRY(check_nulls(group, batch, err));
-    for (int64_t row = 0; row < batch->rows;) {
+    while (row < batch->rows) {
         uint64_t weight = 0;
         int64_t n = rows_of_slice(group, batch, row, batch->rows, &weight);
-        if (n == 0) {
-            RV_TRY(end_slice(group, out, err));
-            continue;
-        }
-        /* One row heavier than a slice: make room before it comes. */
-        if (weight > group->slice_max_weight && group->rows > 0 && is_full(group, weight))
-            RV_TRY(rvi_pq_group_flush(group, out, err));
+        if (n == 0)
+            RV_TRY(end_slice(group, out, &file_full, err));
+        else if (weight > group->slice_max_weight)
+            RV_TRY(await_heavy_row(group, weight, out, &file_full, err));
+        if (file_full)
+            break;
         RV_TRY(append_rows(group, batch, row, n, weight, err));
+        if (weight > group->slice_max_weight)
+            rvi_pq_workspace_trim(&group->work);
         row += n;
-        if (group->slice_rows == SLICE_ROWS)
-            RV_TRY(end_slice(group, out, err));
     }
+    *n_taken = row - from;
     return RV_OK;
 }
 
@@ -284,8 +455,12 @@ static rv_code write_chunk(rvi_pq_group *group, rvi_pq_column *column, rvi_pq_ou
     place->codec = column->codec == RVI_PQ_CODEC_PACKED ? rvi_pq_packing_codec(&work->packing)->number
                                                         : RVI_PQ_UNCOMPRESSED;
     place->dictionary_at = out->offset;
+    const rvi_pq_page_bytes data = {column->raw_bytes, column->stored_bytes};
     if (rvi_pq_column_has_dictionary(column))
         RV_TRY(rvi_pq_page_write_dictionary(column, work, out, err));
+    column->data_shrank = data;
+    column->dict_shrank =
+        (rvi_pq_page_bytes){column->raw_bytes - data.raw, column->stored_bytes - data.stored};
     place->data_at = out->offset;
     for (size_t i = 0; i < column->n_pages; i++) {
         const rvi_pq_page_info *page = rvi_pq_column_page(column, i);
@@ -310,8 +485,7 @@ static rv_code write_blooms(rvi_pq_group *group, rvi_pq_output *out, rv_error *e
 static rv_code write_chunks(rvi_pq_group *group, rvi_pq_output *out, rv_error *err)
 {
     int next = 0;
-    while (rvi_pq_packing_oldest(&group->work.packing) != NULL)
-        RV_TRY(rvi_pq_page_stow(&group->work, err));
+    RV_TRY(stow_slices(&group->work, group->work.slice, err));
     for (int i = 0; i < group->n_columns; i++) {
         rvi_pq_column *column = &group->columns[i];
         RV_TRY(close_pages(group, i, &next, err));
@@ -345,16 +519,10 @@ rv_code rvi_pq_group_flush(rvi_pq_group *group, rvi_pq_output *out, rv_error *er
     group->n_groups++;
     rvi_pq_store_truncate(&group->work.pages, 0);
     rvi_pq_workspace_trim(&group->work);
+    group->file_rows += group->rows;
     group->rows = 0;
+    group->group_weight = 0;
     group->slice_rows = 0;
     group->slice_weight = 0;
     return RV_OK;
-}
-
-uint64_t rvi_pq_group_pending(const rvi_pq_group *group)
-{
-    uint64_t bytes = 0;
-    for (int i = 0; i < group->n_columns; i++)
-        bytes += rvi_pq_column_pending(&group->columns[i]);
-    return bytes;
 }

@@ -1,8 +1,9 @@
 /* rowgroup.h - the open row group: all columns, and when it is closed.
  *
- * It is closed by what it holds: open pages, dictionaries and finished pages must stay within the writer's memory,
- * and finished pages within RVI_PQ_GROUP_BYTES. Both are looked at where a slice ends; slices are cut by rows and
- * bytes of the data, so groups end at the same rows however the rows were split into batches.
+ * It is closed by its limits (rows, compressed bytes) and by memory: open pages, dictionaries and finished pages must
+ * stay within the writer's. With a scratch, finished pages go there first, so that the limits decide. All of it is
+ * looked at where a slice ends; slices are cut by rows and bytes of the data, so groups, and files that have a limit,
+ * end at the same rows however the rows were split into batches.
  *
  * How large a page has become is known some time after it closed. So the pages of a slice count with their raw size
  * until RVI_PQ_LAG slices later; by then all of them have been waited for, and the slice is settled. What is decided
@@ -15,7 +16,19 @@
 enum {
     RVI_PQ_GROUP_BYTES = 128 << 20, /* compressed; what Spark and Trino split files into */
     RVI_PQ_GROUP_ROWS = 512 << 10,  /* so that a file has several groups for a reader's threads */
+    RVI_PQ_GROUP_RAW = 1 << 30,     /* as PLAIN; some readers count a column's bytes in 31 bits */
+    RVI_PQ_GROUPS_OF_FILE = 4,      /* the fewest of a file that has a limit, so that it is met closely */
 };
+
+/* What closes a row group, besides the end of the file. Decided when the writer is opened. */
+typedef struct rvi_pq_limits {
+    int64_t rows;        /* exactly, unless another limit comes first */
+    uint64_t bytes;      /* compressed */
+    uint64_t raw;        /* as PLAIN */
+    bool by_memory;      /* when memory is full; false: the budget may refuse, the limits are kept */
+    bool spills;         /* memory is full only when it is without the finished pages */
+    uint64_t file_bytes; /* 0: none */
+} rvi_pq_limits;
 
 /* A row group that has been written. */
 typedef struct rvi_pq_group_info {
@@ -32,8 +45,17 @@ typedef struct rvi_pq_group {
     size_t memory_bytes;
     rvi_pq_column *columns;
     int n_columns;
-    int64_t rows;    /* of the open group */
-    uint64_t weight; /* of all rows so far, as rvi_pq_leaf_weight() counts */
+    rvi_pq_limits limits;
+    uint64_t
+        target_bytes; /* of the open group: limits.bytes, or the even share of what the file has room for */
+    uint64_t
+        typical_bytes; /* of the groups of this file, when something else than target_bytes closes them; or 0 */
+    uint64_t fixed_bytes;  /* what the footer has whatever the rows are; an estimate */
+    bool measured;         /* how the columns shrink is known, not guessed */
+    int64_t rows;          /* of the open group */
+    int64_t file_rows;     /* of closed groups */
+    uint64_t weight;       /* of all rows so far, as rvi_pq_leaf_weight() counts */
+    uint64_t group_weight; /* of the open group's */
     int64_t slice_rows;
     uint64_t slice_weight, slice_max_weight;
 
@@ -50,8 +72,10 @@ typedef struct rvi_pq_group_options {
     rv_codec codec;
     int level;
     const rv_parquet_options *parquet; /* outlives the group */
+    uint64_t file_bytes;               /* 0: no limit */
     rv_budget *budget;                 /* may be NULL */
     rv_workers *workers;               /* may be NULL */
+    rv_scratch *scratch;               /* may be NULL */
     size_t memory_bytes;
 } rvi_pq_group_options;
 
@@ -60,13 +84,14 @@ rv_code rvi_pq_group_init(rvi_pq_group *group, const rvi_pq_group_options *optio
                           rv_error *err) RV_MUST_CHECK;
 void rvi_pq_group_deinit(rvi_pq_group *group); /* zeroed memory is fine */
 
-/* Append a batch's rows, writing row groups as they fill. Fails as the sink does, VALUE_MALFORMED (a NULL in a
- * REQUIRED column), OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED. */
-rv_code rvi_pq_group_append(rvi_pq_group *group, const rv_batch *batch, rvi_pq_output *out,
-                            rv_error *err) RV_MUST_CHECK;
+/* Append a batch's rows from `from` on, writing row groups as they fill. *n_taken: how many; fewer than there are when
+ * the file has reached its limit. Fails as the sink and the scratch do, VALUE_MALFORMED (a NULL in a REQUIRED column),
+ * OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED. */
+rv_code rvi_pq_group_append(rvi_pq_group *group, const rv_batch *batch, int64_t from, int64_t *n_taken,
+                            rvi_pq_output *out, rv_error *err) RV_MUST_CHECK;
 /* Write the open row group, if it has rows. */
 rv_code rvi_pq_group_flush(rvi_pq_group *group, rvi_pq_output *out, rv_error *err) RV_MUST_CHECK;
-/* What the open row group would add to the file; an estimate. */
-uint64_t rvi_pq_group_pending(const rvi_pq_group *group);
+/* What the file would have if it ended here, footer and all; an estimate. */
+uint64_t rvi_pq_group_file_bytes(const rvi_pq_group *group, const rvi_pq_output *out);
 
 #endif

@@ -70,39 +70,19 @@ static rv_code writer_check(const rv_format_config *format, const rv_schema *sch
     return rvi_pq_bloom_check(&format->parquet, schema, err);
 }
 
-static rv_code writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *options, rv_error *err)
-{
-    RV_AUTO(writer_free) writer *w = calloc(1, sizeof *w);
-    if (w == NULL)
-        return rv_fail(err, RV_E_OUT_OF_MEMORY, "a Parquet writer");
-    w->schema = options->schema;
-    rvi_pq_group_options group = {.schema = options->schema,
-                                  .codec = options->format->codec,
-                                  .level = options->format->level,
-                                  .parquet = &options->format->parquet,
-                                  .budget = options->budget,
-                                  .workers = options->workers,
-                                  .memory_bytes = options->memory_bytes};
-    RV_TRY(rvi_pq_group_init(&w->group, &group, err));
-    RV_TRY(rvi_pq_output_init(&w->out, sink, &w->group.held, err));
-    RV_TRY(rvi_pq_output_write(&w->out, MAGIC, sizeof MAGIC, err));
-    *out = &w->base;
-    w = NULL;
-    return RV_OK;
-}
-
-static rv_code writer_write(rv_writer *base, const rv_batch *batch, rv_error *err)
+static rv_code writer_append(rv_writer *base, const rv_batch *batch, int64_t from, int64_t *n_taken,
+                             rv_error *err)
 {
     writer *w = (writer *)base;
-    RV_TRY(rvi_pq_group_append(&w->group, batch, &w->out, err));
-    w->rows += batch->rows;
+    RV_TRY(rvi_pq_group_append(&w->group, batch, from, n_taken, &w->out, err));
+    w->rows += *n_taken;
     return RV_OK;
 }
 
 static uint64_t writer_size(const rv_writer *base)
 {
     const writer *w = (const writer *)base;
-    return w->out.offset + rvi_pq_group_pending(&w->group);
+    return rvi_pq_group_file_bytes(&w->group, &w->out);
 }
 
 /* ---- footer ---- */
@@ -289,6 +269,46 @@ static rv_code write_footer(writer *w, rv_error *err)
     return rvi_pq_output_write(&w->out, MAGIC, sizeof MAGIC, err);
 }
 
+/* The size of what the footer has whatever the rows are, for a file that has to meet a limit. */
+static rv_code measure_footer(writer *w, rv_error *err)
+{
+    enum { FRAME_BYTES = 64 }; /* version, rows, created_by, length word, magic */
+    rvi_pq_buf *header = &w->group.work.header;
+    rvi_pq_thrift t = rvi_pq_thrift_begin(header, err);
+    write_schema(w, &t);
+    RV_TRY(write_key_values(w, &t, err));
+    write_column_orders(w, &t);
+    RV_TRY(rvi_pq_thrift_end(&t));
+    w->group.fixed_bytes = header->len + FRAME_BYTES;
+    header->len = 0;
+    return RV_OK;
+}
+
+static rv_code writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *options, rv_error *err)
+{
+    RV_AUTO(writer_free) writer *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "a Parquet writer");
+    w->schema = options->schema;
+    rvi_pq_group_options group = {.schema = options->schema,
+                                  .codec = options->format->codec,
+                                  .level = options->format->level,
+                                  .parquet = &options->format->parquet,
+                                  .file_bytes = options->format->max_file_bytes,
+                                  .budget = options->budget,
+                                  .workers = options->workers,
+                                  .scratch = options->scratch,
+                                  .memory_bytes = options->memory_bytes};
+    RV_TRY(rvi_pq_group_init(&w->group, &group, err));
+    RV_TRY(rvi_pq_output_init(&w->out, sink, &w->group.held, err));
+    RV_TRY(rvi_pq_output_write(&w->out, MAGIC, sizeof MAGIC, err));
+    if (group.file_bytes > 0)
+        RV_TRY(measure_footer(w, err));
+    *out = &w->base;
+    w = NULL;
+    return RV_OK;
+}
+
 static rv_code writer_finish(rv_writer *base, rv_writer_stats *stats, rv_error *err)
 {
     writer *w = (writer *)base;
@@ -308,7 +328,7 @@ const rv_format_ops rvi_parquet_ops = {
     .media_type = "application/vnd.apache.parquet",
     .check = writer_check,
     .open = writer_open,
-    .write = writer_write,
+    .append = writer_append,
     .size = writer_size,
     .finish = writer_finish,
     .close = writer_close,

@@ -185,6 +185,48 @@ static void the_order_of_rows_and_the_cut_into_batches_do_not_count(void **state
     close_column(&one);
 }
 
+/* A batch may end up in two parts: wherever it is cut, what the parts have adds up to what the batch has. */
+static void digests_of_the_pieces_of_a_batch_add_up(void **state)
+{
+    (void)state;
+    enum { N = 4, ROWS = 21 };
+    rv_field fields[N] = {
+        {.name = "i", .type = {.id = RV_TYPE_INT64}, .nullable = true},
+        {.name = "b", .type = {.id = RV_TYPE_BOOL}, .nullable = true},
+        {.name = "s", .type = {.id = RV_TYPE_STRING}, .nullable = true},
+        {.name = "l", .type = {.id = RV_TYPE_LIST, .element = RV_TYPE_STRING}, .nullable = true}};
+    const rv_schema schema = {.fields = fields, .n_fields = N, .origin = "t"};
+    rv_batch *batch = NULL;
+    assert_int_equal(rv_batch_new(&batch, &schema, NULL, NULL), RV_OK);
+    for (int i = 0; i < ROWS; i++) {
+        rv_column *c = batch->columns;
+        assert_int_equal(rv_batch_begin_row(batch, NULL), RV_OK);
+        for (int k = 0; k < N && i % 3 == 0; k++)
+            assert_int_equal(rv_column_append_null(&c[k], NULL), RV_OK);
+        if (i % 3 != 0) {
+            rv_column_append_i64(&c[0], i * 7);
+            rv_column_append_bool(&c[1], i % 2 == 0);
+            assert_int_equal(rv_column_append_bytes(&c[2], "abcdefghij", (size_t)(i % 10), NULL), RV_OK);
+            assert_int_equal(rv_column_reserve(c[3].child, 1, NULL), RV_OK);
+            assert_int_equal(rv_column_append_bytes(c[3].child, "xyz", (size_t)(i % 4), NULL), RV_OK);
+            assert_int_equal(rv_column_close_list(&c[3], NULL), RV_OK);
+        }
+        rv_batch_end_row(batch);
+    }
+    uint64_t whole[N] = {0};
+    rv_batch_digest(batch, whole);
+    for (int64_t cut = 0; cut <= ROWS; cut++) {
+        uint64_t pieces[N] = {0}, first[N] = {0};
+        rv_batch_digest_rows(batch, 0, cut, first);
+        rv_batch_digest_rows(batch, 0, cut, pieces);
+        rv_batch_digest_rows(batch, cut, ROWS, pieces);
+        assert_memory_equal(pieces, whole, sizeof whole);
+        if (cut > 0 && cut < ROWS)
+            assert_memory_not_equal(first, whole, sizeof whole);
+    }
+    rv_batch_free(batch);
+}
+
 static void two_equal_rows_do_not_cancel(void **state)
 {
     (void)state;
@@ -255,6 +297,7 @@ int main(void)
         cmocka_unit_test(lists_hash_as_documented),
         cmocka_unit_test(list_boundaries_and_the_order_inside_a_list_count),
         cmocka_unit_test(the_order_of_rows_and_the_cut_into_batches_do_not_count),
+        cmocka_unit_test(digests_of_the_pieces_of_a_batch_add_up),
         cmocka_unit_test(two_equal_rows_do_not_cancel),
         cmocka_unit_test(the_position_of_a_column_is_its_key),
         cmocka_unit_test(every_nan_is_the_same_nan),

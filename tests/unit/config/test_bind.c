@@ -100,6 +100,28 @@ static void everything_that_is_given_arrives(void **state)
     loading_end(&l);
 }
 
+static void the_shape_of_files_arrives_in_bytes(void **state)
+{
+    (void)state;
+    loading l;
+    loading_run_export(&l, "");
+    const rv_format_config *format = &l.config->exports[0].format;
+    assert_int_equal(format->max_file_bytes, 0);
+    assert_int_equal(format->parquet.row_groups, RV_ROW_GROUPS_AUTO);
+    assert_int_equal(format->parquet.target_bytes, 128 << 20);
+    assert_int_equal(format->parquet.max_bytes, 0);
+    loading_end(&l);
+    loading_run_export(&l, "    max_file_size: 1.5GB\n    parquet:\n      row_group_strategy: fixed_rows\n"
+                           "      row_group_rows: 99999999\n      max_row_group_mb: 64\n");
+    assert_int_equal(l.rc, RV_OK);
+    format = &l.config->exports[0].format;
+    assert_int_equal(format->max_file_bytes, INT64_C(3) << 29);
+    assert_int_equal(format->parquet.row_groups, RV_ROW_GROUPS_FIXED_ROWS);
+    assert_int_equal(format->parquet.rows, RV_ROW_GROUP_ROWS_MAX);
+    assert_int_equal(format->parquet.max_bytes, 64 << 20);
+    loading_end(&l);
+}
+
 static void csv_has_the_defaults_of_the_rfc(void **state)
 {
     (void)state;
@@ -457,6 +479,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_smallest_configuration_has_the_defaults_of_the_contract),
         cmocka_unit_test(everything_that_is_given_arrives),
+        cmocka_unit_test(the_shape_of_files_arrives_in_bytes),
         cmocka_unit_test(csv_has_the_defaults_of_the_rfc),
         cmocka_unit_test(compression_profiles_set_codec_and_level),
         cmocka_unit_test(bloom_filters_are_a_list_of_columns),

@@ -128,6 +128,52 @@ static void whole_numbers_are_decimal_and_bounded(void **state)
     assert_true(rvi_parse_int("0", &value) && value == 0);
 }
 
+static void sizes_are_binary_multiples_with_fractions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t bytes;
+    } cases[] = {
+        {"0", 0},
+        {"100", 100},
+        {"7B", 7},
+        {"1KB", 1024},
+        {"512MB", INT64_C(512) << 20},
+        {"512 mb", INT64_C(512) << 20},
+        {"1.5GB", INT64_C(3) << 29},
+        {"0.0005KB", 0},
+        {"1.999999999GB", 2147483646},
+        {"8589934591GB", INT64_C(8589934591) << 30},
+    };
+    static const char *const refused[] = {
+        "",
+        "MB",
+        ".5MB",
+        "1.MB",
+        "1,5MB",
+        "-1MB",
+        "+1MB",
+        "1e3",
+        "1TB",
+        "1MiB",
+        "1 M",
+        "1MB ",
+        " 1MB",
+        "1.1.1",
+        "0x10",
+        "１MB",
+        "1.0000000001GB",
+        "8589934592GB",
+        "1234567890123456789",
+    };
+    int64_t value = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_true(rvi_parse_size(cases[i].text, &value) && value == cases[i].bytes);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        assert_false(rvi_parse_size(refused[i], &value));
+}
+
 static void truth_has_six_spellings(void **state)
 {
     (void)state;
@@ -150,6 +196,7 @@ int main(void)
         cmocka_unit_test(exclusions_are_between_keys_of_one_section),
         cmocka_unit_test(word_lists_hold_all_words),
         cmocka_unit_test(whole_numbers_are_decimal_and_bounded),
+        cmocka_unit_test(sizes_are_binary_multiples_with_fractions),
         cmocka_unit_test(truth_has_six_spellings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

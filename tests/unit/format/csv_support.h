@@ -65,9 +65,9 @@ static inline rv_code write_csv(const rv_format_config *format, const rv_schema 
     const rv_writer_options options = {
         .format = format, .schema = schema, .budget = budget, .memory_bytes = 4 << 20};
     rv_writer *writer = NULL;
-    rv_code rc = rvi_csv_ops.open(&writer, &sink->base, &options, err);
+    rv_code rc = rv_writer_open(&writer, &sink->base, &options, err);
     for (int i = 0; i < n && rc == RV_OK; i++)
-        rc = rvi_csv_ops.write(writer, batches[i], err);
+        rc = rv_writer_write(writer, batches[i], err);
     if (rc == RV_OK)
         rc = rvi_csv_ops.finish(writer, stats, err);
     rvi_csv_ops.close(writer);

@@ -143,11 +143,11 @@ static memory_sink write_split(const random_table *t, int split)
     rv_writer *writer = NULL;
     rv_batch *batch = NULL;
     assert_int_equal(rv_batch_new(&batch, &t->schema, NULL, NULL), RV_OK);
-    assert_int_equal(rvi_csv_ops.open(&writer, &sink.base, &options, NULL), RV_OK);
+    assert_int_equal(rv_writer_open(&writer, &sink.base, &options, NULL), RV_OK);
     for (int r = 0; r < t->n_rows; r++) {
         append_text_row(batch, t->cells[r]);
         if (batch->rows == split || r + 1 == t->n_rows) {
-            assert_int_equal(rvi_csv_ops.write(writer, batch, NULL), RV_OK);
+            assert_int_equal(rv_writer_write(writer, batch, NULL), RV_OK);
             rv_batch_reset(batch);
         }
     }

@@ -356,6 +356,310 @@ static void a_sink_that_fails_at_any_place_fails_the_writer(void **state)
     free_batches(&rows);
 }
 
+/* ---- where files and row groups end ---- */
+
+enum { MAX_FILES = 64 };
+
+/* The files that rows become under options->format->max_file_bytes. */
+typedef struct files {
+    uint64_t hash[MAX_FILES], bytes[MAX_FILES];
+    int64_t rows[MAX_FILES], row_groups[MAX_FILES];
+    int n;
+} files;
+
+static void finish_one(rv_writer *writer, memory_sink *sink, files *out)
+{
+    rv_writer_stats stats = {0};
+    assert_true(out->n < MAX_FILES);
+    assert_int_equal(rv_writer_finish(writer, &stats, NULL), RV_OK);
+    rv_writer_close(writer);
+    out->hash[out->n] = rv_xxh3(sink->data, sink->len, 0);
+    out->bytes[out->n] = stats.bytes;
+    out->rows[out->n] = stats.rows;
+    out->row_groups[out->n++] = stats.row_groups;
+    sink->len = 0;
+}
+
+static void write_files(const batches *rows, const rv_writer_options *options, files *out)
+{
+    memory_sink sink = memory_sink_open(8 * MIB);
+    rv_writer *writer = NULL;
+    *out = (files){0};
+    for (int i = 0; i < rows->n; i++) {
+        for (int64_t at = 0, n = 0; at < rows->items[i]->rows; at += n) {
+            if (writer == NULL)
+                assert_int_equal(rv_writer_open(&writer, &sink.base, options, NULL), RV_OK);
+            assert_int_equal(rv_writer_append(writer, rows->items[i], at, &n, NULL), RV_OK);
+            if (at + n == rows->items[i]->rows)
+                break;
+            finish_one(writer, &sink, out);
+            writer = NULL;
+        }
+    }
+    finish_one(writer, &sink, out);
+    free(sink.data);
+}
+
+static void a_file_that_is_full_ends_at_the_same_row_however_rows_were_split(void **state)
+{
+    (void)state;
+    enum { ROWS = 40000, LIMIT = 64 << 10 };
+    rv_format_config format = FORMAT;
+    format.max_file_bytes = LIMIT;
+    files expected = {0};
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        batches rows = make_batches(ROWS, seed);
+        rv_writer_options options = options_of(NULL, MIB);
+        options.format = &format;
+        files made;
+        write_files(&rows, &options, &made);
+        if (seed == 0)
+            expected = made;
+        assert_true(made.n > 5);
+        assert_memory_equal(&made, &expected, sizeof made);
+        free_batches(&rows);
+    }
+    int64_t n_rows = 0;
+    for (int i = 0; i < expected.n; i++) {
+        n_rows += expected.rows[i];
+        assert_in_range(expected.row_groups[i], 1, 8);
+        if (i < expected.n - 1)
+            assert_in_range(expected.bytes[i], LIMIT * 95 / 100, LIMIT * 105 / 100);
+    }
+    assert_int_equal(n_rows, ROWS);
+}
+
+static void a_tiny_limit_still_makes_progress(void **state)
+{
+    (void)state;
+    rv_format_config format = FORMAT;
+    batches rows = make_batches(50, 0);
+    rv_writer_options options = options_of(NULL, MIB);
+    options.format = &format;
+    format.max_file_bytes = 1;
+    files made;
+    write_files(&rows, &options, &made);
+    int64_t n_rows = 0;
+    for (int i = 0; i < made.n; i++) {
+        assert_true(made.rows[i] > 0);
+        n_rows += made.rows[i];
+    }
+    assert_int_equal(n_rows, 50);
+    free_batches(&rows);
+}
+
+static void a_file_that_is_full_by_its_last_row_leaves_no_empty_one(void **state)
+{
+    (void)state;
+    rv_format_config format = FORMAT;
+    batches rows = make_batches(3000, 0);
+    rv_writer_options options = options_of(NULL, MIB);
+    options.format = &format;
+    format.max_file_bytes = 40 << 10;
+    files first, exact;
+    write_files(&rows, &options, &first);
+    assert_true(first.n > 1);
+    batches enough = make_batches(first.rows[0], 0);
+    write_files(&enough, &options, &exact);
+    assert_int_equal(exact.n, 1);
+    assert_true(exact.hash[0] == first.hash[0]);
+    free_batches(&rows);
+    free_batches(&enough);
+}
+
+/* A scratch that keeps what it is given, up to a number of calls after which it fails. */
+typedef struct memory_scratch {
+    rv_scratch base;
+    uint8_t *data;
+    int n_writes, n_calls, fails_at; /* 0: never */
+} memory_scratch;
+
+enum { SCRATCH_BYTES = 16 * MIB };
+
+static rv_code memory_scratch_write(rv_scratch *base, uint64_t at, const void *data, size_t len,
+                                    rv_error *err)
+{
+    memory_scratch *scratch = (memory_scratch *)base;
+    if (++scratch->n_calls == scratch->fails_at)
+        return rv_fail(err, RV_E_DEST_FULL, "the scratch takes no more");
+    assert_true(at + len <= SCRATCH_BYTES);
+    memcpy(scratch->data + at, data, len);
+    scratch->n_writes++;
+    return RV_OK;
+}
+
+static rv_code memory_scratch_read(rv_scratch *base, uint64_t at, void *out, size_t len, rv_error *err)
+{
+    memory_scratch *scratch = (memory_scratch *)base;
+    if (++scratch->n_calls == scratch->fails_at)
+        return rv_fail(err, RV_E_SPOOL, "the scratch cannot be read");
+    memcpy(out, scratch->data + at, len);
+    return RV_OK;
+}
+
+static void memory_scratch_reset(rv_scratch *base)
+{
+    (void)base;
+}
+
+static memory_scratch memory_scratch_open(void)
+{
+    memory_scratch scratch = {
+        .base = {.write = memory_scratch_write, .read = memory_scratch_read, .reset = memory_scratch_reset},
+        .data = malloc(SCRATCH_BYTES)};
+    assert_non_null(scratch.data);
+    return scratch;
+}
+
+static const rv_format_config FIXED_ROWS = {
+    .kind = RV_FORMAT_PARQUET,
+    .codec = RV_CODEC_ZSTD,
+    .parquet = {.row_groups = RV_ROW_GROUPS_FIXED_ROWS, .rows = 25000}};
+
+static void fixed_rows_are_kept_with_little_memory_and_a_scratch(void **state)
+{
+    (void)state;
+    enum { ROWS = 40000, MEMORY = 3 * MIB / 2 };
+    uint64_t expected = 0;
+    for (uint64_t seed = 0; seed < 3; seed++) {
+        batches rows = make_batches(ROWS, seed);
+        memory_scratch scratch = memory_scratch_open();
+        memory_sink sink = memory_sink_open(8 * MIB);
+        rv_budget budget;
+        rv_budget_init(&budget, 64 * MIB);
+        rv_writer_options options = options_of(&budget, MEMORY);
+        options.format = &FIXED_ROWS;
+        options.scratch = &scratch.base;
+        rv_writer_stats stats = {0};
+        assert_int_equal(write_file(&rows, &sink.base, &options, &stats, NULL), RV_OK);
+        assert_int_equal(stats.row_groups, 2);
+        assert_true(scratch.n_writes > 0);
+        assert_true(rv_budget_peak(&budget) <= MEMORY + MEMORY / 4 + MIB); /* a compressor's context */
+        assert_int_equal(rv_budget_used(&budget), 0);
+        uint64_t hash = rv_xxh3(sink.data, sink.len, 0);
+        assert_true(seed == 0 || hash == expected);
+        expected = hash;
+        free(sink.data);
+        free(scratch.data);
+        free_batches(&rows);
+    }
+}
+
+static void row_groups_of_fixed_size_outgrow_the_memory(void **state)
+{
+    (void)state;
+    batches rows = make_batches(40000, 1);
+    int64_t groups[2];
+    for (int i = 0; i < 2; i++) {
+        rv_format_config format = FORMAT;
+        format.parquet = (rv_parquet_options){.row_groups = RV_ROW_GROUPS_FIXED_MEMORY,
+                                              .max_bytes = i == 0 ? 0 : 64 << 10};
+        memory_scratch scratch = memory_scratch_open();
+        memory_sink sink = memory_sink_open(8 * MIB);
+        rv_writer_options options = options_of(NULL, 2 * MIB);
+        options.format = &format;
+        options.scratch = &scratch.base;
+        rv_writer_stats stats = {0};
+        assert_int_equal(write_file(&rows, &sink.base, &options, &stats, NULL), RV_OK);
+        groups[i] = stats.row_groups;
+        free(sink.data);
+        free(scratch.data);
+    }
+    assert_int_equal(groups[0], 1);
+    assert_in_range(groups[1], 7, 13);
+    free_batches(&rows);
+}
+
+static void a_scratch_that_fails_at_any_call_fails_the_writer(void **state)
+{
+    (void)state;
+    batches rows = make_batches(30000, 2);
+    memory_sink sink = memory_sink_open(8 * MIB);
+    rv_code rc = RV_E_SPOOL;
+    for (int n = 1; rc != RV_OK; n++) {
+        memory_scratch scratch = memory_scratch_open();
+        scratch.fails_at = n;
+        rv_budget budget;
+        rv_budget_init(&budget, 64 * MIB);
+        rv_writer_options options = options_of(&budget, MIB);
+        options.format = &FIXED_ROWS;
+        options.scratch = &scratch.base;
+        rv_writer_stats stats = {0};
+        rv_error err = {0};
+        sink.len = 0;
+        rc = write_file(&rows, &sink.base, &options, &stats, &err);
+        assert_true(rc == RV_OK || rc == RV_E_DEST_FULL || rc == RV_E_SPOOL);
+        assert_int_equal(err.code, rc);
+        assert_int_equal(stats.rows, rc == RV_OK ? 30000 : 0);
+        assert_int_equal(rv_budget_used(&budget), 0);
+        assert_true(n < 1000);
+        free(scratch.data);
+    }
+    free(sink.data);
+    free_batches(&rows);
+}
+
+/* Values of several pages' size, first, in the middle and last, among small ones and NULLs. */
+static batches make_huge(int64_t n_rows, int64_t per_batch)
+{
+    enum { HUGE_VALUE = 3 << 20 };
+    static rv_field field = {
+        .name = "v", .native_type = "bytea", .type = {.id = RV_TYPE_BINARY}, .nullable = true};
+    static const rv_schema schema = {.fields = &field, .n_fields = 1, .origin = "t"};
+    uint8_t *value = malloc(HUGE_VALUE);
+    assert_non_null(value);
+    uint64_t random = 1;
+    for (size_t i = 0; i < HUGE_VALUE; i++)
+        value[i] = (uint8_t)next_random(&random);
+    batches made = {0};
+    for (int64_t i = 0; i < n_rows; i++) {
+        if (i % per_batch == 0)
+            assert_int_equal(rv_batch_new(&made.items[made.n++], &schema, NULL, NULL), RV_OK);
+        rv_batch *batch = made.items[made.n - 1];
+        assert_int_equal(rv_batch_begin_row(batch, NULL), RV_OK);
+        size_t len = i == 0 || i == n_rows / 2 || i == n_rows - 1 ? HUGE_VALUE : (size_t)(i % 9);
+        if (i % 4 == 1)
+            assert_int_equal(rv_column_append_null(&batch->columns[0], NULL), RV_OK);
+        else
+            assert_int_equal(rv_column_append_bytes(&batch->columns[0], value, len, NULL), RV_OK);
+        rv_batch_end_row(batch);
+    }
+    free(value);
+    return made;
+}
+
+static void a_huge_value_is_held_twice_while_it_is_written_and_not_at_all_afterwards(void **state)
+{
+    (void)state;
+    enum { ROWS = 40, HUGE_VALUE = 3 << 20 };
+    uint64_t expected = 0;
+    for (int64_t per_batch = 1; per_batch <= ROWS; per_batch += 13) {
+        batches rows = make_huge(ROWS, per_batch);
+        memory_scratch scratch = memory_scratch_open();
+        memory_sink sink = memory_sink_open(16 * MIB);
+        rv_budget budget;
+        rv_budget_init(&budget, 64 * MIB);
+        rv_writer_options options = options_of(&budget, MIB);
+        options.schema = rows.items[0]->schema;
+        options.scratch = &scratch.base;
+        RV_AUTO(rv_writer_close) rv_writer *writer = NULL;
+        assert_int_equal(rv_writer_open(&writer, &sink.base, &options, NULL), RV_OK);
+        for (int i = 0; i < rows.n; i++) {
+            assert_int_equal(rv_writer_write(writer, rows.items[i], NULL), RV_OK);
+            assert_true(rv_budget_used(&budget) < 2 * MIB);
+        }
+        rv_writer_stats stats = {0};
+        assert_int_equal(rv_writer_finish(writer, &stats, NULL), RV_OK);
+        assert_true(rv_budget_peak(&budget) < 2 * HUGE_VALUE + 2 * MIB);
+        uint64_t hash = rv_xxh3(sink.data, sink.len, 0);
+        assert_true(per_batch == 1 || hash == expected);
+        expected = hash;
+        free(sink.data);
+        free(scratch.data);
+        free_batches(&rows);
+    }
+}
+
 static void sizes_of_buffers_follow_from_what_they_hold(void **state)
 {
     (void)state;
@@ -391,6 +695,13 @@ int main(void)
         cmocka_unit_test(any_allocation_may_fail_for_good),
         cmocka_unit_test(a_budget_too_small_is_an_error_at_every_size),
         cmocka_unit_test(a_sink_that_fails_at_any_place_fails_the_writer),
+        cmocka_unit_test(a_file_that_is_full_ends_at_the_same_row_however_rows_were_split),
+        cmocka_unit_test(a_tiny_limit_still_makes_progress),
+        cmocka_unit_test(a_file_that_is_full_by_its_last_row_leaves_no_empty_one),
+        cmocka_unit_test(fixed_rows_are_kept_with_little_memory_and_a_scratch),
+        cmocka_unit_test(row_groups_of_fixed_size_outgrow_the_memory),
+        cmocka_unit_test(a_scratch_that_fails_at_any_call_fails_the_writer),
+        cmocka_unit_test(a_huge_value_is_held_twice_while_it_is_written_and_not_at_all_afterwards),
         cmocka_unit_test(sizes_of_buffers_follow_from_what_they_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,52 @@ static void chunks_of_ranges_tile_the_table(void **state)
     assert_rows_once(b, 5000);
 }
 
+static void a_chunk_over_the_file_limit_becomes_parts(void **state)
+{
+    bench *b = *state;
+    b->export_config.format.max_file_bytes = 10000;
+    write_numbered(b, 5000, "", "");
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_in_range(b->summary.files, 7, 9); /* 80 KB of text */
+    assert_rows_once(b, 5000);
+    assert_int_equal(count_files(b, "_part0.csv"), 1);
+    assert_int_equal(count_files(b, "_part6.csv"), 1);
+    assert_int_equal(count_files(b, ""), b->summary.files + 3);
+}
+
+static void every_chunk_counts_its_own_parts(void **state)
+{
+    bench *b = *state;
+    b->export_config.format.max_file_bytes = 4000;
+    write_numbered(b, 5000, "est_bytes=3000000000",
+                   "physical unit=block per_unit=7 strategy=blocks needs_snapshot\n");
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_true(b->summary.files > b->summary.n_chunks);
+    assert_rows_once(b, 5000);
+    assert_int_equal(count_files(b, "_part0.csv"), b->summary.n_chunks);
+    assert_int_equal(count_files(b, "_chunk1_part1.csv"), 1);
+}
+
+/* The name says what the configuration asked for, not how it turned out, so that a repeated attempt meets it. */
+static void one_part_under_a_limit_is_numbered_too(void **state)
+{
+    bench *b = *state;
+    b->export_config.format.max_file_bytes = 1 << 30;
+    write_numbered(b, 100, "", "");
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_int_equal(b->summary.files, 1);
+    assert_int_equal(count_files(b, "_part0.csv"), 1);
+}
+
+static void a_failure_between_parts_leaves_none(void **state)
+{
+    bench *b = *state;
+    b->export_config.format.max_file_bytes = 5000;
+    write_numbered(b, 5000, "", "fail page code=SOURCE_LOST after_rows=4000\n");
+    assert_int_equal(bench_run(b), RV_E_SOURCE_LOST);
+    assert_int_equal(count_files(b, ""), 0);
+}
+
 static void a_lost_connection_leaves_nothing_and_the_next_run_is_whole(void **state)
 {
     bench *b = *state;
@@ -261,6 +307,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         bench_test(a_stream_is_exported_once),
         bench_test(chunks_of_ranges_tile_the_table),
+        bench_test(a_chunk_over_the_file_limit_becomes_parts),
+        bench_test(every_chunk_counts_its_own_parts),
+        bench_test(one_part_under_a_limit_is_numbered_too),
+        bench_test(a_failure_between_parts_leaves_none),
         bench_test(a_lost_connection_leaves_nothing_and_the_next_run_is_whole),
         bench_test(a_page_over_its_limit_is_read_again_smaller),
         bench_test(a_page_in_conflict_is_asked_for_again),
