@@ -8,6 +8,7 @@
 
 #include "rivet/batch.h"
 #include "rivet/config.h"
+#include "rivet/input.h"
 #include "rivet/scratch.h"
 #include "rivet/sink.h"
 #include "rivet/workers.h"
@@ -33,6 +34,12 @@ typedef struct rv_writer_stats {
     int64_t row_groups;
 } rv_writer_stats;
 
+/* What a finished file turns out to hold when it is read back. */
+typedef struct rv_file_facts {
+    int64_t rows;
+    bool has_sums; /* the format keeps values apart from their text, so digests of columns can be compared */
+} rv_file_facts;
+
 typedef struct rv_format_ops {
     rv_format_kind kind;
     const char *extension;  /* "parquet" */
@@ -49,6 +56,8 @@ typedef struct rv_format_ops {
     uint64_t (*size)(const rv_writer *writer); /* bytes written so far plus a fair estimate of what is held */
     rv_code (*finish)(rv_writer *writer, rv_writer_stats *stats, rv_error *err);
     void (*close)(rv_writer *writer); /* NULL is fine */
+    rv_code (*verify)(rv_input *input, const rv_writer_options *options, uint64_t *sums, rv_file_facts *out,
+                      rv_error *err);
 } rv_format_ops;
 
 struct rv_writer {
@@ -75,5 +84,11 @@ uint64_t rv_writer_size(const rv_writer *writer);
 rv_code rv_writer_finish(rv_writer *writer, rv_writer_stats *stats, rv_error *err) RV_MUST_CHECK;
 void rv_writer_close(rv_writer *writer);
 RV_DEFINE_AUTO(rv_writer, rv_writer_close)
+
+/* Read a finished file from its first to its last byte and check it against itself. options: as it was written with;
+ * memory_bytes is not used. sums: room for one per field, in the terms of rv_batch_digest(); filled where
+ * out->has_sums. Fails FILE_DAMAGED, FILE_MISMATCH (the file contradicts itself), IO, OUT_OF_MEMORY, MEMORY_BUDGET. */
+rv_code rv_format_verify(rv_input *input, const rv_writer_options *options, uint64_t *sums,
+                         rv_file_facts *out, rv_error *err) RV_MUST_CHECK;
 
 #endif

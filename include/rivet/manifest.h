@@ -25,6 +25,7 @@ typedef struct rv_manifest {
     const char *strategy, *consistency;
     uint64_t schema_fingerprint;
     int64_t rows;
+    bool validated; /* every part was read back before it was published; stated only if true */
     const rv_manifest_column *columns;
     int n_columns;
     const rv_part *parts;

@@ -32,6 +32,8 @@ typedef struct rv_summary {
     int64_t started_us, finished_us, duration_ms;
     int64_t rows, files, n_chunks, pages, longest_statement_ms, retries;
     uint64_t bytes, wire_bytes, peak_rss_bytes, peak_budget_bytes;
+    bool validate;       /* every part was to be read back before it was published */
+    int64_t n_validated; /* parts that were */
     int64_t policy_uses; /* cells changed by on_invalid, all columns together */
     int n_notes;
     char notes[RV_MAX_NOTES][RV_NOTE_BYTES];
@@ -51,7 +53,14 @@ typedef struct rv_run_context {
     rv_cancel *cancel; /* requested by a signal; the run has a token of its own below it */
     const rv_redactor *redactor;
     rv_observer observer;
+    bool validate; /* read every part back before it is published */
 } rv_run_context;
+
+/* All parts of a run that succeeded were read back and hold what was exported. */
+static inline bool rv_summary_validated(const rv_summary *summary)
+{
+    return summary->validate && summary->status == RV_RUN_SUCCEEDED && summary->n_validated == summary->files;
+}
 
 /* Run one export to its verdict. Everything learnt is in `summary`, also on failure. The code returned is
  * summary->error.code: RV_OK for SUCCEEDED and SKIPPED. DEST_CLOSED (the reader of stdout went away) is a clean end. */

@@ -36,6 +36,10 @@ static void print_effort(FILE *out, const rv_summary *s)
     fprintf(out, "  peak RSS     %s\n", rvi_text_bytes(bytes, s->peak_rss_bytes));
     if (s->retries > 0)
         fprintf(out, "  retries      %" PRId64 "\n", s->retries);
+    if (s->validate)
+        fprintf(out,
+                "  validated    %s (%" PRId64 " of %" PRId64 " files read back before they were published)\n",
+                rv_summary_validated(s) ? "yes" : "no", s->n_validated, s->files);
     if (s->policy_uses > 0)
         fprintf(out, "  on_invalid   %" PRId64 " value%s changed by policy (see the manifest)\n",
                 s->policy_uses, s->policy_uses == 1 ? "" : "s");

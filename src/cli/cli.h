@@ -33,7 +33,8 @@ typedef struct rvi_command {
     const char *description;  /* paragraphs for help and man page */
     const rvi_option *options;
     int n_options;
-    const char *operand, *operand_choices; /* one required operand, or NULL */
+    const char *operand, *operand_choices; /* one required operand, or NULL; no choices: a file's name */
+    const char *operand_help;              /* without choices: what it is; one line, no full stop */
     const char *examples;                  /* lines of shell; NULL: none */
     rv_code (*run)(rvi_cli *cli, const rvi_args *args, rv_error *err);
 } rvi_command;
@@ -126,6 +127,7 @@ void rvi_progress_compose(char out[RVI_PROGRESS_BYTES], const rv_progress *progr
 
 rv_code rvi_cmd_run(rvi_cli *cli, const rvi_args *args, rv_error *err);
 rv_code rvi_cmd_init(rvi_cli *cli, const rvi_args *args, rv_error *err);
+rv_code rvi_cmd_inspect(rvi_cli *cli, const rvi_args *args, rv_error *err);
 rv_code rvi_cmd_doctor(rvi_cli *cli, const rvi_args *args, rv_error *err);
 rv_code rvi_cmd_state_show(rvi_cli *cli, const rvi_args *args, rv_error *err);
 rv_code rvi_cmd_state_files(rvi_cli *cli, const rvi_args *args, rv_error *err);

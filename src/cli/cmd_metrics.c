@@ -14,6 +14,11 @@ static rv_code add_json(rvi_listing *list, const rv_run_row *row, rv_error *err)
         "longest_statement_ms", (json_int_t)r->longest_statement_ms, "mode", row->plan.mode, "strategy",
         row->plan.strategy, "format", row->plan.format, "error_code",
         r->code != RV_OK ? rv_code_name(r->code) : NULL, "error_message", r->error_message);
+    json_t *detail = r->detail_json != NULL ? json_loads(r->detail_json, 0, NULL) : NULL;
+    json_t *validated = json_object_get(detail, "validated");
+    /* null: it was not asked for */
+    (void)json_object_set(object, "validated", validated != NULL ? validated : json_null());
+    json_decref(detail);
     return rvi_listing_add(list, object, err);
 }
 

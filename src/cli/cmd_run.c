@@ -19,6 +19,7 @@ typedef struct run_all {
     int n;
     FILE *cards; /* stdout, or stderr when stdout carries data or JSON */
     int64_t started_us, started_mono_us;
+    bool validate;
 } run_all;
 
 static rv_code find_export(const rv_config *config, const char *name, int *out, rv_error *err)
@@ -76,6 +77,9 @@ static rv_code share_stdout(run_all *all, bool as_json, rv_error *err)
     if (n_streams > 0 && as_json)
         return rv_fail(err, RV_E_USAGE,
                        "--json and a stdout destination both want stdout; use --summary-output FILE");
+    if (n_streams > 0 && all->validate)
+        return rv_fail(err, RV_E_USAGE,
+                       "--validate reads files back, and the standard output cannot be read back");
     all->cards = n_streams > 0 || as_json ? stderr : stdout;
     return RV_OK;
 }
@@ -104,6 +108,8 @@ static json_t *summary_object(const rv_summary *s)
     (void)json_object_set_new(object, "error_code",
                               has_failed(s) ? json_string(rv_code_name(s->error.code)) : json_null());
     (void)json_object_set_new(object, "notes", notes);
+    (void)json_object_set_new(object, "validated",
+                              s->validate ? json_boolean(rv_summary_validated(s)) : json_null());
     return object;
 }
 
@@ -199,6 +205,7 @@ static void run_one(run_all *all, const rv_export_config *export_config, rv_summ
         .cancel = all->cli->cancel,
         .redactor = all->cli->redactor,
         .observer = {.context = &line, .on_progress = rvi_progress_line_update},
+        .validate = all->validate,
     };
     (void)rv_run_export(&context, export_config, summary); /* everything it says is in the summary */
     rvi_progress_line_clear(&line);
@@ -254,7 +261,8 @@ rv_code rvi_cmd_run(rvi_cli *cli, const rvi_args *args, rv_error *err)
     run_all all = {.cli = cli,
                    .config = config,
                    .started_us = clock->now_us(clock),
-                   .started_mono_us = clock->mono_us(clock)};
+                   .started_mono_us = clock->mono_us(clock),
+                   .validate = rvi_option_given(args, "validate")};
     all.selected = rv_arena_alloc(config->arena, (size_t)config->n_exports, sizeof *all.selected);
     all.summaries = rv_arena_alloc(config->arena, (size_t)config->n_exports, sizeof *all.summaries);
     if (all.selected == NULL || all.summaries == NULL)

@@ -46,6 +46,8 @@ static const rvi_option run_options[] = {
      .value = "FILE",
      .help = "also write the JSON result to FILE",
      .is_file = true},
+    {.name = "validate",
+     .help = "read every file back before it is published, and compare it with what was exported"},
 };
 static const rvi_option init_options[] = {
     {.name = "source", .value = "URL", .help = "the source: postgresql://user@host/db or sqlite:file.db"},
@@ -71,6 +73,11 @@ static const rvi_option journal_options[] = {
     OPT_CONFIG, OPT_EXPORT("the export whose runs are shown"),
     OPT_LIMIT,  {.name = "run-id", .value = "ID", .help = "only this run"},
     OPT_PARAM,  OPT_JSON};
+
+static const rvi_option inspect_options[] = {
+    {.name = "rows", .value = "N", .help = "show the first N rows (default: 5; at most 1000)"},
+    {.name = "verify", .help = "read the whole file and check everything that it says about itself"},
+    OPT_JSON};
 
 const rvi_command rvi_commands[] = {
     {.name = "run",
@@ -133,6 +140,22 @@ const rvi_command rvi_commands[] = {
      .options = journal_options,
      .n_options = COUNT(journal_options),
      .run = rvi_cmd_journal},
+    {.name = "inspect",
+     .summary = "Show what is in a Parquet file, and verify it",
+     .description = "Prints the schema, the row groups, and of every column how it is encoded and "
+                    "compressed, its NULLs and\n"
+                    "its smallest and largest value, and the first rows. Any writer's file will do.\n\n"
+                    "With --verify the whole file is read, and what it says about itself (counts, "
+                    "statistics, page index,\n"
+                    "checksums, bloom filters) is compared with its values; the exit status is 3 when "
+                    "something is wrong.",
+     .options = inspect_options,
+     .n_options = COUNT(inspect_options),
+     .operand = "FILE",
+     .operand_help = "a Parquet file",
+     .examples = "rivet inspect out/orders/part.parquet\n"
+                 "rivet inspect --verify --rows 0 out/orders/part.parquet",
+     .run = rvi_cmd_inspect},
     {.name = "completions",
      .summary = "Print a completion script for a shell",
      .description = "For bash: source it, or put it into the completions folder of bash-completion.",

@@ -37,6 +37,11 @@ static void print_spaced_choices(FILE *out, const char *choices)
         fputc(*choices == '|' ? ' ' : *choices, out);
 }
 
+static bool takes_file(const rvi_command *command)
+{
+    return command->operand != NULL && command->operand_choices == NULL;
+}
+
 static void bash_values(FILE *out)
 {
     fputs("    case $prev in\n", out);
@@ -67,7 +72,8 @@ static void bash_completion(FILE *out)
         if (command->operand_choices != NULL)
             print_spaced_choices(out, command->operand_choices);
         print_long_options(out, command);
-        fputs("' -- \"$cur\"));;\n", out);
+        fputs(takes_file(command) ? "' -- \"$cur\") $(compgen -f -- \"$cur\"));;\n" : "' -- \"$cur\"));;\n",
+              out);
     }
     for (int i = 0; i < rvi_n_commands; i++) {
         const char *group = rvi_commands[i].group;
@@ -101,7 +107,7 @@ static void zsh_completion(FILE *out)
             print_spaced_choices(out, command->operand_choices);
         }
         print_long_options(out, command);
-        fputs(";;\n", out);
+        fputs(takes_file(command) ? "; _files;;\n" : ";;\n", out);
     }
     for (int i = 0; i < rvi_n_commands; i++) {
         const char *group = rvi_commands[i].group;
@@ -162,6 +168,8 @@ static void fish_completion(FILE *out)
                        command->group != NULL ? command->group : "");
         for (int o = 0; o < command->n_options; o++)
             fish_option(out, condition, &command->options[o]);
+        if (takes_file(command))
+            fprintf(out, "complete -c rivet -n '%s' -F\n", condition);
         if (command->operand_choices != NULL) {
             fprintf(out, "complete -c rivet -n '%s' -a '", condition);
             print_spaced_choices(out, command->operand_choices);

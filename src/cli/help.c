@@ -74,8 +74,10 @@ void rvi_help_command(FILE *out, const rvi_command *command)
     fprintf(out, "%s\n\nUsage: ", command->summary);
     print_usage(out, command);
     fprintf(out, "\n\n%s\n", command->description);
-    if (command->operand != NULL)
+    if (command->operand_choices != NULL)
         fprintf(out, "\n%s is one of: %s\n", command->operand, command->operand_choices);
+    else if (command->operand != NULL)
+        fprintf(out, "\n%s is %s\n", command->operand, command->operand_help);
     if (command->n_options > 0) {
         fputs("\nOptions:\n", out);
         print_options(out, command->options, command->n_options);

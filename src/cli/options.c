@@ -181,7 +181,8 @@ static rv_code check_complete(const rvi_args *args, rv_error *err)
             return rv_fail(err, RV_E_USAGE, "--%s %s is required (%s)", command->options[i].name,
                            command->options[i].value, command->options[i].help);
     if (command->operand != NULL && args->operand == NULL)
-        return rv_fail(err, RV_E_USAGE, "%s is required: %s", command->operand, command->operand_choices);
+        return rv_fail(err, RV_E_USAGE, "%s is required: %s", command->operand,
+                       command->operand_choices != NULL ? command->operand_choices : command->operand_help);
     return RV_OK;
 }
 

@@ -84,3 +84,15 @@ void rv_writer_close(rv_writer *writer)
     if (writer != NULL)
         writer->ops->close(writer);
 }
+
+rv_code rv_format_verify(rv_input *input, const rv_writer_options *options, uint64_t *sums,
+                         rv_file_facts *out, rv_error *err)
+{
+    assert(input && options && options->format && options->schema && sums && out);
+    const rv_format_ops *ops = rv_format(options->format->kind);
+    rv_file_facts facts = {0};
+    assert(ops);
+    RV_TRY_CTX(ops->verify(input, options, sums, &facts, err), err, "verifying a %s file", ops->extension);
+    *out = facts;
+    return RV_OK;
+}

@@ -45,6 +45,10 @@ rv_code rvi_list_parts(rvi_run *run, rvi_part_list *out, rv_error *err)
 static void journal_end(rvi_run *run, rv_run_status status)
 {
     const rv_summary *s = run->summary;
+    if (s->validate)
+        rvi_run_journal(run, "ValidationResult",
+                        json_pack("{s:b,s:I,s:I}", "passed", (int)rv_summary_validated(s), "files_validated",
+                                  (json_int_t)s->n_validated, "files", (json_int_t)s->files));
     bool failed = status == RV_RUN_FAILED || status == RV_RUN_INTERRUPTED;
     rvi_run_journal(run, "RunCompleted",
                     json_pack("{s:s,s:I,s:s?}", "status", rv_run_status_name(status), "duration_ms",

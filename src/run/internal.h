@@ -83,6 +83,7 @@ typedef struct rvi_run {
     int n_later_failures;
 
     int64_t *policy_uses; /* [column][class], the encoder's */
+    int64_t n_validated;  /* parts that were read back, the uploader's */
     rv_summary *summary;
 } rvi_run;
 
@@ -130,6 +131,9 @@ typedef struct rvi_part_item {
     bool last;
 } rvi_part_item;
 void rvi_part_item_free(void *item);
+/* With context->validate: read the part back from its spool file and compare rows and digests with what was written.
+ * Fails FILE_MISMATCH, FILE_DAMAGED, IO, OUT_OF_MEMORY, MEMORY_BUDGET. */
+rv_code rvi_validate_part(rvi_run *run, const rvi_part_item *item, rv_error *err) RV_MUST_CHECK;
 
 typedef enum rvi_record_kind {
     RVI_RECORD_CLAIM = 1,

@@ -81,6 +81,7 @@ static rv_code describe_run(rvi_run *run, const rvi_part_list *parts, rv_manifes
         .consistency = run->plan.snapshot ? "snapshot" : "statement",
         .schema_fingerprint = rv_schema_fingerprint(&run->plan.schema),
         .rows = parts->rows,
+        .validated = run->context->validate && run->n_validated == parts->n,
         .columns = columns,
         .n_columns = run->plan.schema.n_fields,
         .parts = parts->parts,

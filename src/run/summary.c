@@ -39,6 +39,8 @@ void rvi_summary_fill(rvi_run *run, rv_run_status status)
     s->pages = atomic_load(&counters->pages);
     s->longest_statement_ms = (atomic_load(&counters->longest_statement_us) + 999) / 1000;
     s->retries = atomic_load(&counters->retries);
+    s->validate = run->context->validate;
+    s->n_validated = run->n_validated;
     s->wire_bytes = atomic_load(&counters->wire_bytes);
     s->peak_rss_bytes = rv_rss_peak_bytes();
     s->peak_budget_bytes = rv_budget_peak(&run->budget);
@@ -49,6 +51,7 @@ void rvi_summary_fill(rvi_run *run, rv_run_status status)
 void rvi_run_result(const rvi_run *run, rv_run_status status, rv_run_result *out)
 {
     const rv_summary *s = run->summary;
+    bool validated = rv_summary_validated(s);
     *out = (rv_run_result){
         .run_id = run->run_id,
         .status = status,
@@ -64,5 +67,8 @@ void rvi_run_result(const rvi_run *run, rv_run_status status, rv_run_result *out
         .retries = s->retries,
         .code = s->error.code,
         .error_message = s->error.code != RV_OK ? s->error.message : NULL,
+        .detail_json = !s->validate ? NULL
+                       : validated  ? "{\"validated\":true}"
+                                    : "{\"validated\":false}",
     };
 }

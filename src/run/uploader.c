@@ -13,6 +13,7 @@ static rv_code put_part(rvi_run *run, rvi_part_item *item, rv_error *err)
 {
     if (item->spool == NULL)
         return RV_OK;
+    RV_TRY(rvi_validate_part(run, item, err));
     RV_TRY(rvi_lease_await(run, err));
     RV_CRASH_POINT("before-part-put");
     RV_TRY(rv_dest_put_file(run->dest, rv_spool_path(item->spool), item->part.name, err));

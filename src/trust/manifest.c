@@ -151,6 +151,8 @@ static rv_code append_head(rv_bytes *out, const rv_manifest *manifest, rv_error 
     RV_TRY(add_text(head, "compression", manifest->compression, err));
     RV_TRY(add_xxh3(head, "schema_fingerprint", manifest->schema_fingerprint, err));
     RV_TRY(add(head, "row_count", json_integer(manifest->rows), err));
+    if (manifest->validated)
+        RV_TRY(add(head, "validated", json_true(), err));
     RV_TRY(add(head, "part_count", json_integer(manifest->n_parts), err));
     return append_members(out, head, err);
 }

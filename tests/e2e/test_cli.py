@@ -16,6 +16,7 @@ COMMANDS = [
     ("state", "files"),
     ("metrics",),
     ("journal",),
+    ("inspect",),
     ("completions",),
     ("schema", "config"),
 ]
@@ -54,6 +55,9 @@ def test_version_is_one_line(program: Program):
         ("run", "-c", "x", "extra"),
         ("metrics", "-c", "x", "-l", "0"),
         ("completions", "tcsh"),
+        ("inspect",),
+        ("inspect", "a.parquet", "b.parquet"),
+        ("inspect", "a.parquet", "--rows", "1001"),
         ("--log-level", "loud"),
         ("run", "-c", "x", "-p", "novalue"),
         ("run", "--json=yes", "-c", "x"),
@@ -116,6 +120,7 @@ def test_bash_completion_completes(program: Program):
     assert complete("do", "", 1) == ["doctor"]
     assert "show" in complete("state", "", 2)
     assert complete("run", "--summ", 2) == ["--summary-output"]
+    assert complete("inspect", str(script)[:-2], 2) == [str(script)]
 
 
 def test_the_json_schema_is_one(program: Program):

@@ -108,6 +108,10 @@ struct rvi_csv_writer {
     rvi_csv_cell cells[]; /* schema->n_fields */
 };
 
+/* verify.c: counts records and fields; no sums, for a text does not tell its type. */
+rv_code rvi_csv_verify(rv_input *input, const rv_writer_options *options, uint64_t *sums, rv_file_facts *out,
+                       rv_error *err) RV_MUST_CHECK;
+
 /* Neither fails: every type has a text. */
 void rvi_csv_cell_init(rvi_csv_cell *cell, const rv_field *field, const rvi_csv_dialect *dialect);
 /* One value that is not NULL, quoted if needed. Also what header names pass through. */

@@ -149,4 +149,5 @@ const rv_format_ops rvi_csv_ops = {
     .size = csv_size,
     .finish = csv_finish,
     .close = csv_close,
+    .verify = rvi_csv_verify,
 };

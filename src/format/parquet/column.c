@@ -102,7 +102,7 @@ rv_code rvi_pq_column_clear(rvi_pq_column *column, rvi_pq_workspace *work, rv_er
     column->n_pages = 0;
     rvi_pq_stats_clear(&column->stats);
     column->rows = column->n_levels = column->n_null = 0;
-    column->data_bytes = column->raw_bytes = column->stored_bytes = 0;
+    column->data_bytes = column->raw_bytes = column->stored_bytes = column->plain_bytes = 0;
     memset(column->def_histogram, 0, sizeof column->def_histogram);
     memset(column->rep_histogram, 0, sizeof column->rep_histogram);
     memset(column->n_pages_of, 0, sizeof column->n_pages_of);
@@ -354,18 +354,22 @@ static uint64_t shrunk(uint64_t bytes, rvi_pq_page_bytes as)
     return as.raw == 0 ? bytes / 2 : (uint64_t)((double)bytes * (double)as.stored / (double)as.raw);
 }
 
-uint64_t rvi_pq_column_pending(const rvi_pq_column *column)
+uint64_t rvi_pq_column_open_bytes(const rvi_pq_column *column)
 {
     const rvi_pq_open_page *page = &column->page;
-    uint64_t levels = rvi_pq_levels_bytes(&page->levels);
-    /* Still being tried, but it did not pay in the last chunk: most likely the values will be PLAIN again. */
+    uint64_t values = page->values.len;
+    if (rvi_pq_column_uses_dictionary(column))
+        values = (uint64_t)page->n_present * (uint64_t)rvi_pq_bit_width(column->dict.n) / 8;
+    return values + rvi_pq_levels_bytes(&page->levels);
+}
+
+uint64_t rvi_pq_column_pending(const rvi_pq_column *column)
+{
+    /* Still being tried, but it did not pay in the last chunk: most likely it will not again. */
     if (column->dict_state == RVI_PQ_DICT_TRIED && column->data_shrank.raw > 0 &&
         column->dict_shrank.raw == 0)
-        return shrunk(page->weight + levels, column->data_shrank); /* no page has closed */
-    uint64_t open = page->values.len;
-    if (rvi_pq_column_uses_dictionary(column))
-        open = (uint64_t)page->n_present * (uint64_t)rvi_pq_bit_width(column->dict.n) / 8;
-    open += levels + fresh_bytes(column);
+        return shrunk(column->page.weight, column->data_shrank); /* no page has closed */
+    uint64_t open = rvi_pq_column_open_bytes(column) + fresh_bytes(column);
     return column->settled.stored +
            shrunk(open, column->settled.raw > 0 ? column->settled : column->data_shrank) +
            shrunk(column->dict.entries.len, column->dict_shrank);

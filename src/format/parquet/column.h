@@ -77,7 +77,7 @@ typedef enum rvi_pq_codec_choice {
     RVI_PQ_CODEC_STORED,
 } rvi_pq_codec_choice;
 
-/* Bytes before and after compression. */
+/* Bytes before encoding and compression, and after. */
 typedef struct rvi_pq_page_bytes {
     uint64_t raw, stored;
 } rvi_pq_page_bytes;
@@ -106,6 +106,7 @@ struct rvi_pq_column {
     int64_t rows, n_levels, n_null;
     uint64_t data_bytes;
     uint64_t raw_bytes, stored_bytes; /* page headers and the dictionary page included */
+    uint64_t plain_bytes;             /* of closed pages, as rvi_pq_column_open_bytes() counts */
     int64_t def_histogram[RVI_PQ_MAX_DEF + 1], rep_histogram[RVI_PQ_MAX_REP + 1];
     int32_t n_pages_of[RVI_PQ_ENCODINGS]; /* data pages by encoding */
     rvi_pq_bloom bloom;
@@ -138,6 +139,8 @@ rv_code rvi_pq_column_clear(rvi_pq_column *column, rvi_pq_workspace *work, rv_er
 void rvi_pq_column_settle(rvi_pq_column *column, uint64_t i);
 /* The column's data pages that are finished, unsettled ones with their raw size. */
 uint64_t rvi_pq_column_finished_bytes(const rvi_pq_column *column);
+/* The open page before it is encoded: PLAIN values, or packed indices; and levels. */
+uint64_t rvi_pq_column_open_bytes(const rvi_pq_column *column);
 /* What the open chunk would add to the file: settled pages, and the encoded size of all else, shrunk as settled pages
  * were, or the last chunk's, or by half before there is one. */
 uint64_t rvi_pq_column_pending(const rvi_pq_column *column);

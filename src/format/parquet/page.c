@@ -211,12 +211,14 @@ rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_err
     flight->encoding = encoding->number;
     flight->n_levels = column->page.levels.n;
     flight->slice = work->slice;
+    uint64_t plain = rvi_pq_column_open_bytes(column); /* a huge value leaves the column below */
     RV_TRY(make_body(column, encoding, work, &flight->body, err));
     RV_TRY(check_sizes(column, flight->body.len, 0, err));
     RV_TRY(keep_info(column, encoding->number, err));
     flight->min_match = rvi_pq_encoding_min_match(encoding, &column->leaf);
     RV_TRY(decide_packing(column, flight, work, err));
-    column->fresh[work->slice % RVI_PQ_LAG].raw += flight->body.len;
+    column->plain_bytes += plain;
+    column->fresh[work->slice % RVI_PQ_LAG].raw += plain;
     bool huge = rvi_pq_workspace_is_huge(work, &flight->body);
     rvi_pq_packing_send(&work->packing);
     while (huge && rvi_pq_packing_oldest(&work->packing) != NULL) /* its memory is needed for the next */

@@ -18,6 +18,7 @@ enum {
     BLOOM_SHARE = 4,   /* the Bloom filters of all columns together */
     DICT_SHARE = 8,    /* entries, tables and indices of all columns together take about twice this part */
     FLIGHT_SHARE = 16, /* pages under way, for each thread: at most this part of the memory, beside it */
+    SMALL_FILE = 16 * 1024 * KIB,
     PAGE_SEGMENT = 256 * KIB,
     META_SEGMENT = 16 * KIB,
     MEMORY_LEAST = 1024 * KIB,
@@ -199,24 +200,26 @@ static rv_code stow_slices(rvi_pq_workspace *work, uint64_t last, rv_error *err)
     return RV_OK;
 }
 
-/* The next slice begins, and takes over the counters of the one RVI_PQ_LAG before it. */
-static rv_code settle_slice(rvi_pq_group *group, rv_error *err)
-{
-    rvi_pq_workspace *work = &group->work;
-    work->slice++;
-    if (work->slice >= RVI_PQ_LAG)
-        RV_TRY(stow_slices(work, work->slice - RVI_PQ_LAG, err));
-    for (int i = 0; i < group->n_columns; i++)
-        rvi_pq_column_settle(&group->columns[i], work->slice % RVI_PQ_LAG);
-    return RV_OK;
-}
-
 static rv_code settle_all(rvi_pq_group *group, rv_error *err)
 {
     RV_TRY(stow_slices(&group->work, group->work.slice, err));
     for (int i = 0; i < group->n_columns; i++)
         for (uint64_t slice = 0; slice < RVI_PQ_LAG; slice++)
             rvi_pq_column_settle(&group->columns[i], slice);
+    return RV_OK;
+}
+
+/* The next slice begins, and takes over the counters of the one RVI_PQ_LAG before it. */
+static rv_code settle_slice(rvi_pq_group *group, rv_error *err)
+{
+    rvi_pq_workspace *work = &group->work;
+    if (group->limits.file_bytes > 0 && group->limits.file_bytes <= SMALL_FILE)
+        RV_TRY(settle_all(group, err)); /* the last few slices are a good part of such a file */
+    work->slice++;
+    if (work->slice >= RVI_PQ_LAG)
+        RV_TRY(stow_slices(work, work->slice - RVI_PQ_LAG, err));
+    for (int i = 0; i < group->n_columns; i++)
+        rvi_pq_column_settle(&group->columns[i], work->slice % RVI_PQ_LAG);
     return RV_OK;
 }
 
@@ -455,12 +458,12 @@ static rv_code write_chunk(rvi_pq_group *group, rvi_pq_column *column, rvi_pq_ou
     place->codec = column->codec == RVI_PQ_CODEC_PACKED ? rvi_pq_packing_codec(&work->packing)->number
                                                         : RVI_PQ_UNCOMPRESSED;
     place->dictionary_at = out->offset;
-    const rvi_pq_page_bytes data = {column->raw_bytes, column->stored_bytes};
+    const rvi_pq_page_bytes data = {column->plain_bytes, column->stored_bytes};
+    const uint64_t raw = column->raw_bytes;
     if (rvi_pq_column_has_dictionary(column))
         RV_TRY(rvi_pq_page_write_dictionary(column, work, out, err));
     column->data_shrank = data;
-    column->dict_shrank =
-        (rvi_pq_page_bytes){column->raw_bytes - data.raw, column->stored_bytes - data.stored};
+    column->dict_shrank = (rvi_pq_page_bytes){column->raw_bytes - raw, column->stored_bytes - data.stored};
     place->data_at = out->offset;
     for (size_t i = 0; i < column->n_pages; i++) {
         const rvi_pq_page_info *page = rvi_pq_column_page(column, i);

@@ -5,6 +5,7 @@
  *
  * A file's bytes follow from schema, options and rows alone: no clock, host or run is named in it. */
 #include "format/registry.h"
+#include "reader/verify_written.h"
 #include "rowgroup.h"
 
 #include <assert.h>
@@ -332,4 +333,5 @@ const rv_format_ops rvi_parquet_ops = {
     .size = writer_size,
     .finish = writer_finish,
     .close = writer_close,
+    .verify = rvi_parquet_verify_written,
 };

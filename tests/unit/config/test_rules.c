@@ -143,6 +143,35 @@ static void exports_are_checked_for_what_they_say_together(void **state)
          9, 24, "gzip has the levels 1 to 9"},
         {"csv block for Parquet", "    csv: {header: false}\n", RV_E_CONFIG_EXCLUSIVE, 7, 5,
          "only for 'format: csv'"},
+        {"parts on stdout", "    max_file_size: 1MB\n    destination: {type: stdout}\n",
+         RV_E_CONFIG_EXCLUSIVE, 7, 5, "which is one file"},
+        {"tab", "    format: csv\n    csv: {delimiter: \"\\t\"}\n", RV_OK, 0, 0, NULL},
+        {"delimiter of two characters", "    format: csv\n    csv: {delimiter: ';;'}\n", RV_E_CONFIG_VALUE, 8,
+         22, "is 2 bytes long"},
+        {"letter as delimiter", "    format: csv\n    csv: {delimiter: a}\n", RV_E_CONFIG_VALUE, 8, 22,
+         "not a delimiter"},
+        {"quote as delimiter", "    format: csv\n    csv: {delimiter: '\"'}\n", RV_E_CONFIG_VALUE, 8, 22,
+         "not a delimiter"},
+        {"minus as delimiter", "    format: csv\n    csv: {delimiter: '-'}\n", RV_E_CONFIG_VALUE, 8, 22,
+         "not a delimiter"},
+        {"null text", "    format: csv\n    csv: {'null': '\\N'}\n", RV_OK, 0, 0, NULL},
+        {"delimiter in the null text", "    format: csv\n    csv: {'null': 'a,b'}\n", RV_E_CONFIG_VALUE, 8,
+         19, "cannot contain the delimiter"},
+        {"quote in the null text", "    format: csv\n    csv: {'null': '\"\"'}\n", RV_E_CONFIG_VALUE, 8, 19,
+         "cannot contain the delimiter"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        loading l;
+        loading_run_export(&l, cases[i].text);
+        expect(&l, &cases[i]);
+        loading_end(&l);
+    }
+}
+
+static void the_parquet_block_is_checked_for_what_it_says_together(void **state)
+{
+    (void)state;
+    static const rule_case cases[] = {
         {"parquet block for CSV", "    format: csv\n    parquet: {compat: max}\n", RV_E_CONFIG_EXCLUSIVE, 8,
          5, "only for 'format: parquet'"},
         {"Bloom filters", "    parquet: {bloom: [id, 'e mail']}\n", RV_OK, 0, 0, NULL},
@@ -168,22 +197,6 @@ static void exports_are_checked_for_what_they_say_together(void **state)
         {"size above its maximum", "    parquet: {target_row_group_mb: 9, max_row_group_mb: 8}\n",
          RV_E_CONFIG_EXCLUSIVE, 7, 57, "less than 'target_row_group_mb' (9)"},
         {"maximum below the default size", "    parquet: {max_row_group_mb: 8}\n", RV_OK, 0, 0, NULL},
-        {"parts on stdout", "    max_file_size: 1MB\n    destination: {type: stdout}\n",
-         RV_E_CONFIG_EXCLUSIVE, 7, 5, "which is one file"},
-        {"tab", "    format: csv\n    csv: {delimiter: \"\\t\"}\n", RV_OK, 0, 0, NULL},
-        {"delimiter of two characters", "    format: csv\n    csv: {delimiter: ';;'}\n", RV_E_CONFIG_VALUE, 8,
-         22, "is 2 bytes long"},
-        {"letter as delimiter", "    format: csv\n    csv: {delimiter: a}\n", RV_E_CONFIG_VALUE, 8, 22,
-         "not a delimiter"},
-        {"quote as delimiter", "    format: csv\n    csv: {delimiter: '\"'}\n", RV_E_CONFIG_VALUE, 8, 22,
-         "not a delimiter"},
-        {"minus as delimiter", "    format: csv\n    csv: {delimiter: '-'}\n", RV_E_CONFIG_VALUE, 8, 22,
-         "not a delimiter"},
-        {"null text", "    format: csv\n    csv: {'null': '\\N'}\n", RV_OK, 0, 0, NULL},
-        {"delimiter in the null text", "    format: csv\n    csv: {'null': 'a,b'}\n", RV_E_CONFIG_VALUE, 8,
-         19, "cannot contain the delimiter"},
-        {"quote in the null text", "    format: csv\n    csv: {'null': '\"\"'}\n", RV_E_CONFIG_VALUE, 8, 19,
-         "cannot contain the delimiter"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         loading l;
@@ -339,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_exclusive_pair_is_refused_in_both_orders),
         cmocka_unit_test(exports_are_checked_for_what_they_say_together),
+        cmocka_unit_test(the_parquet_block_is_checked_for_what_it_says_together),
         cmocka_unit_test(sources_are_checked_for_what_they_say_together),
         cmocka_unit_test(pages_are_limited_once_also_after_merging),
         cmocka_unit_test(a_name_has_to_be_a_file_name_of_its_own),
