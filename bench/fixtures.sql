@@ -1,5 +1,14 @@
 -- The two tables of the benchmark. Made by hashing the row number, so they are the same everywhere and every time.
+-- Variables: orders_rows (5,000,000), items_rows (200,000).
 \set ON_ERROR_STOP on
+\if :{?orders_rows}
+\else
+    \set orders_rows 5000000
+\endif
+\if :{?items_rows}
+\else
+    \set items_rows 200000
+\endif
 SET client_min_messages = warning;
 SET work_mem = '256MB';
 SET maintenance_work_mem = '512MB';
@@ -42,13 +51,13 @@ SELECT i,
        CASE WHEN pick(i, 13, 5) = 0 THEN
            (ARRAY['leave with the neighbour at no. ', 'gift, please no invoice, card ', 'call before delivery, code ',
                   'second attempt, ticket '])[1 + pick(i, 14, 4)] || pick(i, 15, 1000000) END
-FROM generate_series(1, 5000000) AS i;
+FROM generate_series(1, :orders_rows) AS i;
 COMMIT;
 ALTER TABLE orders ADD PRIMARY KEY (id);
 
 BEGIN;
 CREATE TABLE orders_1m (LIKE orders INCLUDING ALL);
-INSERT INTO orders_1m SELECT * FROM orders WHERE id <= 1000000 ORDER BY id;
+INSERT INTO orders_1m SELECT * FROM orders WHERE id <= :orders_rows / 5 ORDER BY id;
 COMMIT;
 
 -- content_items: wide, long texts. Texts are paragraphs of words whose frequencies fall off as in a language, so that
@@ -119,7 +128,7 @@ SELECT i,
        CASE WHEN pick(i, 57, 8) > 0 THEN date '2015-01-01' + pick(i, 58, 3500)::int END,
        timestamptz '2015-01-01 00:00:00+00' + pick(i, 59, 300000000) * interval '1.000001 seconds',
        CASE WHEN pick(i, 60, 10) > 0 THEN timestamp '2022-01-01' + pick(i, 61, 90000000) * interval '1 second' END
-FROM generate_series(1, 200000) AS i
+FROM generate_series(1, :items_rows) AS i
 CROSS JOIN LATERAL (
     SELECT string_agg(body, E'\n\n') FILTER (WHERE n / 4 = 0) AS summary,
            string_agg(body, E'\n\n') FILTER (WHERE n / 4 = 1) AS body,

@@ -1,9 +1,11 @@
 """Measure, compare with the targets, write docs/benchmarks.md. Called by scripts/bench.sh.
 
-For each table the limit (copy_limit) and rivet run in turns, so that a busy moment of the machine hits both: one round
-to warm up, then five that count. Wall time is the best of the five; memory and the longest statement are the worst."""
+For each table the limit (copy_limit), rivet and chdb run in turns, so that a busy moment of the machine hits all of
+them: one round to warm up, then some that count. Wall time is the best of those; memory and the longest statement are
+the worst. Then the files: their size beside that of other writers (encoders.py), the processor time of the encoder
+alone (encode_table.c), and how fast DuckDB scans them (scans.py)."""
 import argparse
-import datetime
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -16,12 +18,15 @@ from dataclasses import dataclass, field
 
 import duckdb
 
+import report
+import scans
 from rivals import PROGRAMS
 
 MIB = 1024 * 1024
-MAX_RATIO = 2.0
-MAX_RSS_MIB = 96
-MAX_STATEMENT_S = 0.5
+FULL = ("orders", "content_items")  # measured in every respect; the other tables only for memory
+CHDB_ROUNDS = 2  # it takes several times as long as the others
+ENCODE_ROUNDS = 3
+SCAN_ROUNDS = 3
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -66,11 +71,17 @@ class Bench:
         self.rows = {}
         self.wire_bytes = {}
         self.equal = {}
+        self.encoders = {}
+        self.scans = {}
 
     def sql(self, query):
         command = [self.args.psql, "-XAtqv", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.args.port),
                    "-U", "postgres", "-d", "bench", "-c", query]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    @staticmethod
+    def version(package):
+        return importlib.metadata.version(package)
 
     def statements_since(self, offset, application):
         """How many statements of a program the server has logged since then, and how long the longest took."""
@@ -124,6 +135,8 @@ class Bench:
     def run_table(self, table, rounds):
         limit, rivet = Measured("limit", table), Measured("rivet", table)
         self.results["limit", table], self.results["rivet", table] = limit, rivet
+        if table in FULL:
+            self.results["chdb", table] = Measured("chdb", table)
         for turn in range(rounds + 1):
             limit_sample = self.measure_limit(table)
             rivet_sample, rivet.file_bytes = self.measure_rivet(table)
@@ -133,9 +146,49 @@ class Bench:
             print(f"{table:14} {'warm-up' if turn == 0 else f'round {turn}'}: limit {limit_sample.wall_s:.2f} s, "
                   f"rivet {rivet_sample.wall_s:.2f} s, {rivet_sample.rss_bytes / MIB:.1f} MiB, "
                   f"longest statement {rivet_sample.longest_s:.3f} s", flush=True)
+            if table in FULL and 0 < turn <= CHDB_ROUNDS:
+                self.run_chdb(table)
+
+    def run_chdb(self, table):
+        measured = self.results["chdb", table]
+        sample, measured.file_bytes = self.measure_rival("chdb", table)
+        measured.samples.append(sample)
+        print(f"{table:14} chdb: {sample.wall_s:.2f} s, {sample.rss_bytes / MIB:.0f} MiB", flush=True)
+
+    def run_encoders(self, table):
+        """Sizes and processor time of our writer and others, from rows in memory, each in a process of its own."""
+        folder = self.work / "out"
+        ours = folder / f"encode-{table}.parquet"
+        found = self.json_of([self.args.encode_table.resolve(), "rivet.yaml", table, ENCODE_ROUNDS, ours])
+        if found["rows"] != self.rows[table]:
+            raise RuntimeError(f"{table}: encode_table wrote {found['rows']} rows of {self.rows[table]}")
+        ours.unlink()
+        others = self.json_of([sys.executable, ROOT / "bench" / "encoders.py", table, f"{folder}/{table}/*.parquet",
+                               folder, ENCODE_ROUNDS])
+        self.encoders[table] = {"rivet": {**found, "bytes": self.results["rivet", table].file_bytes}, **others}
+        print(f"{table:14} encoders: " + ", ".join(
+            f"{name} {min(e['cpu_s']):.2f} s {e['bytes'] / 1e6:.1f} MB" for name, e in self.encoders[table].items()),
+            flush=True)
+
+    def json_of(self, command):
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, cwd=self.work)
+        if done.returncode != 0:
+            raise RuntimeError(f"{command[0]} failed ({done.returncode}): {done.stderr.strip()[-500:]}")
+        return json.loads(done.stdout)
+
+    def run_scans(self, table):
+        out = self.work / "out"
+        self.scans[table] = list(scans.scans(table, f"{out}/{table}/*.parquet", f"{out}/duckdb-{table}.parquet",
+                                             self.rows[table], SCAN_ROUNDS))
+        for scan in self.scans[table]:
+            print(f"{table:14} {scan.kind}, threads {scan.threads}: {scan.ratio:.2f} of DuckDB's own file", flush=True)
+        for file in out.glob(f"*-{table}.parquet"):
+            file.unlink()
 
     def run_rivals(self, table, rounds):
         for name in PROGRAMS:
+            if (name, table) in self.results:
+                continue
             measured = self.results[name, table] = Measured(name, table)
             try:
                 for turn in range(rounds + 1):
@@ -198,118 +251,13 @@ def duckdb_text(name, kind):
     return f"{name}::VARCHAR"
 
 
-# ---- the verdict ------------------------------------------------------------------------------------------------------
-
-
-def ratio(bench, table, program="rivet"):
-    return bench.results[program, table].best.wall_s / bench.results["limit", table].best.wall_s
-
-
-def verdicts(bench, growth):
-    """(what, text, target, met) for each target."""
-    small, large = growth
-    for table in ("orders", "content_items"):
-        rivet = bench.results["rivet", table]
-        yield f"wall time, `{table}`", f"{ratio(bench, table):.2f} × the limit", f"≤ {MAX_RATIO:.1f} ×", \
-            ratio(bench, table) <= MAX_RATIO
-        yield f"peak memory (RSS), `{table}`", f"{rivet.rss_mib:.1f} MiB", f"≤ {MAX_RSS_MIB} MiB", \
-            rivet.rss_mib <= MAX_RSS_MIB
-        yield f"longest statement, `{table}`", f"{rivet.longest_s:.2f} s", f"≤ {MAX_STATEMENT_S} s", \
-            rivet.longest_s <= MAX_STATEMENT_S
-        yield f"values equal to PostgreSQL's, `{table}`", "every one" if bench.equal[table] else "NO", "every one", \
-            bench.equal[table]
-    before, after = bench.results["rivet", small].rss_mib, bench.results["rivet", large].rss_mib
-    yield f"peak memory, `{small}` → `{large}` (5 × the rows)", f"{before:.1f} → {after:.1f} MiB", \
-        f"≤ {MAX_RSS_MIB} MiB", after <= MAX_RSS_MIB
-
-
-# ---- the report -------------------------------------------------------------------------------------------------------
-
-
-def machine(bench):
-    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    ram_kib = int(re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text()).group(1))
-    system = re.search(r'PRETTY_NAME="(.*)"', pathlib.Path("/etc/os-release").read_text())
-    version = subprocess.run([bench.args.rivet, "--version"], check=True, capture_output=True, text=True).stdout.strip()
-    return [
-        f"{cpu.group(1) if cpu else 'unknown CPU'}, {os.cpu_count()} cores, {ram_kib / 1024 ** 2:.0f} GiB of memory",
-        f"{system.group(1) if system else 'Linux'}, kernel {os.uname().release}",
-        f"{version}, release build; PostgreSQL {bench.sql('SHOW server_version')}, DuckDB {duckdb.__version__}",
-        "server and client on the same machine, over TCP on 127.0.0.1, without TLS; the tables fit into the page cache",
-        f"load average before the first round, the loading of the tables included: {bench.load:.1f}",
-    ]
-
-
-def raw_row(bench, measured):
-    if not measured.samples:
-        return f"| {measured.table} | {measured.program} | not measured | | | | | | | |"
-    best = measured.best
-    walls = ", ".join(f"{sample.wall_s:.2f}" for sample in measured.samples)
-    rows = bench.rows[measured.table]
-    size = f"{measured.file_bytes / 1e6:.0f}" if measured.file_bytes else ""
-    return (f"| {measured.table} | {measured.program} | **{best.wall_s:.2f}** | {walls} | {rows / best.wall_s / 1e6:.2f} "
-            f"| {bench.wire_bytes[measured.table] / best.wall_s / 1e6:.0f} | {best.user_s + best.system_s:.2f} "
-            f"| {measured.rss_mib:.1f} | {measured.longest_s:.3f} ({best.statements}) | {size} |")
-
-
-def rivals_section(bench):
-    lines = ["", "## Other programs", ""]
-    if not bench.args.rivals:
-        return lines + ["Not measured in this run; `scripts/bench.sh --rivals` measures them."]
-    lines += ["The same tables to one zstd Parquet file, each program as its documentation shows it, in the same run, best of "
-              f"{min(bench.args.rounds, 2)}", "after a warm-up. What is 1.00 here is the limit of the table above.", "",
-              "| table | program | wall | peak RSS | longest statement | remark |", "|---|---|---|---|---|---|"]
-    for table in ("orders", "content_items"):
-        for program in ("rivet", *PROGRAMS):
-            measured = bench.results[program, table]
-            if measured.samples:
-                lines.append(f"| {table} | {program} | {ratio(bench, table, program):.2f} × | {measured.rss_mib:.0f} MiB "
-                             f"| {measured.longest_s:.2f} s | {measured.best.output.strip() if program != 'rivet' else ''} |")
-            else:
-                lines.append(f"| {table} | {program} | not measured | | | {measured.failure} |")
-    return lines
-
-
-def report(bench, found):
-    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    lines = ["# Benchmarks", "",
-             f"Written by `make bench` on {today}; do not edit. Everything here was measured in one run on one machine.",
-             "Compare ratios, not seconds: the seconds are this machine's.", "",
-             "The limit is `COPY (SELECT * FROM …) TO STDOUT (FORMAT binary)`, read by a loop over libpq that throws",
-             "everything away (`bench/copy_limit.c`): no program that asks PostgreSQL for the whole table over one",
-             "connection can be faster. Rivet does the same and decodes, encodes, compresses, checks and writes durable",
-             "Parquet files, with default settings.", "", "## Against the targets", "",
-             "| | measured | target | |", "|---|---|---|---|"]
-    lines += [f"| {what} | {text} | {target} | {'met' if met else '**missed**'} |" for what, text, target, met in found]
-    lines += ["", "## Raw numbers", "",
-              f"Best of {bench.args.rounds} after a warm-up, limit and rivet in turns. CPU is the client's, user and system",
-              "together, of the best round. RSS and the longest statement are the worst of all rounds; the latter is what",
-              "the server's own log says (`log_min_duration_statement = 0`), with the number of statements of the best round.",
-              "", "| table | program | wall s | every round | M rows/s | MB/s of wire | CPU s | peak RSS MiB "
-              "| longest statement s | files MB |", "|---|---|---|---|---|---|---|---|---|---|"]
-    for (program, _), measured in bench.results.items():
-        if program in ("limit", "rivet"):
-            lines.append(raw_row(bench, measured))
-    lines += rivals_section(bench)
-    lines += ["", "## The tables", "", "Made by `bench/fixtures.sql`.", "", "| table | rows | columns | bytes a row, on the wire |",
-              "|---|---|---|---|"]
-    for table, rows in bench.rows.items():
-        columns = bench.sql(f"SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.{table}'::regclass AND attnum > 0")
-        lines.append(f"| {table} | {rows:,} | {columns} | {bench.wire_bytes[table] / rows:.0f} |")
-    lines += ["", "## The machine", ""] + [f"- {line}" for line in machine(bench)]
-    lines += ["", "## Repeat it", "", "`make bench` takes a few minutes and leaves everything in `build/bench`. "
-              "`scripts/bench.sh --big --rivals`", "adds a table of 25 million rows and the other programs. The exit status "
-              "is 1 when a target is missed.", ""]
-    bench.args.report.write_text("\n".join(lines))
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("--rivet", "--copy-limit", "--server-log", "--work"):
+    for name in ("--rivet", "--copy-limit", "--encode-table", "--server-log", "--work"):
         parser.add_argument(name, type=pathlib.Path, required=True)
     parser.add_argument("--psql", required=True)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--big", action="store_true", help="the table of 25 million rows has been made")
     parser.add_argument("--rivals", action="store_true", help="measure the other programs, too")
     parser.add_argument("--report", type=pathlib.Path, default=ROOT / "docs" / "benchmarks.md")
@@ -319,20 +267,23 @@ def parse_arguments():
 def main():
     bench = Bench(parse_arguments())
     growth = ("orders", "orders_25m") if bench.args.big else ("orders_1m", "orders")
-    tables = ["orders", "content_items"] + [table for table in growth if table != "orders"]
+    tables = list(FULL) + [table for table in growth if table != "orders"]
     bench.write_config(tables)
     for table in tables:
         bench.run_table(table, 1 if table == "orders_25m" else bench.args.rounds)
         bench.compare_values(table)
-        if bench.args.rivals and table in ("orders", "content_items"):
+        if table in FULL:
+            bench.run_encoders(table)
+            bench.run_scans(table)
+        if bench.args.rivals and table in FULL:
             bench.run_rivals(table, min(bench.args.rounds, 2))
         shutil.rmtree(bench.work / "out" / table)
-    found = list(verdicts(bench, growth))
-    report(bench, found)
+    found = list(report.verdicts(bench, growth))
+    bench.args.report.write_text(report.document(bench, found))
     print(f"\nwritten to {bench.args.report}")
-    for what, text, target, met in found:
-        print(f"{'met   ' if met else 'MISSED'}  {what}: {text} ({target})")
-    return 0 if all(met for *_, met in found) else 1
+    for verdict in found:
+        print(f"{'met   ' if verdict.met else 'MISSED'}  {verdict.what}: {verdict.measured} ({verdict.target})")
+    return 0 if all(verdict.met for verdict in found) else 1
 
 
 if __name__ == "__main__":

@@ -3,24 +3,30 @@
 #
 #   --big       also a table of 25 million rows: memory must not grow with the rows (5 GB of disk, some minutes more)
 #   --rivals    also other programs, from bench/rivals.txt
+#   --small     a fiftieth of the rows, to try the harness: its numbers mean nothing, so the report goes to build/bench
 #   further options go to bench/run.py
 #
-# The server, its tables and everything exported live in temporary folders and in build/bench. RIVET, PYTHON: other
-# binaries than those in build.
+# The server, its tables and everything exported live in temporary folders and in build/bench. RIVET_BUILD: another
+# release build than build/release. PYTHON: another interpreter than build/venv's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
-rivet=${RIVET:-$root/build/release/src/cli/rivet}
+build=${RIVET_BUILD:-$root/build/release}
 python=${PYTHON:-$root/build/venv/bin/python}
 . scripts/throwaway-postgres.sh
 
 big=
 rivals=
+fixtures=()
 options=()
 for argument in "$@"; do
     case $argument in
     --big) big=yes ;;
     --rivals) rivals=yes ;;
+    --small)
+        fixtures=(-v orders_rows=100000 -v items_rows=4000)
+        options+=(--report build/bench/benchmarks.md)
+        ;;
     *) options+=("$argument") ;;
     esac
 done
@@ -33,6 +39,7 @@ rm -rf build/bench
 mkdir -p build/bench
 read -ra libpq <<<"$(pkg-config --cflags --libs libpq)"
 cc -std=c17 -O2 -Wall -Wextra -o build/bench/copy-limit bench/copy_limit.c "${libpq[@]}"
+ninja -C "$build" --quiet bench/encode_table
 
 if [ -n "$rivals" ]; then
     "$python" -m pip install --quiet --disable-pip-version-check -r bench/rivals.txt ||
@@ -46,11 +53,12 @@ echo "starting PostgreSQL 15 and loading the fixtures (about a minute)"
 postgres_start wal_level=minimal max_wal_senders=0 max_wal_size=4GB log_min_duration_statement=0 "log_line_prefix=%a:"
 psql=("$POSTGRES_BIN/psql" -X -q -h 127.0.0.1 -p "$POSTGRES_PORT" -U postgres)
 "${psql[@]}" -d postgres -c 'CREATE DATABASE bench'
-"${psql[@]}" -d bench -f bench/fixtures.sql
+"${psql[@]}" -d bench "${fixtures[@]}" -f bench/fixtures.sql
 if [ -n "$big" ]; then
     "${psql[@]}" -d bench -f bench/fixtures-big.sql
     options+=(--big)
 fi
 
-"$python" bench/run.py --rivet "$rivet" --copy-limit build/bench/copy-limit --psql "$POSTGRES_BIN/psql" \
+"$python" bench/run.py --rivet "$build/src/cli/rivet" --copy-limit build/bench/copy-limit \
+    --encode-table "$build/bench/encode_table" --psql "$POSTGRES_BIN/psql" \
     --port "$POSTGRES_PORT" --server-log "$POSTGRES_LOG" --work build/bench "${options[@]}"
