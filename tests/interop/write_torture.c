@@ -15,7 +15,7 @@
  * batch    rows of each batch; an array of sizes is gone through again and again
  * repeat   optional: the rows are written this many times
  *
- * Prints rows, bytes, row groups and the budget's peak, for the test to look at. */
+ * Prints rows, bytes, row groups, the budget's peak and libzstd's version, for the test to look at. */
 #include "rivet/format.h"
 
 #include <inttypes.h>
@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 
 enum { REFUSED = 3 }; /* exit status */
 
@@ -308,10 +309,10 @@ static void convert(const json_t *root, const rv_config *config, FILE *file)
     rv_writer_close(writer);
     rv_batch_free(batch);
     free(schema.fields);
-    printf("{\"rows\": %" PRId64 ", \"bytes\": %" PRIu64 ", \"raw_bytes\": %" PRIu64
+    printf("{\"zstd\": \"%s\", \"rows\": %" PRId64 ", \"bytes\": %" PRIu64 ", \"raw_bytes\": %" PRIu64
            ", \"row_groups\": %" PRId64 ", \"peak\": %zu, \"left\": %zu}\n",
-           stats.rows, stats.bytes, stats.raw_bytes, stats.row_groups, rv_budget_peak(&budget),
-           rv_budget_used(&budget));
+           ZSTD_versionString(), stats.rows, stats.bytes, stats.raw_bytes, stats.row_groups,
+           rv_budget_peak(&budget), rv_budget_used(&budget));
 }
 
 int main(int argc, char **argv)

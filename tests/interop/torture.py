@@ -1,0 +1,59 @@
+"""Calls write_torture (write_torture.c), which meson builds; RIVET_WRITE_TORTURE names another one."""
+
+import functools
+import json
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = pathlib.Path(
+    os.environ.get("RIVET_WRITE_TORTURE") or ROOT / "build" / "asan" / "tests" / "conformance" / "write_torture"
+)
+REFUSED = 3  # write_torture's exit status for export keys that the program does not take
+
+
+class Writer:
+    """writer(columns, **options) -> path of a file in `folder`; .report is what the program printed about it.
+
+    Options are those of write_torture.c; codec and level are short for export keys."""
+
+    def __init__(self, folder):
+        assert PROGRAM.exists(), f"{PROGRAM} is not built; scripts/test.sh builds it, or set RIVET_WRITE_TORTURE"
+        self.folder, self.count, self.report = pathlib.Path(folder), 0, None
+
+    def call(self, columns, options):
+        self.count += 1
+        source, path = self.folder / f"{self.count}.json", self.folder / f"{self.count}.parquet"
+        source.write_text(json.dumps({"batch": 1000, **options, "columns": columns}))
+        done = subprocess.run([PROGRAM, source, path], capture_output=True, text=True)
+        source.unlink()
+        return path, done
+
+    def __call__(self, columns, codec=None, level=0, export=None, **options):
+        export = dict(export or {})
+        if codec:
+            export["compression"] = codec
+        if level and codec != "none":
+            export["compression_level"] = level
+        path, done = self.call(columns, {"export": export, **options})
+        if done.returncode != 0:
+            raise RuntimeError(f"exit {done.returncode}: {done.stderr}")
+        self.report = json.loads(done.stdout)
+        return str(path)
+
+    def knows(self, export):
+        """Whether this build takes such export keys. They may name the columns `text` and `number`."""
+        return knows(self, json.dumps(export, sort_keys=True))
+
+
+@functools.cache
+def knows(writer, export):
+    columns = [
+        {"name": "text", "type": "string", "nullable": False, "values": ["a"]},
+        {"name": "number", "type": "int64", "nullable": False, "values": [1]},
+    ]
+    path, done = writer.call(columns, {"export": json.loads(export)})
+    path.unlink(missing_ok=True)
+    assert done.returncode in (0, REFUSED), done.stderr
+    return done.returncode == 0
