@@ -70,7 +70,7 @@ FILES = {
     "pages": (pages, {}),
     "dictionary overflow": (dictionary_overflow, {"memory": 3 * MIB}),
     "huge values": (huge_values, {}),
-    "only nulls": (lambda: [column("v", k, True, [None] * 300) for k in ("int32", "string")], {}),
+    "only nulls": (lambda: [column(k, k, True, [None] * 300) for k in ("int32", "string")], {}),
     "nan and zeros": (nan_and_zeros, {}),
     "texts at the bound": (texts_at_the_bound, {}),
     "runs": (lambda: [column("v", "int32", True, [v for v in range(300) for _ in range(v % 70)])], {}),

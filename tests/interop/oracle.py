@@ -11,6 +11,8 @@ import zlib
 import pyarrow
 import xxhash
 
+import oracle_meta
+
 BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY, FIXED = range(8)
 PLAIN, RLE, DELTA, DELTA_LENGTH, DELTA_BYTE_ARRAY, RLE_DICTIONARY, SPLIT = 0, 3, 5, 6, 7, 8, 9
 ENCODED_TYPES = {  # Encodings.md, "Supported Encodings"
@@ -442,11 +444,12 @@ class File:
     def check(self):
         """Raises AssertionError at the first thing that is not what the values say."""
         assert self.meta[1] == 1
+        oracle_meta.check_footer(self.meta)
         assert len(self.meta[7]) == len(self.leaves) and all(o == {1: {}} for o in self.meta[7])
         assert self.meta[3] == sum(g[3] for g in self.groups)
-        at = 4
         for number, group in enumerate(self.groups):
-            assert group[3] > 0 and group[5] == at
+            at = group[5]
+            assert group[3] > 0
             assert number > 32767 or group[7] == number
             raw = stored = 0
             for column in range(len(self.leaves)):
@@ -456,17 +459,20 @@ class File:
             for column in range(len(self.leaves)):
                 at = self.check_bloom(number, column, at)
             assert group[2] == raw and group[6] == stored
-        self.check_layout(at)
+        self.check_layout()
         return self
 
-    def check_layout(self, at):
-        """All ColumnIndexes, then all OffsetIndexes, then the footer, without gaps."""
+    def check_layout(self):
+        """Row groups with their bloom filters, all ColumnIndexes, all OffsetIndexes, the footer: without gaps."""
         chunks = [chunk for group in self.groups for chunk in group[1]]
-        for offset, length in ((6, 7), (4, 5)):
-            for chunk in chunks:
-                if offset in chunk:
-                    assert chunk[offset] == at
-                    at += chunk[length]
+        data = [(chunk[3].get(11, chunk[3][9]), chunk[3][7]) for chunk in chunks]
+        data += [(chunk[3][14], chunk[3][15]) for chunk in chunks if 14 in chunk[3]]
+        indexes = [[(c[offset], c[length]) for c in chunks if offset in c] for offset, length in ((6, 7), (4, 5))]
+        at = 4
+        for extents in (sorted(data), *indexes):
+            for start, length in extents:
+                assert start == at
+                at += length
         assert at == self.footer_at
 
     def bloom(self, group, column):
@@ -505,7 +511,17 @@ class File:
         self.check_distinct(leaf, meta, pages, dictionary)
         self.check_sizes(leaf, chunk, meta, pages)
         self.check_index(leaf, chunk, pages)
+        self.check_bloom(leaf, meta, pages)
         return at + meta[7]
+
+    def check_bloom(self, leaf, meta, pages):
+        assert (14 in meta) == (15 in meta)
+        if 14 not in meta:
+            return
+        reader = Thrift(self.data, meta[14])
+        header = reader.struct()
+        end = meta[14] + meta[15]
+        oracle_meta.check_bloom(header, bytes(self.data[reader.at : end]), [leaf.encode(v) for p in pages for v in p.values])
 
     @staticmethod
     def bounds(leaf, values):
