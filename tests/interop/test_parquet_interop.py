@@ -8,9 +8,6 @@ import hashlib
 import random
 
 import duckdb
-import polars
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
@@ -521,107 +518,6 @@ def test_nan_and_zeros_in_every_mixture(write):
     assert duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE \"zeros\" = 0").fetchone() == (n,)
     assert duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE \"nzero\" >= 0").fetchone() == (n,)
     assert duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE \"zero\" <= '-0.0'::DOUBLE").fetchone() == (n,)
-
-
-# ---- pruning: what a filter finds must not depend on statistics ----
-
-
-def python_count(values, compare, wanted):
-    return sum(v is not None and compare(v, wanted) for v in values)
-
-
-COMPARISONS = {"=": lambda a, b: a == b, "<": lambda a, b: a < b, ">=": lambda a, b: a >= b}
-
-
-def pruning_columns():
-    r = random.Random(21)
-    n = 60000
-    texts = ["", "a", "x" * 64, "x" * 65, "x" * 70 + "y", "é" * 40, "\U0010ffff" * 20, "zz"]
-    return [
-        column("sorted", "int64", False, list(range(n))),
-        column("signed", "int32", True, [None if r.random() < 0.1 else r.randrange(-(2**31), 2**31) for _ in range(n)]),
-        column("clustered", "string", True, [None if i % 10 == 0 else texts[i * len(texts) // n] + str(i // 5000) for i in range(n)]),
-        column("decimal", "decimal(25,2)", False, [rows.decimal_text((i - 30000) * 10**18, 2) for i in range(n)]),
-        column("cents", "decimal(9,2)", False, [rows.decimal_text(i - 30000, 2) for i in range(n)]),
-        column("unsigned", "uint64", False, [str((2**63 + i - 30000) % 2**64) for i in range(n)]),
-    ]
-
-
-@pytest.fixture(scope="module")
-def pruned(write):
-    columns = pruning_columns()
-    path = write(columns, memory=MIB)
-    file = oracle.File(path).check()
-    assert len(file.groups) >= 3
-    return path, columns
-
-
-def literal(kind, value):
-    if kind == "string":
-        return "'" + value + "'"
-    return value if isinstance(value, str) else str(value)
-
-
-def wanted_values(c):
-    present = [v for v in c["values"] if v is not None]
-    return random.Random(c["name"]).sample(present, 12) + [present[0], present[-1]]
-
-
-def counted(c, sign, wanted):
-    kind = c["type"]
-    values = [rows.truth(kind, v) for v in c["values"]]
-    if kind == "string":
-        values = [None if v is None else v.encode() for v in values]
-        return python_count(values, COMPARISONS[sign], wanted.encode())
-    return python_count(values, COMPARISONS[sign], rows.truth(kind, wanted))
-
-
-@pytest.mark.parametrize("index", range(6))
-def test_filters_find_the_same_rows_with_pruning_in_every_engine(pruned, index):
-    path, columns = pruned
-    c = columns[index]
-    dataset, scan = ds.dataset(path), polars.scan_parquet(path)
-    arrow_type = dataset.schema.field(c["name"]).type
-    for wanted in wanted_values(c):
-        for sign in COMPARISONS:
-            expected = counted(c, sign, wanted)
-            text = literal(c["type"], wanted)
-            where = f'"{c["name"]}" {sign} {text}'
-            assert duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE {where}").fetchone()[0] == expected, where
-            where = where.replace('"', "`")
-            if c["type"].startswith("decimal"):
-                where = f"`{c['name']}` {sign} toDecimal{'128' if '25' in c['type'] else '32'}('{text}', 2)"
-            got = readers.clickhouse_rows(f"SELECT count() FROM file('{path}', Parquet) WHERE {where}")
-            assert int(got[0][0]) == expected, where
-            scalar = arrow_scalar(c, wanted, arrow_type)
-            field = pc.field(c["name"])
-            expression = {"=": field == scalar, "<": field < scalar, ">=": field >= scalar}[sign]
-            assert dataset.count_rows(filter=expression) == expected, where
-            value = scalar.as_py()
-            col = polars.col(c["name"])
-            expression = {"=": col == value, "<": col < value, ">=": col >= value}[sign]
-            assert scan.filter(expression).select(polars.len()).collect().item() == expected, where
-
-
-def arrow_scalar(c, wanted, arrow_type):
-    import decimal
-
-    import pyarrow as pa
-
-    if c["type"].startswith("decimal"):
-        wanted = decimal.Decimal(wanted)
-    if c["type"] == "uint64":
-        wanted = int(wanted)
-    return pa.scalar(wanted, type=arrow_type)
-
-
-def test_nulls_are_found_by_their_counts(pruned):
-    path, columns = pruned
-    for c in columns[1:3]:
-        expected = sum(v is None for v in c["values"])
-        assert duckdb.execute(f"SELECT count(*) FROM '{path}' WHERE \"{c['name']}\" IS NULL").fetchone()[0] == expected
-        got = readers.clickhouse_rows(f"SELECT count() FROM file('{path}', Parquet) WHERE `{c['name']}` IS NULL")
-        assert int(got[0][0]) == expected
 
 
 def test_a_flipped_byte_in_any_page_is_noticed(write, tmp_path):
