@@ -3,8 +3,9 @@
  *     encode_table RIVET.YAML EXPORT REPETITIONS OUT.parquet
  *
  * Reads the export's table once, through the source's own decoder, into batches of about the size that a run makes,
- * and keeps them. Then writes them REPETITIONS times with the export's format, to a file each time, and measures the
- * processor time of the whole process, so that of all its threads, around the writer's calls alone. Prints
+ * and keeps them. Then writes them REPETITIONS times with the export's format and as many threads as a run has, to a
+ * file each time, and measures the processor time of the whole process, so that of all its threads, around the writer's
+ * calls alone. Prints
  *
  *     {"rows": …, "bytes": …, "row_groups": …, "peak_bytes": …, "cpu_s": [one for each repetition]}
  *
@@ -23,6 +24,7 @@ enum {
     BATCH_BYTES = 6 << 20,       /* as run/memory.c aims at for a page */
     WRITER_BYTES = 24 << 20,     /* as run/memory.c gives the writer */
     BATCH_ROWS_MAX = 100 * 1000, /* of narrow tables */
+    WORKERS_MAX = 3,             /* as run/pipeline.c starts */
     REPETITIONS_MAX = 100,
 };
 
@@ -152,8 +154,14 @@ static rv_code measure(const table *t, const rv_export_config *export, const rv_
     rv_budget budget;
     rv_writer_stats stats = {0};
     rv_budget_init(&budget, (size_t)1 << 30);
-    const rv_writer_options options = {
-        .format = &export->format, .schema = schema, .budget = &budget, .memory_bytes = WRITER_BYTES};
+    int n_workers = rv_workers_idle_cores();
+    RV_AUTO(rv_workers_free) rv_workers *workers = NULL;
+    RV_TRY(rv_workers_new(&workers, n_workers < WORKERS_MAX ? n_workers : WORKERS_MAX, err));
+    const rv_writer_options options = {.format = &export->format,
+                                       .schema = schema,
+                                       .budget = &budget,
+                                       .memory_bytes = WRITER_BYTES,
+                                       .workers = workers};
     for (int i = 0; i < repetitions; i++)
         RV_TRY(encode_to(t, &options, path, &cpu_s[i], &stats, err));
     if (stats.rows != t->rows)

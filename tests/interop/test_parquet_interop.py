@@ -14,45 +14,10 @@ import pytest
 import oracle
 import readers
 import rows
+from compare import check_oracle, check_readers
 from rows import column
 
 MIB = 1 << 20
-
-
-def check_readers(path, columns, names=tuple(readers.READERS)):
-    truths = [[rows.truth(c["type"], v) for v in c["values"]] for c in columns]
-    for name in names:
-        for c, truth, got in zip(columns, truths, readers.READERS[name](path, columns)):
-            if got is None:
-                continue
-            if name == "clickhouse" and c["type"].startswith("list<"):
-                truth = [[] if v is None else v for v in truth]  # an Array is never NULL there
-            assert len(got) == len(truth), (name, c["name"])
-            wrong = [i for i in range(len(got)) if got[i] != truth[i]]
-            assert not wrong, (name, c["name"], wrong[:3], got[wrong[0]], truth[wrong[0]])
-
-
-def check_oracle(path, columns):
-    """The file agrees with itself, and its values decoded by the specification are the ones put in."""
-    file = oracle.File(path).check()
-    for i, c in enumerate(columns):
-        truth = [rows.truth(c["type"], v) for v in c["values"]]
-        assert [oracle_value(c["type"], v) for v in file.rows(i)] == truth, c["name"]
-    return file
-
-
-def oracle_value(kind, value):
-    if value is None:
-        return None
-    if kind.startswith("list<"):
-        return [oracle_value(readers.element_of(kind), v) for v in value]
-    if kind.startswith("float"):
-        return readers.neutral_float(kind, __import__("struct").unpack("<f" if kind == "float32" else "<d", value)[0])
-    if kind.startswith("decimal") and isinstance(value, bytes):
-        return int.from_bytes(value, "big", signed=True)
-    if kind in ("string", "enum", "interval", "json"):
-        return value.decode()
-    return value % 2**64 if kind == "uint64" else value
 
 
 def encodings(file, group, i):
@@ -434,43 +399,6 @@ def test_incompressible_chunks_are_stored_as_they_are_and_others_packed(write):
         assert stored[0] == "UNCOMPRESSED" and stored[2] == name
         check_oracle(path, columns)
         check_readers(path, columns)
-
-
-def random_column(r, name, n):
-    """Any type, any share of NULLs in stretches or scattered, few or many distinct values."""
-    kind = r.choice(rows.SCALARS)
-    pool = rows.edge_values(kind)
-    if kind in ("string", "binary", "int64", "decimal(38,10)") and r.random() < 0.5:
-        numbers = [r.randrange(10 ** r.randrange(1, 7)) for _ in range(n)]
-        make = {"string": str, "binary": lambda v: v.to_bytes(4, "big").hex(), "int64": int}.get(kind, str)
-        pool = [make(v) for v in numbers]
-    share, stretch = r.choice([0, 0.01, 0.5, 0.99, 1]), r.choice([1, 9, 70, 1000])
-    values, null = [], False
-    for i in range(n):
-        if i % stretch == 0:
-            null = r.random() < share
-        values.append(None if null else r.choice(pool))
-    if r.random() < 0.3:
-        lists = [None if v is None and r.random() < 0.5 else [v] * r.choice([0, 1, 2, 9]) for v in values]
-        return column(name, f"list<{kind}>", True, lists)
-    return column(name, kind, True, values)
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_random_tables_read_back_and_do_not_depend_on_batches(write, seed):
-    r = random.Random(seed)
-    n = r.choice([100, 3000, 21000])
-    columns = [random_column(r, f"c{i}", n) for i in range(8)]
-    options = {"memory": r.choice([1, 4, 24]) * MIB, "codec": r.choice(sorted(CODECS)), "level": 0}
-    if options["codec"] in ("zstd", "gzip"):
-        options["level"] = r.choice([0, 1, 5])
-    out = set()
-    for split in ([10**9], [r.randrange(1, 200) for _ in range(50)]):
-        path = write(columns, batch=split, **options)
-        out.add(hashlib.sha256(open(path, "rb").read()).hexdigest())
-    assert len(out) == 1
-    check_oracle(path, columns)
-    check_readers(path, columns)
 
 
 SPLITS = [[1], [7], [1024], [10**9], [3, 1, 4, 1, 5, 9, 2, 6, 1000, 20001, 1]]

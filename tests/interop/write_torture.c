@@ -13,6 +13,7 @@
  * values   numbers; floats and doubles as hex digits of their bits; decimals, text and uint64 as strings; binary
  *          and uuid as hex digits; lists as arrays
  * batch    rows of each batch; an array of sizes is gone through again and again
+ * threads  optional: so many beside the writer's own
  * repeat   optional: the rows are written this many times
  *
  * Prints rows, bytes, row groups, the budget's peak and libzstd's version, for the test to look at. */
@@ -293,10 +294,14 @@ static void convert(const json_t *root, const rv_config *config, FILE *file)
     rv_budget_init(&budget, (size_t)4 << 30);
     read_schema(json_object_get(root, "columns"), &schema);
     int64_t memory = json_integer_value(json_object_get(root, "memory"));
+    int threads = (int)json_integer_value(json_object_get(root, "threads"));
+    RV_AUTO(rv_workers_free) rv_workers *workers = NULL;
+    check(rv_workers_new(&workers, threads, &err), &err);
     rv_writer_options options = {.format = &config->exports[0].format,
                                  .schema = &schema,
                                  .budget = &budget,
-                                 .memory_bytes = memory > 0 ? (size_t)memory : (size_t)24 << 20};
+                                 .memory_bytes = memory > 0 ? (size_t)memory : (size_t)24 << 20,
+                                 .workers = workers};
     rv_writer *writer = NULL;
     rv_batch *batch = NULL;
     rv_writer_stats stats = {0};
