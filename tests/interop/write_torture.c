@@ -231,12 +231,17 @@ static int64_t batch_rows(const json_t *spec, size_t n)
     return rows > 0 ? rows : 1024;
 }
 
+static int64_t row_count(const json_t *columns)
+{
+    if (json_array_size(columns) == 0)
+        return 0;
+    return (int64_t)json_array_size(json_object_get(json_array_get(columns, 0), "values"));
+}
+
 static void write_rows(rv_writer *writer, rv_batch *batch, const json_t *root, rv_error *err)
 {
     const json_t *columns = json_object_get(root, "columns");
-    int64_t n_rows = 0, at = 0;
-    if (json_array_size(columns) > 0)
-        n_rows = (int64_t)json_array_size(json_object_get(json_array_get(columns, 0), "values"));
+    int64_t n_rows = row_count(columns), at = 0;
     for (size_t n = 0; at < n_rows; n++) {
         int64_t end = at + batch_rows(json_object_get(root, "batch"), n);
         end = end < n_rows ? end : n_rows;
@@ -308,8 +313,13 @@ static void convert(const json_t *root, const rv_config *config, FILE *file)
     check(rv_batch_new(&batch, &schema, NULL, &err), &err);
     check(rv_writer_open(&writer, &sink.base, &options, &err), &err);
     int64_t repeat = json_integer_value(json_object_get(root, "repeat"));
-    for (int64_t i = 0; i < (repeat > 0 ? repeat : 1); i++)
-        write_rows(writer, batch, root, &err);
+    write_rows(writer, batch, root, &err);
+    bool is_whole = batch->rows == row_count(json_object_get(root, "columns"));
+    for (int64_t i = 1; i < repeat; i++)
+        if (is_whole)
+            check(rv_writer_write(writer, batch, &err), &err);
+        else
+            write_rows(writer, batch, root, &err);
     check(rv_writer_finish(writer, &stats, &err), &err);
     rv_writer_close(writer);
     rv_batch_free(batch);
