@@ -511,10 +511,10 @@ class File:
         self.check_distinct(leaf, meta, pages, dictionary)
         self.check_sizes(leaf, chunk, meta, pages)
         self.check_index(leaf, chunk, pages)
-        self.check_bloom(leaf, meta, pages)
+        self.check_bloom_bits(leaf, meta, pages)
         return at + meta[7]
 
-    def check_bloom(self, leaf, meta, pages):
+    def check_bloom_bits(self, leaf, meta, pages):
         assert (14 in meta) == (15 in meta)
         if 14 not in meta:
             return

@@ -16,7 +16,8 @@ REFUSED = 3  # write_torture's exit status for export keys that the program does
 class Writer:
     """writer(columns, **options) -> path of a file in `folder`; .report is what the program printed about it.
 
-    Options are those of write_torture.c. Short for export keys are codec, level, compat, and "encoding" in a column."""
+    Options are those of write_torture.c. Short for export keys are codec, level, compat, bloom, fixed_rows, and
+    "encoding" in a column."""
 
     def __init__(self, folder):
         assert PROGRAM.exists(), f"{PROGRAM} is not built; scripts/test.sh builds it, or set RIVET_WRITE_TORTURE"
@@ -30,12 +31,15 @@ class Writer:
         source.unlink()
         return path, done
 
-    def __call__(self, columns, codec=None, level=0, compat=None, export=None, **options):
+    def __call__(self, columns, codec=None, level=0, compat=None, bloom=None, fixed_rows=None, export=None, **options):
         export = dict(export or {})
         chosen = {c["name"]: c["encoding"] for c in columns if "encoding" in c}
-        if compat or chosen:
-            export["parquet"] = {**export.get("parquet", {}), **({"compat": compat} if compat else {}),
-                                 **({"encoding": chosen} if chosen else {})}
+        keys = {"compat": compat, "encoding": chosen, "bloom": bloom}
+        if fixed_rows:
+            keys |= {"row_group_strategy": "fixed_rows", "row_group_rows": fixed_rows}
+        keys = {key: value for key, value in keys.items() if value}
+        if keys:
+            export["parquet"] = {**export.get("parquet", {}), **keys}
         if codec:
             export["compression"] = codec
         if level and codec != "none":

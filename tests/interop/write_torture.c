@@ -238,7 +238,13 @@ static int64_t row_count(const json_t *columns)
     return (int64_t)json_array_size(json_object_get(json_array_get(columns, 0), "values"));
 }
 
-static void write_rows(rv_writer *writer, rv_batch *batch, const json_t *root, rv_error *err)
+static void write_batch(rv_writer *writer, const rv_batch *batch, uint64_t *sums, rv_error *err)
+{
+    check(rv_writer_write(writer, batch, err), err);
+    rv_batch_digest(batch, sums);
+}
+
+static void write_rows(rv_writer *writer, rv_batch *batch, const json_t *root, uint64_t *sums, rv_error *err)
 {
     const json_t *columns = json_object_get(root, "columns");
     int64_t n_rows = row_count(columns), at = 0;
@@ -254,8 +260,28 @@ static void write_rows(rv_writer *writer, rv_batch *batch, const json_t *root, r
             }
             rv_batch_end_row(batch);
         }
-        check(rv_writer_write(writer, batch, err), err);
+        write_batch(writer, batch, sums, err);
     }
+}
+
+/* Rivet's own reader is one more judge of every file: whatever it says about itself is true, and its columns have the
+ * digests of the rows that went in. */
+static void read_back(const char *path, const rv_writer_options *options, const uint64_t *sums, int64_t rows)
+{
+    rv_error err = {0};
+    rv_file_input input;
+    rv_file_facts facts;
+    uint64_t *found = calloc((size_t)options->schema->n_fields + 1, sizeof *found);
+    if (found == NULL)
+        die("out of memory");
+    check(rv_file_input_open(&input, path, &err), &err);
+    check(rv_format_verify(&input.base, options, found, &facts, &err), &err);
+    if (facts.rows != rows)
+        die("the file has another number of rows");
+    if (facts.has_sums && memcmp(found, sums, (size_t)options->schema->n_fields * sizeof *sums) != 0)
+        die("the file has other values");
+    rv_file_input_close(&input);
+    free(found);
 }
 
 /* The text of a configuration with one export that has the given keys; JSON is YAML as well. */
@@ -290,7 +316,7 @@ static rv_config *read_export(json_t *keys, const char *path)
     return config;
 }
 
-static void convert(const json_t *root, const rv_config *config, FILE *file)
+static void convert(const json_t *root, const rv_config *config, FILE *file, const char *path)
 {
     rv_error err = {0};
     rv_budget budget;
@@ -313,21 +339,29 @@ static void convert(const json_t *root, const rv_config *config, FILE *file)
     check(rv_batch_new(&batch, &schema, NULL, &err), &err);
     check(rv_writer_open(&writer, &sink.base, &options, &err), &err);
     int64_t repeat = json_integer_value(json_object_get(root, "repeat"));
-    write_rows(writer, batch, root, &err);
+    uint64_t *sums = calloc((size_t)schema.n_fields + 1, sizeof *sums);
+    if (sums == NULL)
+        die("out of memory");
+    write_rows(writer, batch, root, sums, &err);
     bool is_whole = batch->rows == row_count(json_object_get(root, "columns"));
     for (int64_t i = 1; i < repeat; i++)
         if (is_whole)
-            check(rv_writer_write(writer, batch, &err), &err);
+            write_batch(writer, batch, sums, &err);
         else
-            write_rows(writer, batch, root, &err);
+            write_rows(writer, batch, root, sums, &err);
     check(rv_writer_finish(writer, &stats, &err), &err);
+    size_t peak = rv_budget_peak(&budget); /* of writing */
     rv_writer_close(writer);
     rv_batch_free(batch);
+    if (fflush(file) != 0)
+        die("cannot write the output");
+    read_back(path, &options, sums, stats.rows);
+    free(sums);
     free(schema.fields);
     printf("{\"zstd\": \"%s\", \"rows\": %" PRId64 ", \"bytes\": %" PRIu64 ", \"raw_bytes\": %" PRIu64
            ", \"row_groups\": %" PRId64 ", \"peak\": %zu, \"left\": %zu}\n",
-           ZSTD_versionString(), stats.rows, stats.bytes, stats.raw_bytes, stats.row_groups,
-           rv_budget_peak(&budget), rv_budget_used(&budget));
+           ZSTD_versionString(), stats.rows, stats.bytes, stats.raw_bytes, stats.row_groups, peak,
+           rv_budget_used(&budget));
 }
 
 int main(int argc, char **argv)
@@ -345,7 +379,7 @@ int main(int argc, char **argv)
     if (snprintf(path, sizeof path, "%s.yaml", argv[2]) >= (int)sizeof path)
         die("the output's name is too long");
     RV_AUTO(rv_config_free) rv_config *config = read_export(json_object_get(root, "export"), path);
-    convert(root, config, file);
+    convert(root, config, file, argv[2]);
     json_decref(root);
     return fclose(file) == 0 ? 0 : 1;
 }

@@ -97,7 +97,7 @@ static rv_code read_block(rvi_pqr_cursor *cursor, const delta_header *header, ui
                        (unsigned long long)*n_left);
     const uint8_t *widths = cursor->at;
     cursor->at += header->n_miniblocks;
-    for (uint64_t m = 0; m<header->n_miniblocks && * n_left> 0; m++) {
+    for (uint64_t m = 0; *n_left > 0 && m < header->n_miniblocks; m++) {
         uint64_t n = header->per_miniblock < *n_left ? header->per_miniblock : *n_left;
         RV_TRY(read_miniblock(cursor, header, widths[m], unzigzag(smallest), n, out, err));
         *n_left -= n;
@@ -108,7 +108,7 @@ static rv_code read_block(rvi_pqr_cursor *cursor, const delta_header *header, ui
 /* n >= 1 integers to `out`; the cursor ends behind the last miniblock. */
 static rv_code read_integers(rvi_pqr_cursor *cursor, uint32_t n, delta_output out, rv_error *err)
 {
-    delta_header header;
+    delta_header header = {0};
     RV_TRY(read_header(cursor, n, &header, err));
     add_values(&out, &header.first, 0, 1);
     for (uint64_t n_left = n - 1; n_left > 0;)
