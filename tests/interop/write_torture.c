@@ -17,6 +17,7 @@
  * repeat   optional: the rows are written this many times
  *
  * Prints rows, bytes, row groups, the budget's peak and libzstd's version, for the test to look at. */
+#include "rivet/dest.h"
 #include "rivet/format.h"
 
 #include <inttypes.h>
@@ -328,11 +329,14 @@ static void convert(const json_t *root, const rv_config *config, FILE *file, con
     int threads = (int)json_integer_value(json_object_get(root, "threads"));
     RV_AUTO(rv_workers_free) rv_workers *workers = NULL;
     check(rv_workers_new(&workers, threads, &err), &err);
+    RV_AUTO(rv_scratch_file_free) rv_scratch *scratch = NULL;
+    check(rv_scratch_file_new(&scratch, NULL, "torture", &err), &err);
     rv_writer_options options = {.format = &config->exports[0].format,
                                  .schema = &schema,
                                  .budget = &budget,
                                  .memory_bytes = memory > 0 ? (size_t)memory : (size_t)24 << 20,
-                                 .workers = workers};
+                                 .workers = workers,
+                                 .scratch = scratch};
     rv_writer *writer = NULL;
     rv_batch *batch = NULL;
     rv_writer_stats stats = {0};
