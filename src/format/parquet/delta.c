@@ -5,7 +5,7 @@
  * width 0 and no bytes. */
 #include "delta.h"
 
-#include "pack.h"
+#include "bitpack.h"
 #include "values.h"
 
 #include <assert.h>

@@ -5,7 +5,7 @@
  * repetition is a single one. */
 #include "rle.h"
 
-#include "pack.h"
+#include "bitpack.h"
 
 #include <assert.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "encoding_decoders.h"
 #include "format/parquet/byte_stream_split.h"
 #include "format/parquet/delta.h"
-#include "format/parquet/pack.h"
+#include "format/parquet/bitpack.h"
 
 #include "fault.h"
 

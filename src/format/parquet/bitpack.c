@@ -1,9 +1,9 @@
-/* pack.c - one loop for each width.
+/* bitpack.c - one loop for each width.
  *
  * A group is packed into a 64-bit word that is stored whenever it is full, and once more for the bits that are left;
  * what the last store writes too much, the next group overwrites. With the width a constant, every shift is one too
  * and no branch remains, so each of the widths below is straight code. */
-#include "pack.h"
+#include "bitpack.h"
 
 #include <assert.h>
 #include <string.h>

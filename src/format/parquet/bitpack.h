@@ -1,10 +1,10 @@
-/* pack.h - bit packing: values of the same number of bits, one behind the other, least significant bit first.
+/* bitpack.h - bit packing: values of the same number of bits, one behind the other, least significant bit first.
  *
  * A group is 8 values and takes as many bytes as a value has bits, so groups lie on whole bytes whatever the width.
  *
  * Spec: parquet-format, Encodings.md, "Run Length Encoding / Bit-Packing Hybrid". */
-#ifndef RIVET_PARQUET_PACK_H
-#define RIVET_PARQUET_PACK_H
+#ifndef RIVET_PARQUET_BITPACK_H
+#define RIVET_PARQUET_BITPACK_H
 
 #include <stddef.h>
 #include <stdint.h>
