@@ -1,6 +1,7 @@
 """The shape of the files: how large they are, how they are named, where their row groups end. A part is never lost
 between two others, whatever interrupts the chunk that it belongs to."""
 
+import hashlib
 import re
 import signal
 import sqlite3
@@ -17,7 +18,7 @@ from tables import file_hash, source_hash
 MB = 1 << 20
 TABLES = {
     # Little entropy in much text: a part holds many times its size.
-    "compressible": """CREATE TABLE compressible AS SELECT i AS id, i % 17 AS kind, 'note ' || i % 1000 || ' and ' || i AS
+    "compressible": """CREATE TABLE compressible AS SELECT i AS id, i % 17 AS kind, 'note ' || i % 1000 || ' and ' || left(md5(i::text), 12) AS
         note, i / 100.0::float8 AS amount, now()::timestamp + i * interval '3 s' AS at, i % 7 = 0 AS flag
         FROM generate_series(1, 700000) i""",
     # Nothing shrinks.
@@ -205,7 +206,7 @@ def test_killed_between_parts(program, pg15, big, point, consistency):
 def make_sqlite(path: Path) -> None:
     db = sqlite3.connect(path)
     db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
-    db.executemany("INSERT INTO t VALUES (?, ?)", ((i, f"value {i * 7919 % 100003}") for i in range(50000)))
+    db.executemany("INSERT INTO t VALUES (?, ?)", ((i, hashlib.md5(b"%d" % i).hexdigest()[:12]) for i in range(50000)))
     db.commit()
     db.close()
 

@@ -101,7 +101,7 @@ def digest(path):
 
 
 def files():
-    """(name, columns, options) of every file; options are those of torture.Writer."""
+    """(name, columns, options) of every file; options are those of torture_writer.Writer."""
     for name, (make, options) in FILES.items():
         for variant, export in VARIANTS.items():
             yield f"{name}, {variant}", make(), {**options, "export": export}

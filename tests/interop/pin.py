@@ -13,7 +13,7 @@ import tempfile
 
 import golden
 import shapes
-import torture
+import torture_writer
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 
@@ -83,7 +83,7 @@ def show(name, sizes):
 
 def main(arguments):
     with tempfile.TemporaryDirectory() as folder:
-        write = torture.Writer(folder)
+        write = torture_writer.Writer(folder)
         if arguments == ["--compare"]:
             compare(write)
         elif not arguments:

@@ -1,6 +1,6 @@
 """Random tables through random settings of the writer: every reader finds the rows, and only rows decide about bytes.
 
-The settings are those that this build's configuration takes (torture.Writer.knows), so an option is tested from the day
+The settings are those that this build's configuration takes (torture_writer.Writer.knows), so an option is tested from the day
 it exists. A failure prints the seed; RIVET_SEED=n shifts all of them."""
 
 import hashlib

@@ -1,8 +1,8 @@
 /* The delta and split encodings and bit packing, against decoders that know nothing but the specification. */
 #include "encoding_decoders.h"
+#include "format/parquet/bitpack.h"
 #include "format/parquet/byte_stream_split.h"
 #include "format/parquet/delta.h"
-#include "format/parquet/bitpack.h"
 
 #include "fault.h"
 
