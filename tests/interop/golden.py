@@ -107,11 +107,3 @@ def files():
             yield f"{name}, {variant}", make(), {**options, "export": export}
     for name, export in OPTIONS.items():
         yield name, rows.orders(2_000), {"export": export}
-
-
-def takes(write, options):
-    """Whether this build knows the options; bloom's columns are those of torture.knows()."""
-    export = dict(options["export"])
-    if "bloom" in export.get("parquet", {}):
-        export["parquet"] = {"bloom": ["text"]}
-    return write.knows(export)

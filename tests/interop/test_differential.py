@@ -1,7 +1,6 @@
 """Random tables through random settings of the writer: every reader finds the rows, and only rows decide about bytes.
 
-The settings are those that this build's configuration takes (torture_writer.Writer.knows), so an option is tested from the day
-it exists. A failure prints the seed; RIVET_SEED=n shifts all of them."""
+A failure prints the seed; RIVET_SEED=n shifts all of them."""
 
 import hashlib
 import os
@@ -82,22 +81,16 @@ def random_column(r, name, n):
     return column(name, kind, share > 0 or r.random() < 0.3, values)
 
 
-def random_export(r, write, columns):
-    """Export keys, none that the build does not know."""
-    codec = r.choice([c for c in CODECS if write.knows({"compression": c})])
+def random_export(r, columns):
+    codec = r.choice(CODECS)
     export = {"compression": codec}
     if codec in LEVELS and r.random() < 0.5:
         export["compression_level"] = r.choice(LEVELS[codec])
-    parquet = {}
-    compats = [c for c in COMPATS if write.knows({"parquet": {"compat": c}})]
-    if compats:
-        parquet["compat"] = r.choice(compats)
-    if write.knows({"parquet": {"encoding": {"number": "delta"}}}):
-        chosen = {c["name"]: r.choice(ENCODINGS[family(c["type"])]) for c in columns if r.random() < 0.5}
-        parquet.update({"encoding": chosen} if chosen else {})
-    if write.knows({"parquet": {"bloom": ["text"]}}):
-        parquet["bloom"] = [c["name"] for c in columns if family(c["type"]) != "bool" and "list" not in c["type"]][:3]
-    return {**export, **({"parquet": parquet} if parquet else {})}
+    parquet = {"compat": r.choice(COMPATS)}
+    chosen = {c["name"]: r.choice(ENCODINGS[family(c["type"])]) for c in columns if r.random() < 0.5}
+    parquet.update({"encoding": chosen} if chosen else {})
+    parquet["bloom"] = [c["name"] for c in columns if family(c["type"]) != "bool" and "list" not in c["type"]][:3]
+    return {**export, "parquet": parquet}
 
 
 def readable(name, columns, file):
@@ -116,7 +109,7 @@ def test_random_tables_read_back_and_only_rows_decide_about_bytes(write, seed):
     r = random.Random(seed)
     n = r.choice([1, 100, 3000, 3000, 21000])
     columns = [random_column(r, f"c{i}", n) for i in range(COLUMNS)]
-    options = {"memory": r.choice([1, 4, 24]) * MIB, "export": random_export(r, write, columns)}
+    options = {"memory": r.choice([1, 4, 24]) * MIB, "export": random_export(r, columns)}
     print(f"seed {seed}: {n} rows, {options}")
     ways = [([10**9], 0), ([r.randrange(1, 200) for _ in range(50)], 0), ([r.randrange(1, 5000) for _ in range(9)], 3)]
     digests = set()

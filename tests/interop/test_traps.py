@@ -115,8 +115,6 @@ def test_4096_columns(write):
 
 def test_row_groups_that_end_where_pages_end(write):
     options = {"parquet": {"row_group_strategy": "fixed_rows", "row_group_rows": PAGE_ROWS}}
-    if not write.knows(options):
-        pytest.skip("this build cannot fix the rows of a row group")
     columns = rows.orders(3 * PAGE_ROWS)[:8]
     path = write(columns, export=options)
     file = check_oracle(path, columns)
@@ -127,8 +125,6 @@ def test_row_groups_that_end_where_pages_end(write):
 def test_more_row_groups_than_an_ordinal_can_count(write):
     groups, size = 32_770, 1000
     options = {"parquet": {"row_group_strategy": "fixed_rows", "row_group_rows": size}}
-    if not write.knows(options):
-        pytest.skip("this build cannot fix the rows of a row group")
     columns = [column("b", "bool", False, [True] * size)]
     path = write(columns, export=options, repeat=groups, batch=size)
     found = oracle.File(path).groups

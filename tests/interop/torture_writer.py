@@ -1,6 +1,5 @@
 """Calls write_torture (write_torture.c), which meson builds; RIVET_WRITE_TORTURE names another one."""
 
-import functools
 import json
 import os
 import pathlib
@@ -10,7 +9,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(
     os.environ.get("RIVET_WRITE_TORTURE") or ROOT / "build" / "asan" / "tests" / "conformance" / "write_torture"
 )
-REFUSED = 3  # write_torture's exit status for export keys that the program does not take
 
 
 class Writer:
@@ -49,19 +47,3 @@ class Writer:
             raise RuntimeError(f"exit {done.returncode}: {done.stderr}")
         self.report = json.loads(done.stdout)
         return str(path)
-
-    def knows(self, export):
-        """Whether this build takes such export keys. They may name the columns `text` and `number`."""
-        return knows(self, json.dumps(export, sort_keys=True))
-
-
-@functools.cache
-def knows(writer, export):
-    columns = [
-        {"name": "text", "type": "string", "nullable": False, "values": ["a"]},
-        {"name": "number", "type": "int64", "nullable": False, "values": [1]},
-    ]
-    path, done = writer.call(columns, {"export": json.loads(export)})
-    path.unlink(missing_ok=True)
-    assert done.returncode in (0, REFUSED), done.stderr
-    return done.returncode == 0

@@ -230,7 +230,9 @@ rv_code rvi_pq_page_stow(rvi_pq_workspace *work, rv_error *err)
 {
     rvi_pq_flight *flight = rvi_pq_packing_oldest(&work->packing);
     rvi_pq_column *column = flight->column;
-    RV_TRY(rvi_pq_packing_await(&work->packing, err));
+    /* The caller may be at another column. */
+    RV_TRY_CTX(rvi_pq_packing_await(&work->packing, err), err, "packing a page of column '%s'",
+               column->leaf.field->name);
     const rvi_pq_buf *stored = flight->compress ? &flight->packed : &flight->body;
     RV_TRY(check_sizes(column, flight->body.len, stored->len, err));
     page_shape shape = {.type = RVI_PQ_DATA_PAGE,
