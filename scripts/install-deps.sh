@@ -10,8 +10,8 @@ declare -A packages=(
     [lint]="clang-14 clang-format-14 clang-tidy-14 python3 libcmocka-dev git"
     [demo]="postgresql-15 postgresql-client-15 python3 python3-venv"
     [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libcmocka-dev python3 python3-venv
-            postgresql-15 postgresql-client-15 pgbouncer mariadb-server mariadb-client sqlite3 zstd openssl time bash zsh
-            fish git"
+            postgresql-15 postgresql-client-15 pgbouncer mariadb-server mariadb-client sqlite3 jq zstd openssl time bash
+            zsh fish git"
     [bench]="postgresql-15 postgresql-client-15 python3 python3-venv time"
 )
 
