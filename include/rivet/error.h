@@ -58,12 +58,25 @@ typedef struct rv_error {
 } rv_error;
 
 /* Fill `err` (cleared first; NULL is fine) and return `code`. The text is cut on a UTF-8 boundary. */
-#define rv_fail(err, code, ...) rv_fail_at((err), (code), 0, __FILE__, __LINE__, __VA_ARGS__)
+#define rv_fail(err, code, ...) rv_failed(rv_fail_at((err), (code), 0, __FILE__, __LINE__, __VA_ARGS__))
 /* The same for a failed system call: keeps `os_errno` and appends its text, as in ": No space left on device". */
 #define rv_fail_os(err, code, os_errno, ...) \
-    rv_fail_at((err), (code), (os_errno), __FILE__, __LINE__, __VA_ARGS__)
+    rv_failed(rv_fail_at((err), (code), (os_errno), __FILE__, __LINE__, __VA_ARGS__))
 rv_code rv_fail_at(rv_error *err, rv_code code, int os_errno, const char *file, int line, const char *fmt,
                    ...) RV_PRINTF(6, 7);
+
+/* rv_fail_at() asserts that `code` is not RV_OK. Compilers and analyzers, which see one file at a time, would follow
+ * paths on which a failure returned success; this tells them that there are none. */
+static inline rv_code rv_failed(rv_code code)
+{
+#ifdef __clang__
+    __builtin_assume(code != RV_OK);
+#else
+    if (code == RV_OK)
+        __builtin_unreachable();
+#endif
+    return code;
+}
 
 /* Add one frame of context, outermost last. Asserts err->code == code. Returns `code`. */
 rv_code rv_wrap(rv_error *err, rv_code code, const char *fmt, ...) RV_PRINTF(3, 4);
@@ -86,11 +99,13 @@ rv_retry rv_code_retry(rv_code code);
         if (rc_ != RV_OK)     \
             return rc_;       \
     } while (0)
-#define RV_TRY_CTX(call, err, ...)                   \
-    do {                                             \
-        rv_code rc_ = (call);                        \
-        if (rc_ != RV_OK)                            \
-            return rv_wrap((err), rc_, __VA_ARGS__); \
+#define RV_TRY_CTX(call, err, ...)            \
+    do {                                      \
+        rv_code rc_ = (call);                 \
+        if (rc_ != RV_OK) {                   \
+            rv_wrap((err), rc_, __VA_ARGS__); \
+            return rc_;                       \
+        }                                     \
     } while (0)
 
 /* Scope-bound ownership: RV_DEFINE_AUTO(T, T_free) once per type, then `RV_AUTO(T_free) T *x = NULL;`.

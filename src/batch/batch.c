@@ -94,6 +94,7 @@ static void *main_block(const rv_column *column)
 
 static void set_main_block(rv_column *column, void *block)
 {
+    assert(block != NULL);
     if (!has_offsets(column)) {
         column->values = block;
         return;
