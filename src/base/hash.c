@@ -56,6 +56,7 @@ void rv_digest_update(rv_digest *digest, const void *data, size_t len)
     assert(!digest->md5_done);
     if (len == 0)
         return;
+    assert(data != NULL);
     must(XXH3_64bits_update(digest->xxh3, data, len) == XXH_OK);
     must(EVP_DigestUpdate(digest->md5, data, len) == 1);
 }
@@ -74,14 +75,23 @@ void rv_digest_md5(rv_digest *digest, uint8_t out[RV_MD5_BYTES])
     memcpy(out, digest->md5_value, RV_MD5_BYTES);
 }
 
+/* xxHash reads where it is pointed to, or at least reckons with the address: nothing has an address as well. */
+static inline const void *address(const void *data, size_t len)
+{
+    if (len == 0)
+        return "";
+    assert(data != NULL);
+    return data;
+}
+
 uint64_t rv_xxh64(const void *data, size_t len, uint64_t seed)
 {
-    return XXH64(data, len, seed);
+    return XXH64(address(data, len), len, seed);
 }
 
 uint64_t rv_xxh3(const void *data, size_t len, uint64_t seed)
 {
-    return XXH3_64bits_withSeed(data, len, seed);
+    return XXH3_64bits_withSeed(address(data, len), len, seed);
 }
 
 void rv_xxh3_text(char out[RV_XXH3_TEXT_BYTES], uint64_t hash)

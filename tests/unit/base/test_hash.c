@@ -70,6 +70,20 @@ static void a_seed_changes_the_hash(void **state)
     assert_true(rv_xxh3("orders", 6, 1) != rv_xxh3("orders", 6, 2));
 }
 
+/* An empty column has no memory to point to. The values are those of the specification's reference: xxhsum -H64, -H3. */
+static void no_bytes_hash_like_an_empty_text_even_without_an_address(void **state)
+{
+    (void)state;
+    assert_int_equal(rv_xxh64(NULL, 0, 0), UINT64_C(0xef46db3751d8e999));
+    assert_int_equal(rv_xxh64("", 0, 0), UINT64_C(0xef46db3751d8e999));
+    assert_int_equal(rv_xxh64("abc", 3, 0), UINT64_C(0x44bc2cf5ad770999));
+    assert_int_equal(rv_xxh3(NULL, 0, 0), UINT64_C(0x2d06800538d394c2));
+    RV_AUTO(rv_digest_free) rv_digest *digest = NULL;
+    assert_int_equal(rv_digest_new(&digest, NULL), RV_OK);
+    rv_digest_update(digest, NULL, 0);
+    assert_int_equal(rv_digest_xxh3(digest), UINT64_C(0x2d06800538d394c2));
+}
+
 static void small_hashes_keep_their_leading_zeros(void **state)
 {
     (void)state;
@@ -107,6 +121,7 @@ int main(void)
         cmocka_unit_test(known_texts_have_their_published_digests),
         cmocka_unit_test(a_stream_in_any_pieces_has_the_digest_of_the_whole),
         cmocka_unit_test(a_seed_changes_the_hash),
+        cmocka_unit_test(no_bytes_hash_like_an_empty_text_even_without_an_address),
         cmocka_unit_test(small_hashes_keep_their_leading_zeros),
         cmocka_unit_test(any_failed_allocation_is_reported_and_leaks_nothing),
     };

@@ -2,6 +2,7 @@
 
 #include "format/parquet/thrift.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -88,12 +89,23 @@ static bool bloom_has(const rvi_pqr_bloom *bloom, uint64_t hash)
     return true;
 }
 
+/* What is hashed of value `i`. Never NULL, which xxHash does not expect: also an empty value stands somewhere. */
+static inline const uint8_t *value_bytes(const rv_parquet_values *values, int32_t i, size_t *len)
+{
+    bool fixed = values->width > 0;
+    const uint8_t *bytes = fixed ? values->fixed + (size_t)i * values->width : values->slices[i].data;
+    *len = fixed ? values->width : values->slices[i].len;
+    if (*len == 0)
+        return (const uint8_t *)"";
+    assert(bytes != NULL);
+    return bytes;
+}
+
 void rvi_pqr_bloom_check(rvi_pqr_bloom *bloom, const rv_parquet_values *values)
 {
     for (int32_t i = 0; bloom->n_blocks > 0 && i < values->n; i++) {
-        const uint8_t *bytes =
-            values->width > 0 ? values->fixed + (size_t)i * values->width : values->slices[i].data;
-        size_t len = values->width > 0 ? values->width : values->slices[i].len;
+        size_t len = 0;
+        const uint8_t *bytes = value_bytes(values, i, &len);
         bloom->n_missing += !bloom_has(bloom, XXH64(bytes, len, 0));
     }
 }
@@ -115,9 +127,9 @@ rv_code rvi_pqr_distinct_init(rvi_pqr_distinct *set, int64_t claimed, rvi_pq_mem
 void rvi_pqr_distinct_add(rvi_pqr_distinct *set, const rv_parquet_values *values)
 {
     for (int32_t i = 0; i < values->n && (size_t)set->n < set->n_slots / 2; i++) {
-        const uint8_t *bytes =
-            values->width > 0 ? values->fixed + (size_t)i * values->width : values->slices[i].data;
-        uint64_t hash = XXH3_64bits(bytes, values->width > 0 ? values->width : values->slices[i].len);
+        size_t len = 0;
+        const uint8_t *bytes = value_bytes(values, i, &len);
+        uint64_t hash = XXH3_64bits(bytes, len);
         hash += hash == 0; /* 0 marks an empty slot */
         size_t slot = (size_t)hash & (set->n_slots - 1);
         while (set->slots[slot] != 0 && set->slots[slot] != hash)
