@@ -60,7 +60,7 @@ static rv_code table_grow(table *t, const rv_schema *schema, rv_batch **out, rv_
 {
     if (t->n_batches == t->capacity) {
         size_t capacity = t->capacity == 0 ? 64 : t->capacity * 2;
-        rv_batch **batches = reallocarray(t->batches, capacity, sizeof *batches);
+        rv_batch **batches = reallocarray(t->batches, capacity, sizeof(rv_batch *));
         if (batches == NULL)
             return rv_fail(err, RV_E_OUT_OF_MEMORY, "%zu batches", capacity);
         t->batches = batches;

@@ -67,7 +67,7 @@ static void read_levels(int encoding, uint32_t max_level, const uint8_t *bytes, 
     free(levels);
 }
 
-static void read_values(int encoding, rvi_pqr_page_input *in, const uint8_t *dictionary_page,
+static void read_values(int encoding, const rvi_pqr_page_input *in, const uint8_t *dictionary_page,
                         size_t dictionary_bytes, uint32_t n_entries)
 {
     rv_error err = {0};
@@ -84,8 +84,9 @@ static void read_values(int encoding, rvi_pqr_page_input *in, const uint8_t *dic
     entries.n_values = n_entries;
     rv_code rc = rvi_pqr_decode_dictionary(RVI_PQR_PLAIN, &entries, &dictionary_space, &dictionary, &err);
     check(rc, &err);
-    in->dictionary = rc == RV_OK ? &dictionary : NULL;
-    rc = rvi_pqr_decode(encoding, in, &space, &values, &err);
+    rvi_pqr_page_input page = *in;
+    page.dictionary = rc == RV_OK ? &dictionary : NULL;
+    rc = rvi_pqr_decode(encoding, &page, &space, &values, &err);
     check(rc, &err);
     if (rc == RV_OK) {
         must(values.n_trailing <= in->len);

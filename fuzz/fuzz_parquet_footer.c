@@ -50,14 +50,15 @@ static void read_footer(const uint8_t *file, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const uint8_t magic[4] = {'P', 'A', 'R', '1'};
     uint8_t *file = malloc(size + AROUND);
     must(file != NULL);
-    memcpy(file, "PAR1", 4);
+    memcpy(file, magic, sizeof magic);
     if (size > 0)
         memcpy(file + 4, data, size);
     for (int i = 0; i < 4; i++)
         file[4 + size + (size_t)i] = (uint8_t)(size >> (8 * i));
-    memcpy(file + size + 8, "PAR1", 4);
+    memcpy(file + size + 8, magic, sizeof magic);
     read_footer(file, size + AROUND);
     free(file);
     return 0;

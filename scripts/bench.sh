@@ -37,9 +37,7 @@ trap 'exit 143' TERM HUP
 
 rm -rf build/bench
 mkdir -p build/bench
-read -ra libpq <<<"$(pkg-config --cflags --libs libpq)"
-cc -std=c17 -O2 -Wall -Wextra -o build/bench/copy-limit bench/copy_limit.c "${libpq[@]}"
-ninja -C "$build" --quiet bench/encode_table
+ninja -C "$build" --quiet bench/copy_limit bench/encode_table
 
 if [ -n "$rivals" ]; then
     "$python" -m pip install --quiet --disable-pip-version-check -r bench/rivals.txt ||
@@ -59,6 +57,6 @@ if [ -n "$big" ]; then
     options+=(--big)
 fi
 
-"$python" bench/run.py --rivet "$build/src/cli/rivet" --copy-limit build/bench/copy-limit \
+"$python" bench/run.py --rivet "$build/src/cli/rivet" --copy-limit "$build/bench/copy_limit" \
     --encode-table "$build/bench/encode_table" --psql "$POSTGRES_BIN/psql" \
     --port "$POSTGRES_PORT" --server-log "$POSTGRES_LOG" --work build/bench "${options[@]}"

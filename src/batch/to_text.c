@@ -102,7 +102,7 @@ static size_t lay_out(char *out, const char *digits, int n, int exponent, int pl
 static size_t float_text(char out[FLOAT_TEXT_BYTES], double value, const float_form *form)
 {
     if (isnan(value)) {
-        memcpy(out, "NaN", 3);
+        memcpy(out, "NaN", sizeof "NaN");
         return 3;
     }
     size_t len = 0;
@@ -110,7 +110,7 @@ static size_t float_text(char out[FLOAT_TEXT_BYTES], double value, const float_f
         out[len++] = '-';
     double magnitude = fabs(value);
     if (isinf(magnitude)) {
-        memcpy(out + len, "inf", 3);
+        memcpy(out + len, "inf", sizeof "inf");
         return len + 3;
     }
     if (magnitude == 0) {
@@ -263,7 +263,7 @@ static rv_code append_json_string(rv_bytes *out, const uint8_t *text, size_t len
         } else if (c >= 0x08 && c <= 0x0d && c != 0x0b) {
             *to++ = (uint8_t)shorts[c - 0x08];
         } else {
-            memcpy(to, "u00", 3);
+            memcpy(to, "u00", sizeof "u00"); /* the NUL is where the digits go */
             to[3] = (uint8_t)hex_digits[c >> 4];
             to[4] = (uint8_t)hex_digits[c & 15];
             to += 5;

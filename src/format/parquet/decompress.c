@@ -313,12 +313,12 @@ rv_code rvi_pq_decompress(rvi_pq_decompressor *decompressor, int32_t number, con
     job j = {.tools = decompressor,
              .in = in,
              .in_len = in_len,
-             .out = out,
              .out_len = out_len,
              .codec = codec->name,
              .err = err};
     if (out_len == 0)
         return decompress_nothing(&j, codec);
+    j.out = out;
     return in_len > 0 ? codec->decompress(&j) : wrong_size(&j);
 }
 

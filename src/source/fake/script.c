@@ -4,6 +4,7 @@
 
 #include "rivet/checked.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ static rv_code syntax(const parser *p, const char *what, const char *shown, rv_e
 /* Room for one more of n items of `size` bytes; NULL: out of memory. */
 static void *grow(rv_arena *arena, void *items, size_t n, size_t size)
 {
+    assert(n == 0 || items != NULL);
     if (n > 0 && (n & (n - 1)) != 0)
         return items;
     void *larger = rv_arena_alloc(arena, n == 0 ? 1 : 2 * n, size);
