@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Build one of the kinds below into build/<kind>: release, asan (ASan + UBSan, crash points), tsan (clang), fuzz.
+# Build one of the kinds below into build/<kind>: release, asan (ASan + UBSan, crash points), tsan (clang), fuzz (clang),
+# lint (clang; tests and fuzz targets as well).
 # Further arguments go to meson setup. TARGETS: build only these.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,6 +14,7 @@ release) options=(--buildtype=release -Dtests=false) ;;
 asan) options=(--buildtype=debugoptimized -Db_sanitize=address,undefined -Dcrash_points=true) ;;
 tsan) compiler=clang-14 options=(--buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false) ;;
 fuzz) compiler=clang-14 options=(--buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dtests=false -Dfuzz=true) ;;
+lint) compiler=clang-14 options=(--buildtype=debug -Db_lundef=false -Dfuzz=true) ;;
 *) echo "unknown kind of build: $kind" >&2 && exit 2 ;;
 esac
 

@@ -6,12 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static void require(bool condition, const char *what)
+static _Noreturn void give_up(const char *what)
 {
-    if (condition)
-        return;
     perror(what);
     abort();
+}
+
+static void require(bool condition, const char *what)
+{
+    if (!condition)
+        give_up(what);
 }
 
 char *temp_dir_join(const char *folder, const char *name)
@@ -34,7 +38,8 @@ char *temp_dir_new(void)
 void temp_dir_empty(const char *path)
 {
     DIR *folder = opendir(path);
-    require(folder != NULL, path);
+    if (folder == NULL)
+        give_up(path);
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;

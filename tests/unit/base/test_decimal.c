@@ -52,8 +52,7 @@ static void slow_text(const char *digits, bool negative, int scale, char out[128
     size_t n_integer = strlen(padded) - (size_t)scale, at = 0;
     if (negative && strspn(digits, "0") != n_digits)
         out[at++] = '-';
-    memcpy(out + at, padded, n_integer);
-    at += n_integer;
+    at += (size_t)snprintf(out + at, 128 - at, "%.*s", (int)n_integer, padded);
     if (scale > 0)
         out[at++] = '.';
     memcpy(out + at, padded + n_integer, (size_t)scale + 1);
@@ -250,7 +249,7 @@ static void every_short_text_is_judged_right(void **state)
             char text[8] = "", digits[16];
             for (int i = 0, rest = t; i < len; i++, rest /= n_letters)
                 text[i] = alphabet[rest % n_letters];
-            int n_before_point, unscaled;
+            int n_before_point = 0, unscaled = 0;
             rv_int256 value = {{0}};
             rv_decimal_result result = rv_decimal_parse(text, (size_t)len, 4, 2, &value);
             rv_decimal_result expected = !slow_grammar(text, digits, &n_before_point) ? RV_DECIMAL_MALFORMED

@@ -139,7 +139,7 @@ static void mixed_texts_with_one_damaged_byte_are_judged_right(void **state)
         size_t len = 0;
         while (len < 120) {
             const char *unit = units[next_random(&seed) % 7];
-            memcpy(text + len, unit, strlen(unit));
+            memcpy(text + len, unit, strlen(unit) + 1);
             len += strlen(unit);
         }
         if (round % 2)

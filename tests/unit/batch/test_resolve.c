@@ -31,7 +31,7 @@ static void without_options_a_schema_is_copied_as_it_is(void **state)
     (void)state;
     RV_AUTO(rv_arena_free) rv_arena *arena = new_arena();
     rv_schema_options options = {0};
-    rv_field source = field("amount", decimal(10, 2)), out;
+    rv_field source = field("amount", decimal(10, 2)), out = {0};
     assert_int_equal(resolve_one(arena, &source, &options, &out, NULL), RV_OK);
     assert_string_equal(out.name, "amount");
     assert_ptr_not_equal(out.name, source.name);
@@ -63,7 +63,7 @@ static void an_override_is_read_through_text(void **state)
         RV_AUTO(rv_arena_free) rv_arena *arena = new_arena();
         rv_column_override override = {.column = "c", .type = {.id = cases[i].override}};
         rv_schema_options options = {.overrides = &override, .n_overrides = 1};
-        rv_field source = field("c", scalar(cases[i].natural)), out;
+        rv_field source = field("c", scalar(cases[i].natural)), out = {0};
         assert_int_equal(resolve_one(arena, &source, &options, &out, NULL), RV_OK);
         assert_int_equal(out.type.id, cases[i].override);
         assert_int_equal(out.natural.id, cases[i].natural);
@@ -77,7 +77,7 @@ static void the_text_policy_turns_a_column_that_may_need_it_into_text(void **sta
     (void)state;
     RV_AUTO(rv_arena_free) rv_arena *arena = new_arena();
     rv_schema_options options = {.on_invalid = {[RV_INVALID_INFINITY] = RV_POLICY_TEXT}};
-    rv_field date = field("d", scalar(RV_TYPE_DATE)), number = field("n", scalar(RV_TYPE_INT64)), out;
+    rv_field date = field("d", scalar(RV_TYPE_DATE)), number = field("n", scalar(RV_TYPE_INT64)), out = {0};
     assert_int_equal(resolve_one(arena, &date, &options, &out, NULL), RV_OK);
     assert_int_equal(out.type.id, RV_TYPE_STRING);
     assert_int_equal(out.transfer, RV_TRANSFER_TEXT);
@@ -91,7 +91,7 @@ static void the_null_policy_makes_a_column_that_may_need_it_nullable(void **stat
     (void)state;
     RV_AUTO(rv_arena_free) rv_arena *arena = new_arena();
     rv_schema_options options = {.on_invalid = {[RV_INVALID_NAN] = RV_POLICY_NULL}};
-    rv_field amount = field("a", decimal(10, 2)), day = field("d", scalar(RV_TYPE_DATE)), out;
+    rv_field amount = field("a", decimal(10, 2)), day = field("d", scalar(RV_TYPE_DATE)), out = {0};
     assert_int_equal(resolve_one(arena, &amount, &options, &out, NULL), RV_OK);
     assert_true(out.nullable);
     assert_int_equal(resolve_one(arena, &day, &options, &out, NULL), RV_OK);
@@ -104,7 +104,7 @@ static void policies_for_odd_values_leave_columns_alone_whose_source_enforces_th
     RV_AUTO(rv_arena_free) rv_arena *arena = new_arena();
     rv_schema_options options = {
         .on_invalid = {[RV_INVALID_UNPARSEABLE] = RV_POLICY_NULL, [RV_INVALID_RANGE] = RV_POLICY_NULL}};
-    rv_field strict = field("n", scalar(RV_TYPE_INT64)), loose = strict, out;
+    rv_field strict = field("n", scalar(RV_TYPE_INT64)), loose = strict, out = {0};
     loose.loose = true;
     assert_int_equal(resolve_one(arena, &strict, &options, &out, NULL), RV_OK);
     assert_false(out.nullable);
@@ -122,7 +122,7 @@ static void the_null_policy_makes_any_column_of_a_loose_source_nullable(void **s
     (void)state;
     RV_AUTO(rv_arena_free) rv_arena *arena = new_arena();
     rv_schema_options options = {.on_invalid[RV_INVALID_UNPARSEABLE] = RV_POLICY_NULL};
-    rv_field loose = field("note", scalar(RV_TYPE_STRING)), out; /* a blob may stand in a text column */
+    rv_field loose = field("note", scalar(RV_TYPE_STRING)), out = {0}; /* a blob may stand in a text column */
     loose.loose = true;
     assert_int_equal(resolve_one(arena, &loose, &options, &out, NULL), RV_OK);
     assert_true(out.nullable);
@@ -139,7 +139,7 @@ static void a_columns_own_policy_wins_over_the_exports(void **state)
         .overrides = &override,
         .n_overrides = 1,
         .on_invalid = {[RV_INVALID_INFINITY] = RV_POLICY_TEXT, [RV_INVALID_ZERO_DATE] = RV_POLICY_NULL}};
-    rv_field source = field("d", scalar(RV_TYPE_DATE)), out;
+    rv_field source = field("d", scalar(RV_TYPE_DATE)), out = {0};
     assert_int_equal(resolve_one(arena, &source, &options, &out, NULL), RV_OK);
     assert_int_equal(out.type.id, RV_TYPE_DATE);
     assert_int_equal(out.on_invalid[RV_INVALID_INFINITY], RV_POLICY_CLAMP);
@@ -182,7 +182,7 @@ static void strict_refuses_what_is_less_than_compatible(void **state)
     RV_AUTO(rv_arena_free) rv_arena *arena = new_arena();
     rv_error err;
     rv_schema_options options = {.strict = true};
-    rv_field source = field("area", scalar(RV_TYPE_STRING)), out;
+    rv_field source = field("area", scalar(RV_TYPE_STRING)), out = {0};
     source.native_type = "polygon";
     source.fidelity = RV_FIDELITY_COMPATIBLE;
     assert_int_equal(resolve_one(arena, &source, &options, &out, &err), RV_OK);
@@ -209,7 +209,7 @@ static void an_arena_at_its_ceiling_is_out_of_memory(void **state)
     for (size_t ceiling = 1; rc != RV_OK; ceiling++) {
         RV_AUTO(rv_arena_free) rv_arena *arena = NULL;
         assert_int_equal(rv_arena_new(&arena, ceiling, NULL), RV_OK);
-        rv_field source = field("c", scalar(RV_TYPE_INT64)), out;
+        rv_field source = field("c", scalar(RV_TYPE_INT64)), out = {0};
         rc = resolve_one(arena, &source, &options, &out, NULL);
         assert_true(rc == RV_OK || rc == RV_E_OUT_OF_MEMORY);
         assert_true(ceiling < 1 << 20);

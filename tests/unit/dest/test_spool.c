@@ -131,7 +131,8 @@ static void a_missing_folder_is_an_unavailable_destination(void **state)
 static void without_a_folder_the_temporary_one_of_the_system_is_used(void **state)
 {
     (void)state;
-    char *before = getenv("TMPDIR") ? strdup(getenv("TMPDIR")) : NULL;
+    const char *set = getenv("TMPDIR");
+    char *before = set != NULL ? strdup(set) : NULL;
     setenv("TMPDIR", folder, 1);
     rv_spool *spool = NULL;
     assert_int_equal(rv_spool_open(&spool, NULL, "r", NULL), RV_OK);

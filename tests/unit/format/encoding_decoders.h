@@ -80,7 +80,7 @@ static inline size_t decode_suffixes(const uint8_t *data, size_t len, size_t n, 
     uint64_t *lengths = calloc(n + 1, sizeof *lengths);
     assert_non_null(lengths);
     size_t at = decode_delta(data, len, 32, lengths, n), to = 0;
-    const uint8_t *before = NULL;
+    const uint8_t *before = out;
     size_t before_len = 0;
     for (size_t i = 0; i < n; i++) {
         size_t shared = prefixes != NULL ? prefixes[i] : 0, value_len = shared + lengths[i];

@@ -68,9 +68,11 @@ static void open_value(one_value *one, rv_field *fields, rv_type type)
     fields[0] = field_of("v", type);
     fields[1] = field_of("n", type);
     one->schema = (rv_schema){.fields = fields, .n_fields = 2, .origin = "t"};
-    assert_int_equal(rv_batch_new(&one->batch, &one->schema, NULL, NULL), RV_OK);
-    assert_int_equal(rv_batch_begin_row(one->batch, NULL), RV_OK);
-    assert_int_equal(rv_column_append_null(&one->batch->columns[1], NULL), RV_OK);
+    rv_batch *batch = NULL;
+    assert_int_equal(rv_batch_new(&batch, &one->schema, NULL, NULL), RV_OK);
+    assert_int_equal(rv_batch_begin_row(batch, NULL), RV_OK);
+    assert_int_equal(rv_column_append_null(&batch->columns[1], NULL), RV_OK);
+    one->batch = batch;
 }
 
 static void write_value(one_value *one, const rv_format_config *format, const char *expected)
@@ -204,7 +206,7 @@ static void header_names_are_quoted_when_needed(void **state)
     rv_schema schema = {.fields = fields, .n_fields = 6, .origin = "t"};
     rv_format_config format = default_csv();
     memory_sink sink = memory_sink_init();
-    rv_writer_stats stats;
+    rv_writer_stats stats = {0};
     assert_int_equal(write_csv(&format, &schema, NULL, 0, NULL, &sink, &stats, NULL), RV_OK);
     assert_content(&sink, "plain,\"a,b\",\"say \"\"x\"\"\",\"two\nlines\",\"\",\" x\"\n");
     assert_int_equal(stats.rows, 0);
@@ -219,7 +221,7 @@ static void without_a_header_an_empty_file_is_empty(void **state)
     rv_format_config format = default_csv();
     format.csv.header = false;
     memory_sink sink = memory_sink_init();
-    rv_writer_stats stats;
+    rv_writer_stats stats = {0};
     assert_int_equal(write_csv(&format, &schema, NULL, 0, NULL, &sink, &stats, NULL), RV_OK);
     assert_int_equal(sink.bytes.len, 0);
     rv_bytes_deinit(&sink.bytes);
@@ -266,7 +268,7 @@ static void write_table(const table *t, rv_codec codec, int level, memory_sink *
     rv_format_config format = default_csv();
     format.codec = codec;
     format.level = level;
-    rv_writer_stats stats;
+    rv_writer_stats stats = {0};
     rv_error err = {0};
     *sink = memory_sink_init();
     rv_batch *batches[] = {t->batch, t->batch};
@@ -278,8 +280,8 @@ static void write_table(const table *t, rv_codec codec, int level, memory_sink *
 
 static size_t gunzip(const rv_bytes *from, uint8_t *to, size_t room)
 {
-    z_stream stream = {
-        .next_in = from->data, .avail_in = (uInt)from->len, .next_out = to, .avail_out = (uInt)room};
+    z_stream stream = {.next_in = from->data, .avail_in = (uInt)from->len, .avail_out = (uInt)room};
+    stream.next_out = to;
     assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
     assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
     assert_int_equal(stream.avail_in, 0);
@@ -337,7 +339,7 @@ static void a_codec_or_level_that_csv_does_not_have_is_refused(void **state)
         format.level = cases[i].level;
         memory_sink sink = memory_sink_init();
         rv_error err = {0};
-        rv_writer_stats stats;
+        rv_writer_stats stats = {0};
         assert_int_equal(write_csv(&format, &schema, NULL, 0, NULL, &sink, &stats, &err), cases[i].code);
         assert_int_equal(err.code, cases[i].code);
     }
@@ -356,7 +358,7 @@ static void every_level_fits_a_small_budget(void **state)
         rv_budget budget;
         rv_budget_init(&budget, 9 << 20);
         memory_sink sink = memory_sink_init();
-        rv_writer_stats stats;
+        rv_writer_stats stats = {0};
         rv_error err = {0};
         assert_int_equal(write_csv(&format, &t.schema, &t.batch, 1, &budget, &sink, &stats, &err), RV_OK);
         assert_int_equal(rv_budget_used(&budget), 0);
@@ -382,7 +384,7 @@ static void the_size_says_how_large_the_file_would_be_now(void **state)
         for (int k = 0; k < 8; k++)
             assert_int_equal(rv_writer_write(writer, t.batch, NULL), RV_OK);
         const uint64_t size = rvi_csv_ops.size(writer);
-        rv_writer_stats stats;
+        rv_writer_stats stats = {0};
         assert_int_equal(rvi_csv_ops.finish(writer, &stats, NULL), RV_OK);
         assert_int_equal(stats.bytes, sink.bytes.len);
         if (codecs[i] == RV_CODEC_NONE)
@@ -418,7 +420,7 @@ static void a_file_with_a_limit_takes_no_more_than_it_holds(void **state)
         const rv_writer_options options = {.format = &format, .schema = &t.schema, .memory_bytes = 1 << 20};
         memory_sink sink = memory_sink_init();
         rv_writer *writer = NULL;
-        rv_writer_stats stats;
+        rv_writer_stats stats = {0};
         int64_t n = t.batch->rows, n_rows = 0;
         assert_int_equal(rv_writer_open(&writer, &sink.base, &options, NULL), RV_OK);
         for (uint32_t seed = 1; n == t.batch->rows; n_rows += n) {
@@ -452,7 +454,7 @@ static void a_sink_that_fails_fails_the_writer(void **state)
             format.codec = codecs[i];
             memory_sink sink = memory_sink_init();
             sink.writes_until_failure = n;
-            rv_writer_stats stats;
+            rv_writer_stats stats = {0};
             rv_error err = {0};
             rv_budget budget;
             rv_budget_init(&budget, 64 << 20);
@@ -480,7 +482,7 @@ static void running_out_of_memory_is_an_error_and_leaks_nothing(void **state)
                 rv_format_config format = default_csv();
                 format.codec = codecs[i];
                 memory_sink sink = memory_sink_init();
-                rv_writer_stats stats;
+                rv_writer_stats stats = {0};
                 rv_error err = {0};
                 rv_budget budget;
                 rv_budget_init(&budget, 64 << 20);
@@ -508,7 +510,7 @@ static void a_small_budget_is_refused_and_given_back(void **state)
             rv_format_config format = default_csv();
             format.codec = codecs[i];
             memory_sink sink = memory_sink_init();
-            rv_writer_stats stats;
+            rv_writer_stats stats = {0};
             rv_error err = {0};
             rv_budget budget;
             rv_budget_init(&budget, limit);

@@ -81,7 +81,7 @@ static int32_t number_of(rv_codec name)
     rvi_pq_memory memory = {0};
     rvi_pq_codec codec;
     assert_int_equal(rvi_pq_codec_open(&codec, name, 0, &memory, NULL), RV_OK);
-    int32_t number = codec.ops->number;
+    int32_t number = (int32_t)codec.ops->number;
     rvi_pq_codec_close(&codec);
     return number;
 }
@@ -115,7 +115,8 @@ static void every_page_comes_back_and_a_used_context_gives_the_same_bytes(void *
             rvi_pq_buf fresh = compress_page(WRITTEN[c], 0, page, len);
             assert_int_equal(out.len, fresh.len);
             assert_memory_equal(out.data, fresh.data, fresh.len);
-            assert_int_equal(decompress(&tools, used.ops->number, out.data, out.len, page, len, NULL), RV_OK);
+            assert_int_equal(
+                decompress(&tools, (int32_t)used.ops->number, out.data, out.len, page, len, NULL), RV_OK);
             rvi_pq_buf_free(&fresh);
             free(page);
         }

@@ -19,9 +19,9 @@ static void add_repeated(rvi_pq_stats *stats, const char *piece, size_t times)
 {
     char text[1024];
     size_t len = strlen(piece);
-    assert_true(len * times <= sizeof text);
+    assert_true(len * times < sizeof text);
     for (size_t i = 0; i < times; i++)
-        memcpy(text + i * len, piece, len);
+        memcpy(text + i * len, piece, len + 1);
     add_text(stats, text, len * times);
 }
 
@@ -44,7 +44,7 @@ static void integers_have_their_extremes_in_little_endian(void **state)
     rvi_pq_stats_update(&leaf, &stats, &values);
     values = fixed_values(second, 2);
     rvi_pq_stats_update(&leaf, &stats, &values);
-    rvi_pq_bound bound;
+    rvi_pq_bound bound = {0};
     assert_true(rvi_pq_stats_min(&leaf, &stats, &bound));
     assert_bound(&bound, &min, 8, true);
     assert_true(rvi_pq_stats_max(&leaf, &stats, &bound));
@@ -60,7 +60,7 @@ static void unsigned_integers_compare_without_sign(void **state)
     rvi_pq_stats stats = {0};
     rvi_pq_values values = fixed_values(numbers, 3);
     rvi_pq_stats_update(&leaf, &stats, &values);
-    rvi_pq_bound min, max;
+    rvi_pq_bound min = {0}, max = {0};
     assert_true(rvi_pq_stats_min(&leaf, &stats, &min) && rvi_pq_stats_max(&leaf, &stats, &max));
     assert_bound(&min, &numbers[1], 8, true);
     assert_bound(&max, &numbers[2], 8, true);
@@ -81,7 +81,7 @@ static void large_decimals_compare_as_numbers(void **state)
     rvi_pq_stats stats = {0};
     rvi_pq_values values = fixed_values(numbers, 2);
     rvi_pq_stats_update(&leaf, &stats, &values);
-    rvi_pq_bound min, max;
+    rvi_pq_bound min = {0}, max = {0};
     assert_true(rvi_pq_stats_min(&leaf, &stats, &min) && rvi_pq_stats_max(&leaf, &stats, &max));
     assert_bound(&min, numbers[0], 9, true);
     assert_bound(&max, numbers[1], 9, true);
@@ -96,7 +96,7 @@ static void nan_is_counted_and_takes_the_bounds_away(void **state)
     rvi_pq_leaf leaf = leaf_of(&field);
     const double numbers[] = {2.0, -3.0}, only_nan[] = {NAN, -NAN};
     rvi_pq_stats page = {0}, chunk = {0};
-    rvi_pq_bound bound;
+    rvi_pq_bound bound = {0};
     rvi_pq_values values = fixed_values(numbers, 2);
     rvi_pq_stats_update(&leaf, &page, &values);
     assert_true(rvi_pq_stats_min(&leaf, &page, &bound));
@@ -124,7 +124,7 @@ static void a_zero_bound_covers_both_zeros(void **state)
         rvi_pq_stats stats = {0};
         rvi_pq_values values = fixed_values(&zeros[i], 1);
         rvi_pq_stats_update(&leaf, &stats, &values);
-        rvi_pq_bound bound;
+        rvi_pq_bound bound = {0};
         assert_true(rvi_pq_stats_min(&leaf, &stats, &bound));
         assert_bound(&bound, &zeros[1], 4, true);
         assert_true(rvi_pq_stats_max(&leaf, &stats, &bound));
@@ -142,7 +142,7 @@ static void infinities_are_bounds(void **state)
         rvi_pq_stats stats = {0};
         rvi_pq_values values = fixed_values(&value, 1);
         rvi_pq_stats_update(&leaf, &stats, &values);
-        rvi_pq_bound bound;
+        rvi_pq_bound bound = {0};
         assert_true(rvi_pq_stats_min(&leaf, &stats, &bound));
         assert_bound(&bound, &value, 8, true);
         assert_true(rvi_pq_stats_max(&leaf, &stats, &bound));
@@ -180,7 +180,7 @@ static void truncated_text_is_bounded_by_a_valid_text(void **state)
         print_message("  %s\n", c->why);
         rvi_pq_stats stats = {0};
         add_repeated(&stats, c->piece, c->times);
-        rvi_pq_bound min, max;
+        rvi_pq_bound min = {0}, max = {0};
         assert_true(rvi_pq_stats_min(&leaf, &stats, &min));
         assert_true(min.len <= RVI_PQ_BOUND_BYTES && min.len % strlen(c->piece) == 0);
         assert_int_equal(min.exact, strlen(c->piece) * c->times <= RVI_PQ_BOUND_BYTES);
@@ -201,7 +201,7 @@ static void truncated_bytes_are_incremented_past_ff(void **state)
     rv_field field = field_of("b", scalar(RV_TYPE_BINARY), true);
     rvi_pq_leaf leaf = leaf_of(&field);
     uint8_t value[80];
-    rvi_pq_bound bound;
+    rvi_pq_bound bound = {0};
     rvi_pq_stats stats = {0};
     memset(value, 0xff, sizeof value);
     value[0] = 0x41;
@@ -228,7 +228,7 @@ static void a_longer_value_is_larger_even_where_the_kept_bytes_are_equal(void **
         rvi_pq_stats stats = {0};
         add_repeated(&stats, "x", order == 0 ? 64 : 65);
         add_repeated(&stats, "x", order == 0 ? 65 : 64);
-        rvi_pq_bound min, max;
+        rvi_pq_bound min = {0}, max = {0};
         assert_true(rvi_pq_stats_min(&leaf, &stats, &min) && rvi_pq_stats_max(&leaf, &stats, &max));
         assert_true(min.exact && min.len == 64);
         assert_false(max.exact);
@@ -242,7 +242,7 @@ static void the_empty_text_is_a_value(void **state)
     rv_field field = field_of("s", scalar(RV_TYPE_STRING), true);
     rvi_pq_leaf leaf = leaf_of(&field);
     rvi_pq_stats stats = {0};
-    rvi_pq_bound bound;
+    rvi_pq_bound bound = {0};
     assert_false(rvi_pq_stats_min(&leaf, &stats, &bound));
     add_text(&stats, "", 0);
     assert_true(rvi_pq_stats_min(&leaf, &stats, &bound));
@@ -265,7 +265,7 @@ static size_t random_text(uint8_t *out, uint64_t *random)
 
 static void assert_same_bounds(const rvi_pq_leaf *leaf, const rvi_pq_stats *a, const rvi_pq_stats *b)
 {
-    rvi_pq_bound x, y;
+    rvi_pq_bound x = {0}, y = {0};
     assert_int_equal(rvi_pq_stats_min(leaf, a, &x), rvi_pq_stats_min(leaf, b, &y));
     assert_bound(&x, y.bytes, y.len, y.exact);
     bool bounded = rvi_pq_stats_max(leaf, a, &x);

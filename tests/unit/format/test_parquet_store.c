@@ -63,7 +63,8 @@ static int setup(void **state)
         (memory_scratch){.base = {.write = scratch_write, .read = scratch_read, .reset = scratch_reset},
                          .data = malloc(LOG_BYTES)};
     b->expected = malloc(LOG_BYTES);
-    assert_true(b->scratch.data != NULL && b->expected != NULL);
+    if (b->scratch.data == NULL || b->expected == NULL)
+        return -1;
     uint64_t random = 7;
     for (size_t i = 0; i < LOG_BYTES; i++)
         b->expected[i] = (uint8_t)next_random(&random);

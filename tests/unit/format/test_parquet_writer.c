@@ -55,9 +55,11 @@ static void append_row(rv_batch *batch, int64_t i)
     rv_batch_end_row(batch);
 }
 
+enum { ITEMS_MAX = 512 };
+
 /* Rows 0 .. n_rows, cut into batches whose sizes follow `seed`. */
 typedef struct batches {
-    rv_batch *items[512];
+    rv_batch *items[ITEMS_MAX];
     int n;
 } batches;
 
@@ -66,7 +68,7 @@ static batches make_batches(int64_t n_rows, uint64_t seed)
     batches made = {0};
     for (int64_t i = 0; i < n_rows;) {
         uint64_t size = seed == 0 ? (uint64_t)n_rows : next_random(&seed) % 200 + 1;
-        assert_true((size_t)made.n < sizeof made.items / sizeof *made.items);
+        assert_true(made.n < ITEMS_MAX);
         assert_int_equal(rv_batch_new(&made.items[made.n], &SCHEMA, NULL, NULL), RV_OK);
         for (; size > 0 && i < n_rows; size--, i++)
             append_row(made.items[made.n], i);

@@ -223,19 +223,22 @@ static void sizes_come_from_statistics_or_are_unknown(void **state)
     assert_true(f->info.est_bytes > 0 && f->info.est_bytes < big);
 }
 
+enum { NAMES_BYTES = 256 };
+
 static rv_code append_name(void *context, const rv_table_entry *entry, rv_error *err)
 {
     char *names = context;
+    size_t len = strlen(names);
     (void)err;
-    strcat(names, entry->name);
-    strcat(names, entry->kind[0] == 'v' ? (entry->kind[2] == 'e' ? "(view) " : "(virtual) ") : " ");
+    snprintf(names + len, NAMES_BYTES - len, "%s%s", entry->name,
+             entry->kind[0] == 'v' ? (entry->kind[2] == 'e' ? "(view) " : "(virtual) ") : " ");
     return RV_OK;
 }
 
 static void a_listing_is_by_name_and_leaves_out_what_is_not_the_users(void **state)
 {
     sqlite_fixture *f = *state;
-    char names[256] = "";
+    char names[NAMES_BYTES] = "";
     sqlite_execute(f, "CREATE TABLE b(id INTEGER PRIMARY KEY AUTOINCREMENT); CREATE TABLE a(x); ANALYZE;"
                       "CREATE VIEW c AS SELECT 1; CREATE VIRTUAL TABLE d USING fts5(body);"
                       "CREATE TABLE sqliteish(x)");

@@ -202,6 +202,7 @@ static void a_page_is_cut_before_the_row_that_would_not_fit(void **state)
     for (int i = 0; i < 2; i++) {
         const rv_page_limits limits = {.units = 100, .max_bytes = 200};
         char ids[64] = "";
+        size_t n = 0;
         if (queries[i] == NULL)
             sqlite_describe_table(f, "t");
         else
@@ -211,8 +212,8 @@ static void a_page_is_cut_before_the_row_that_would_not_fit(void **state)
             rv_batch_reset(f->batch);
             sqlite_assert_ok(rv_scan_next(f->scan, &limits, f->batch, &f->page, &f->err), f);
             for (int64_t row = 0; row < f->batch->rows; row++)
-                strcat(ids, sqlite_cell(f, 0, row));
-            strcat(ids, "/");
+                n += (size_t)snprintf(ids + n, sizeof ids - n, "%s", sqlite_cell(f, 0, row));
+            n += (size_t)snprintf(ids + n, sizeof ids - n, "/");
         }
         assert_string_equal(ids, "12/3/45/");
     }

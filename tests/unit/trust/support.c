@@ -56,7 +56,7 @@ static void make_part(rv_part *out, int i)
     };
     *out = (rv_part){.name = names[i], .chunk_index = i / 2, .sequence = i % 2, .column_digests = digests[i]};
     out->rows = 10 * (i + 1);
-    out->bytes = (uint64_t)(1000 * (i + 1));
+    out->bytes = 1000 * ((uint64_t)i + 1);
     out->xxh3 = UINT64_C(0xfedcba9876543210) + (uint64_t)i;
     for (size_t k = 0; k < sizeof out->md5; k++)
         out->md5[k] = (uint8_t)k;
