@@ -6,6 +6,7 @@
 #ifndef RIVET_CONFIG_H
 #define RIVET_CONFIG_H
 
+#include "rivet/bounds.h"
 #include "rivet/schema.h"
 #include "rivet/secret.h"
 #include "rivet/sink.h"
@@ -44,6 +45,13 @@ typedef struct rv_source_config {
 
 typedef enum rv_profile { RV_PROFILE_BALANCED = 0, RV_PROFILE_FAST, RV_PROFILE_SAFE } rv_profile;
 
+/* What becomes of a page above max_batch_memory_mb. */
+typedef enum rv_batch_exceeded {
+    RV_BATCH_WARN = 0,    /* it is used, and counted in the summary */
+    RV_BATCH_FAIL,        /* the export fails */
+    RV_BATCH_AUTO_SHRINK, /* it is given up and read again in smaller ones */
+} rv_batch_exceeded;
+
 /* Effective for one export: profile, then source.tuning, then the export's tuning, field by field. */
 typedef struct rv_tuning {
     rv_profile profile;
@@ -57,6 +65,15 @@ typedef struct rv_tuning {
     int64_t duty_percent;        /* share of time the source may be kept busy, 1..100 */
     int64_t max_value_mb;        /* 0: no limit but the format's */
     int64_t max_snapshot_age_s;  /* 0: no limit */
+    int64_t max_rows_per_s;      /* token bucket over all lanes; 0: none */
+    int64_t max_mb_per_s;        /* of wire bytes, likewise; 0: none */
+    int64_t max_retries;      /* repetitions after a passing failure, of a chunk and of the whole run each */
+    int64_t retry_backoff_ms; /* before the first repetition; doubled each time, with jitter */
+    int64_t memory_threshold_mb; /* resident memory above which no page is begun; 0: off */
+    bool adaptive;               /* the number of lanes follows the pressure on the source */
+    int64_t min_parallel;        /* lanes that `adaptive` leaves; at least 1 */
+    int64_t max_batch_memory_mb; /* of one page's content; 0: the memory plan's own limit */
+    rv_batch_exceeded on_batch_memory_exceeded;
 } rv_tuning;
 
 typedef enum rv_relation_kind { RV_RELATION_TABLE = 1, RV_RELATION_QUERY } rv_relation_kind;
@@ -147,10 +164,93 @@ typedef struct rv_dest_config {
 typedef enum rv_on_existing { RV_EXISTING_APPEND = 0, RV_EXISTING_REPLACE, RV_EXISTING_FAIL } rv_on_existing;
 typedef enum rv_consistency { RV_CONSISTENCY_SNAPSHOT = 0, RV_CONSISTENCY_STATEMENT } rv_consistency;
 
+typedef enum rv_mode { RV_MODE_FULL = 0, RV_MODE_INCREMENTAL, RV_MODE_CHUNKED, RV_MODE_TIME_WINDOW } rv_mode;
+const char *rv_mode_name(rv_mode mode); /* "time_window"; static */
+
+/* mode: incremental. The rows above the last run's high-water mark. */
+typedef struct rv_cursor_config {
+    rv_key key;           /* cursor_column: one, or several as a list; ascending */
+    const char *fallback; /* cursor_fallback_column, with incremental_cursor_mode: coalesce; NULL: none */
+    int64_t lookback_us;  /* cursor_lookback: how far below the mark late rows are looked for; 0: not */
+    bool by_key;          /* keyset_incremental: pages along the key, whatever else would apply */
+} rv_cursor_config;
+
+/* How the rows are cut into chunks; zero or NULL: not given. At most one of column's ways and by_key is. */
+typedef struct rv_chunk_config {
+    const char *column;     /* chunk_column */
+    int64_t size;           /* chunk_size: width of a range of `column`, rows otherwise; 0: not given */
+    int64_t size_memory_mb; /* chunk_size_memory_mb */
+    int64_t count;          /* chunk_count: ranges of `column` */
+    int64_t by_days;        /* chunk_by_days: of `column` */
+    bool dense;             /* chunk_dense: `size` rows of `column` each, however sparse it is */
+    rv_key by_key;          /* chunk_by_key: n_columns 0: not given */
+    int64_t max_attempts;   /* chunk_max_attempts; 0: tuning.max_retries + 1 */
+} rv_chunk_config;
+
+/* mode: time_window. From midnight UTC, `days` days ago, on. */
+typedef struct rv_time_window_config {
+    const char *column;
+    bool unix_seconds; /* time_column_type: unix */
+    int64_t days;
+} rv_time_window_config;
+
+/* partition_by: one complete prefix for each day, month or year of a column. */
+typedef enum rv_granularity {
+    RV_GRANULARITY_DAY = 0,
+    RV_GRANULARITY_MONTH,
+    RV_GRANULARITY_YEAR
+} rv_granularity;
+typedef struct rv_partition_config {
+    const char *column; /* NULL: not partitioned */
+    rv_granularity granularity;
+    /* One partition's export, as rv_plan_partitions() derives it; all NULL in what the file says. */
+    const rv_range *range;
+    const char *label; /* stands for {partition}: "ordered_at=2024-01-31", "…=__HIVE_DEFAULT_PARTITION__" */
+    const char *parent; /* name of the export that it is a part of */
+} rv_partition_config;
+
+typedef struct rv_meta_columns {
+    bool exported_at;                    /* _rivet_exported_at */
+    bool row_hash;                       /* _rivet_row_hash */
+    const char *const *row_hash_columns; /* of these; NULL: of all */
+    int n_row_hash_columns;
+} rv_meta_columns;
+
+typedef struct rv_null_ratio {
+    const char *column;
+    double max; /* 0 to 1 */
+} rv_null_ratio;
+typedef struct rv_quality_config {
+    int64_t row_count_min, row_count_max; /* -1: not given */
+    const rv_null_ratio *null_ratios;
+    int n_null_ratios;
+    const char *const *unique_columns;
+    int n_unique_columns;
+    int64_t unique_max_entries; /* values remembered for each; 0: the default */
+} rv_quality_config;
+typedef enum rv_on_drift { RV_DRIFT_WARN = 0, RV_DRIFT_CONTINUE, RV_DRIFT_FAIL } rv_on_drift;
+
+/* What `rivet run` does with a run of this export that an earlier process left open. */
+typedef enum rv_on_interrupted {
+    RV_INTERRUPTED_RESUME = 0,
+    RV_INTERRUPTED_RESTART,
+    RV_INTERRUPTED_FAIL
+} rv_on_interrupted;
+
 typedef struct rv_export_config {
     const char *name;
-    const char *mode; /* "full" */
+    rv_mode mode;
     rv_relation relation;
+    rv_cursor_config cursor;
+    rv_chunk_config chunk;
+    rv_time_window_config time_window;
+    rv_partition_config partition;
+    rv_meta_columns meta;
+    rv_quality_config quality;
+    rv_on_drift on_schema_drift;
+    double shape_drift_warn_factor; /* 0: off */
+    int parallel;                   /* lanes; at least 1 */
+    rv_on_interrupted on_interrupted;
     rv_format_config format;
     rv_dest_config dest;
     rv_tuning tuning;
@@ -168,6 +268,8 @@ typedef struct rv_config {
     rv_source_config source;
     rv_export_config *exports;
     int n_exports;
+    bool parallel_exports; /* at the same time, within max_connections */
+    int max_connections;   /* source.max_connections: of all exports together; 0: no limit */
 } rv_config;
 
 /* One problem of a file. `line` and `column` are 1-based; 0: not tied to a place. */

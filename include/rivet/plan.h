@@ -1,31 +1,68 @@
 /* rivet/plan.h - an export becomes a strategy and a list of chunks, without scanning the table.
  *
- * The planner reads what the source's description says (catalog and statistics) and the driver's capability table;
- * it never asks which engine it is. */
+ * The planner reads what the source's description says (catalog and statistics), asks for the ends of indexes and for
+ * places that split them, and looks at the driver's capability table; it never asks which engine it is. */
 #ifndef RIVET_PLAN_H
 #define RIVET_PLAN_H
 
+#include "rivet/clock.h"
 #include "rivet/config.h"
+#include "rivet/source.h"
 #include "rivet/state.h"
+
+typedef enum rv_strategy {
+    RV_STRATEGY_PHYSICAL = 1, /* named by the driver: "ctid", "rowid" */
+    RV_STRATEGY_KEYSET,
+    RV_STRATEGY_RANGE,
+    RV_STRATEGY_DENSE,
+    RV_STRATEGY_STREAM,
+} rv_strategy;
 
 typedef struct rv_plan {
     const rv_export_config *export_config;
     rv_relation_info info; /* as the source describes it */
-    rv_schema schema;      /* resolved: what the files hold */
-    const char *strategy;  /* "ctid", "rowid", "stream" */
-    const char *reason;    /* why this one, in words for the user */
-    bool snapshot;         /* all chunks are read under one snapshot */
+    rv_schema schema;      /* resolved: what the files hold, without the columns that Rivet adds */
+    rv_strategy strategy;
+    const char
+        *strategy_name; /* "ctid", "rowid", "keyset", "range", "dense", "stream"; "partition(keyset)" … */
+    const char *reason; /* why this one, in words for the user */
+    bool snapshot;      /* all chunks of an epoch are read under one snapshot */
+    bool
+        spans_epochs; /* a chunk is correct under another snapshot than its neighbours' (by key, not by place) */
+    int lanes;        /* how many may read at once: 1 to export_config->parallel */
     rv_chunk *chunks;
     int64_t n_chunks;
-    char fingerprint[32]; /* of everything that decides rows and files */
+    const rv_range *window; /* what an incremental or time_window run covers; NULL: everything */
+    rv_cursor
+        cursor; /* where the export stands when this run has succeeded; columns NULL: not incremental, or
+                               nothing is there yet */
+    int64_t
+        held_since_us;    /* the window ends early because of a transaction open since then; 0: it does not */
+    const char *notes[8]; /* for the summary: what the user should know of this plan */
+    int n_notes;
+    char fingerprint[32]; /* of everything that decides rows and files, the window excepted */
 } rv_plan;
 
 enum { RV_MAX_CHUNKS = 100000 };
 
-/* `info` comes from rv_source_describe() and lives in `arena`, as everything in `out` does. caps: the driver's.
- * Fails CONFIG_VALUE, SCHEMA_STRICT, SOURCE_UNSUPPORTED, SOURCE_ROW_SECURITY, OUT_OF_MEMORY. */
-rv_code rv_plan_make(rv_arena *arena, const rv_export_config *export_config, const rv_relation_info *info,
-                     uint32_t caps, rv_plan *out, rv_error *err) RV_MUST_CHECK;
+typedef struct rv_plan_input {
+    const rv_export_config *export_config;
+    rv_source *source;              /* between begin() and end() */
+    const rv_relation_info *info;   /* from rv_source_describe(); lives in the arena */
+    const rv_export_memory *memory; /* what the last successful run left; NULL: nothing */
+    int64_t now_us;                 /* UNIX time */
+} rv_plan_input;
+
+/* Everything in `out` lives in `arena`. Fails CONFIG_VALUE, SCHEMA_STRICT, SOURCE_UNSUPPORTED, SOURCE_ROW_SECURITY,
+ * OUT_OF_MEMORY, and what the source fails with. */
+rv_code rv_plan_make(rv_arena *arena, const rv_plan_input *input, rv_plan *out, rv_error *err) RV_MUST_CHECK;
+
+/* The exports that a partitioned export (partition_by) stands for, one for each bucket that may hold rows, the bucket
+ * of NULLs last; found out from the ends of the column, without a scan where an index leads with it. Fails as
+ * rv_plan_make() does, and LIMIT_EXCEEDED for more than RV_MAX_PARTITIONS. */
+enum { RV_MAX_PARTITIONS = 10000 };
+rv_code rv_plan_partitions(rv_arena *arena, const rv_plan_input *input, rv_export_config **out, int *n_out,
+                           rv_error *err) RV_MUST_CHECK;
 
 /* Split first..last (inclusive units) into n ranges that tile it without gap or overlap and differ by at most one
  * unit; fewer than n when there are fewer units. Returns how many were written. Any int64 bounds. */

@@ -13,6 +13,7 @@
 #define RIVET_SOURCE_H
 
 #include "rivet/batch.h"
+#include "rivet/bounds.h"
 #include "rivet/cancel.h"
 #include "rivet/config.h"
 
@@ -25,6 +26,11 @@ enum {
     RV_SOURCE_CAP_STREAM = 1u << 1,   /* reads any relation as one ordered stream of pages */
     RV_SOURCE_CAP_SNAPSHOT = 1u << 2, /* begin() with snapshot: all scans until end() see one point in time */
     RV_SOURCE_CAP_INTERRUPT = 1u << 3, /* the interrupt slot is set */
+    RV_SOURCE_CAP_KEYS = 1u << 4,      /* reads along keys and within ranges; key_ends and split are set */
+    RV_SOURCE_CAP_SHARED_SNAPSHOT =
+        1u << 5,                      /* share_snapshot is set: several sources may see one point in time */
+    RV_SOURCE_CAP_HISTORY = 1u << 6,  /* horizon is set: ranges may have a history */
+    RV_SOURCE_CAP_PRESSURE = 1u << 7, /* pressure is set */
 };
 
 typedef struct rv_server_info {
@@ -46,6 +52,24 @@ typedef struct rv_physical {
     bool needs_snapshot;  /* ranges are only correct when all of them are read under one snapshot */
 } rv_physical;
 
+/* An index that pages or ranges can use: valid, visible, over whole columns and all rows. */
+typedef struct rv_index {
+    const char *name;
+    rv_key key;    /* its leading columns, up to RV_MAX_KEY_COLUMNS; the directions in which it sorts */
+    bool complete; /* the key has all of its columns */
+    bool unique;   /* and no two rows are equal in all of them, at any moment (not deferrable) */
+    bool not_null; /* none of the key's columns can be NULL */
+    bool primary;
+    double correlation; /* of its first column's order with the storage order, -1 to 1; 0: none, or unknown */
+} rv_index;
+
+/* A leaf of a partitioned table: what holds the rows. */
+typedef struct rv_leaf {
+    const char *schema, *table;
+    int64_t est_rows, est_bytes; /* -1: unknown */
+    rv_physical physical;
+} rv_leaf;
+
 typedef struct rv_relation_info {
     rv_schema schema;      /* natural types; in the arena given to describe */
     const char *kind;      /* "table", "view", "partitioned table", "query" … for messages */
@@ -53,31 +77,53 @@ typedef struct rv_relation_info {
     int64_t est_rows;      /* from statistics; -1: unknown, never 0 for unknown */
     int64_t est_bytes;     /* with out-of-line storage; -1: unknown */
     rv_physical physical;
+    const rv_index *indexes; /* the primary key first; none for a query or a view */
+    int n_indexes;
+    const rv_leaf *leaves; /* of a partitioned table whose leaves can all be read by themselves */
+    int n_leaves;
     bool row_security; /* row-level security would hide rows from this user */
 } rv_relation_info;
 
+/* Can pages go along this index: does every row have exactly one place in it? */
+static inline bool rv_index_is_key(const rv_index *index)
+{
+    return index->complete && index->unique && index->not_null;
+}
+
 typedef struct rv_read_options {
     bool snapshot;                /* one point in time until end() */
+    const char *shared_snapshot;  /* with `snapshot`: the one that share_snapshot() named; NULL: a new one */
     int64_t statement_timeout_ms; /* 0: none */
     int64_t lock_timeout_ms;      /* 0: none */
     int64_t idle_timeout_ms;      /* how long the server may let our transaction idle; 0: no limit */
     bool accept_row_security;     /* read what row-level security leaves */
 } rv_read_options;
 
-typedef enum rv_bounds_kind { RV_BOUNDS_ALL = 1, RV_BOUNDS_PHYSICAL } rv_bounds_kind;
-/* Which rows of the relation a chunk holds. */
-typedef struct rv_bounds {
-    rv_bounds_kind kind;
-    int64_t first, last; /* PHYSICAL: inclusive, in the driver's units */
-} rv_bounds;
-
 typedef struct rv_scan_request {
     const rv_relation *relation;
     const rv_relation_info *info;
     const rv_schema *schema; /* resolved; its fields are read in this order */
     rv_bounds bounds;
+    const rv_key_value
+        *after; /* KEY: go on strictly after this place of bounds.key; NULL: from the beginning */
     uint64_t max_value_bytes; /* 0: no limit; checked before a value is copied */
 } rv_scan_request;
+
+/* The ends of a key's order among the rows of some ranges. */
+typedef struct rv_key_ends {
+    bool empty; /* no row has a value */
+    bool has_null;
+    rv_key_value first, last; /* in key order; in the arena */
+} rv_key_ends;
+
+/* What the source suffers, as far as this user may see it. Only what others cause or endure: nothing in it grows
+ * because an export reads. -1: cannot be read. */
+typedef struct rv_pressure {
+    int64_t lock_waits;      /* sessions of others that wait for a lock */
+    int64_t active_sessions; /* sessions of others that run a statement */
+    int64_t max_sessions;    /* what the server allows altogether */
+    int64_t replica_lag_ms;  /* of the slowest attached replica, or of this replica itself */
+} rv_pressure;
 
 typedef struct rv_page_limits {
     int64_t units;    /* how much one statement should cover, in the scan's own unit (>= 1) */
@@ -124,6 +170,32 @@ typedef struct rv_source_ops {
     rv_code (*scan_next)(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
                          rv_error *err);
     void (*scan_close)(rv_scan *scan); /* NULL is fine */
+    /* CAP_KEYS: where a KEY scan stands: its last delivered row's place; n 0: nothing delivered yet. Any time until
+     * scan_close(), also after a failure. Into the arena. Fails OUT_OF_MEMORY. */
+    rv_code (*scan_position)(rv_scan *scan, rv_arena *arena, rv_key_value *out, rv_error *err);
+
+    /* CAP_KEYS; between begin() and end(), no scan open. The first and the last value of `key` (one column, or
+     * COALESCE(column, fallback)) among the rows in all `within`. Cheap where an index leads with the column; a
+     * scan of the relation otherwise, so the planner asks only when there is no other way. */
+    rv_code (*key_ends)(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
+                        const rv_key *key, const char *fallback, const rv_range *const *within, int n_within,
+                        rv_arena *arena, rv_key_ends *out, rv_error *err);
+    /* CAP_KEYS: up to n - 1 places, strictly ascending in the order of `index`, strictly between its ends, that cut
+     * its rows into about n equal parts, as far as statistics and a few descents of the index tell; *n_out 0: nothing
+     * is known. Bounded work whatever the table's size; never a scan. */
+    rv_code (*split)(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
+                     const rv_index *index, int64_t n, rv_arena *arena, rv_key_value *out, int64_t *n_out,
+                     rv_error *err);
+    /* CAP_HISTORY, between begin() and end(): the mark before which everything is decided: every transaction before
+     * it has ended, and what it wrote is seen by this source's reads. *held_since_us: since when (UNIX time) the
+     * oldest open transaction holds it back; 0: nothing does. */
+    rv_code (*horizon)(rv_source *src, rv_arena *arena, const char **out, int64_t *held_since_us,
+                       rv_error *err);
+    /* CAP_SHARED_SNAPSHOT: a name under which other sources can join the snapshot that begin() took, as long as this
+     * one holds it. Into the arena. */
+    rv_code (*share_snapshot)(rv_source *src, rv_arena *arena, const char **out, rv_error *err);
+    /* CAP_PRESSURE, outside of begin() and end(), on a source of its own. */
+    rv_code (*pressure)(rv_source *src, rv_pressure *out, rv_error *err);
 
     void (*interrupt)(rv_source *src); /* makes a blocked call return CANCELLED soon; any thread */
     void (*close)(rv_source *src);     /* NULL is fine; never fails */
@@ -157,6 +229,19 @@ rv_code rv_scan_open(rv_scan **out, rv_source *src, const rv_scan_request *reque
 rv_code rv_scan_next(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
                      rv_error *err) RV_MUST_CHECK;
 void rv_scan_close(rv_scan *scan);
+/* The slots above, for sources whose caps have them; SOURCE_UNSUPPORTED otherwise. */
+rv_code rv_scan_position(rv_scan *scan, rv_arena *arena, rv_key_value *out, rv_error *err) RV_MUST_CHECK;
+rv_code rv_source_key_ends(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
+                           const rv_key *key, const char *fallback, const rv_range *const *within,
+                           int n_within, rv_arena *arena, rv_key_ends *out, rv_error *err) RV_MUST_CHECK;
+rv_code rv_source_split(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
+                        const rv_index *index, int64_t n, rv_arena *arena, rv_key_value *out, int64_t *n_out,
+                        rv_error *err) RV_MUST_CHECK;
+rv_code rv_source_horizon(rv_source *src, rv_arena *arena, const char **out, int64_t *held_since_us,
+                          rv_error *err) RV_MUST_CHECK;
+rv_code rv_source_share_snapshot(rv_source *src, rv_arena *arena, const char **out,
+                                 rv_error *err) RV_MUST_CHECK;
+rv_code rv_source_pressure(rv_source *src, rv_pressure *out, rv_error *err) RV_MUST_CHECK;
 void rv_source_interrupt(rv_source *src);
 void rv_source_close(rv_source *src);
 RV_DEFINE_AUTO(rv_source, rv_source_close)

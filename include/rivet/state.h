@@ -10,8 +10,8 @@
 #define RIVET_STATE_H
 
 #include "rivet/arena.h"
+#include "rivet/bounds.h"
 #include "rivet/clock.h"
-#include "rivet/source.h"
 
 typedef struct rv_state rv_state;
 
@@ -42,8 +42,20 @@ typedef struct rv_run_plan {
     const char *dest_kind, *dest_path, *dest_uri; /* path with placeholders expanded */
     const char *schema_json;                      /* name, type, native type, nullability of each field */
     const char *source_json;                      /* engine, version, schema, table */
+    const char *config_fingerprint; /* of the export's configuration: two machines must agree on it */
+    const char *window_json; /* what an incremental run covers: {"columns", "lo", "hi", "since", "until"};
+                                       NULL: not incremental */
+    bool snapshot;           /* its chunks are of one point in time, which dies with its process */
     int64_t started_us;
 } rv_run_plan;
+
+/* Where an incremental export stands. Strings are borrowed for the call, or live in the arena when read. */
+typedef struct rv_cursor {
+    const char *columns; /* "updated_at, id": a cursor of other columns is no cursor */
+    const char *type;    /* "timestamp_tz, int64" */
+    const char *value;   /* rv_key_value_write()'s text */
+    const char *mark;    /* rv_source_horizon()'s of that run; NULL: the source has none */
+} rv_cursor;
 
 typedef enum rv_chunk_status { RV_CHUNK_PENDING = 1, RV_CHUNK_RUNNING, RV_CHUNK_COMPLETED } rv_chunk_status;
 typedef struct rv_chunk {
@@ -51,6 +63,7 @@ typedef struct rv_chunk {
     rv_bounds bounds;
     rv_chunk_status status;
     int64_t attempts, rows;
+    int64_t epoch; /* which of the run's snapshots it was read under, from 0; known once it is completed */
 } rv_chunk;
 
 typedef struct rv_part {
@@ -80,7 +93,24 @@ typedef struct rv_run_result {
     rv_code code;              /* RV_OK on success */
     const char *error_message; /* redacted; NULL on success */
     const char *detail_json;   /* policy counts and the like; NULL: none */
+    const rv_cursor *cursor;   /* where the export stands from now on; NULL, or no success: as before */
+    const char *shapes_json;   /* longest value by column, on success; NULL: unchanged */
 } rv_run_result;
+
+/* What the last successful run of an export left for the next. In the arena; NULL: nothing is known. */
+typedef struct rv_export_memory {
+    bool has_cursor;
+    rv_cursor cursor;
+    const char *last_run_id, *schema_json, *shapes_json;
+} rv_export_memory;
+
+typedef struct rv_chunk_row {
+    const char *run_id, *export_name, *last_error; /* last_error NULL: none */
+    rv_chunk chunk;
+    rv_owner owner; /* "" unless running */
+    int64_t updated_us;
+} rv_chunk_row;
+typedef rv_code (*rv_chunk_fn)(void *context, const rv_chunk_row *row, rv_error *err);
 
 /* Rows of the read-side. Strings live during the callback. */
 typedef struct rv_run_row {
@@ -109,8 +139,8 @@ typedef rv_code (*rv_part_fn)(void *context, const rv_part *part, rv_error *err)
 typedef enum rv_state_access { RV_STATE_READ = 1, RV_STATE_WRITE } rv_state_access;
 
 /* Open a store, creating (WRITE) and migrating it. READ of a store that does not exist gives an empty one and
- * creates nothing. Fails STATE_NEWER. */
-rv_code rv_state_open(rv_state **out, const char *path, rv_state_access access, const rv_clock *clock,
+ * creates nothing. location: the path of an SQLite file, or a postgresql:// URL. Fails STATE_NEWER. */
+rv_code rv_state_open(rv_state **out, const char *location, rv_state_access access, const rv_clock *clock,
                       rv_error *err) RV_MUST_CHECK;
 void rv_state_close(rv_state *state);
 RV_DEFINE_AUTO(rv_state, rv_state_close)
@@ -134,13 +164,40 @@ rv_code rv_state_replan_run(rv_state *state, const rv_run_plan *plan, const rv_c
 /* Fails RUN_LEASE_LOST when another process took the run over. */
 rv_code rv_state_heartbeat(rv_state *state, const char *run_id, const rv_owner *owner, int64_t lease_ms,
                            rv_error *err) RV_MUST_CHECK;
-/* The lowest pending chunk becomes running; *found false: none is pending. Fails RUN_LEASE_LOST. */
-rv_code rv_state_claim_chunk(rv_state *state, const char *run_id, const rv_owner *owner, rv_chunk *out,
-                             bool *found, rv_error *err) RV_MUST_CHECK;
-/* A chunk's parts and its `completed`, in one transaction. Fails RUN_LEASE_LOST. */
+/* Any process may read chunks of a running run, not only its owner: each claim is a lease of its own, of lease_ms,
+ * renewed by rv_state_heartbeat_chunks(). The lowest chunk that is pending, or whose reader is dead, becomes running;
+ * *found false: there is none now. *n_open: chunks that are not completed, those that others read included. The
+ * bounds lie in the arena. Fails RUN_LEASE_LOST when the run is over, STATE_CORRUPT for unreadable bounds. */
+rv_code rv_state_claim_chunk(rv_state *state, const char *run_id, const rv_owner *owner, int64_t lease_ms,
+                             rv_arena *arena, rv_chunk *out, bool *found, int64_t *n_open,
+                             rv_error *err) RV_MUST_CHECK;
+/* Of all chunks that this owner reads. Fails RUN_LEASE_LOST when one of them, or the run, was taken over. */
+rv_code rv_state_heartbeat_chunks(rv_state *state, const char *run_id, const rv_owner *owner,
+                                  int64_t lease_ms, rv_error *err) RV_MUST_CHECK;
+/* A chunk's parts and its `completed`, in one transaction. chunk: index, rows and epoch. Fails RUN_LEASE_LOST when
+ * the chunk is no longer this owner's. */
 rv_code rv_state_complete_chunk(rv_state *state, const char *run_id, const rv_owner *owner,
-                                int64_t chunk_index, int64_t rows, const rv_part *parts, int64_t n_parts,
+                                const rv_chunk *chunk, const rv_part *parts, int64_t n_parts,
                                 rv_error *err) RV_MUST_CHECK;
+/* A chunk that could not be read goes back to pending; `reason` is kept for people. */
+rv_code rv_state_release_chunk(rv_state *state, const char *run_id, const rv_owner *owner,
+                               int64_t chunk_index, const char *reason, rv_error *err) RV_MUST_CHECK;
+/* A running run by its id, for a process that joins it. */
+rv_code rv_state_find_run(rv_state *state, const char *run_id, rv_arena *arena, rv_open_run *out,
+                          rv_error *err) RV_MUST_CHECK;
+/* The chunks of a run, by index. */
+rv_code rv_state_list_chunks(rv_state *state, const char *run_id, rv_chunk_fn fn, void *context,
+                             rv_error *err) RV_MUST_CHECK;
+
+rv_code rv_state_recall(rv_state *state, const char *export_name, rv_arena *arena, rv_export_memory *out,
+                        rv_error *err) RV_MUST_CHECK;
+/* Forget the cursor (and nothing else); *found: there was one. */
+rv_code rv_state_reset_cursor(rv_state *state, const char *export_name, bool *found,
+                              rv_error *err) RV_MUST_CHECK;
+/* Give up the open run of an export, whose owner is dead: it is interrupted, its chunks and parts are forgotten. Its
+ * files are removed by the next run. *found false: none is open. Fails RUN_LEASE_HELD. */
+rv_code rv_state_reset_chunks(rv_state *state, const char *export_name, bool *found,
+                              rv_error *err) RV_MUST_CHECK;
 rv_code rv_state_list_parts(rv_state *state, const char *run_id, rv_part_fn fn, void *context,
                             rv_error *err) RV_MUST_CHECK;
 /* The verdict: status, metrics, schema (on success) and the end of the lease, in one transaction. With any status

@@ -321,7 +321,8 @@ static void bind_export(rvi_loader *loader, const rvi_node *source, const rvi_no
                         rv_export_config *out)
 {
     out->name = rvi_keep(loader, rvi_text(block, RVI_K_EXPORT_NAME));
-    out->mode = rvi_keep(loader, rvi_text(block, RVI_K_EXPORT_MODE));
+    out->mode = (rv_mode)rvi_word(block, RVI_K_EXPORT_MODE);
+    out->parallel = 1;
     out->on_existing = (rv_on_existing)rvi_word(block, RVI_K_EXPORT_ON_EXISTING);
     out->consistency = (rv_consistency)rvi_word(block, RVI_K_EXPORT_CONSISTENCY);
     out->skip_empty = rvi_bool(block, RVI_K_EXPORT_SKIP_EMPTY);

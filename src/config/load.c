@@ -158,6 +158,15 @@ const rv_export_config *rv_config_export(const rv_config *config, const char *na
     return NULL;
 }
 
+const char *rv_mode_name(rv_mode mode)
+{
+    static const char *const names[] = {[RV_MODE_FULL] = "full",
+                                        [RV_MODE_INCREMENTAL] = "incremental",
+                                        [RV_MODE_CHUNKED] = "chunked",
+                                        [RV_MODE_TIME_WINDOW] = "time_window"};
+    return names[mode];
+}
+
 const char *rv_profile_name(rv_profile profile)
 {
     switch (profile) {

@@ -28,7 +28,8 @@ int64_t rv_plan_tile(int64_t first, int64_t last, int64_t n, rv_bounds *out)
     uint64_t at = (uint64_t)first;
     for (int64_t i = 0; i < n; i++) {
         uint64_t units = each + ((uint64_t)i < left + 1 ? 1 : 0);
-        out[i] = (rv_bounds){RV_BOUNDS_PHYSICAL, (int64_t)at, (int64_t)(at + units - 1)};
+        out[i] =
+            (rv_bounds){.kind = RV_BOUNDS_PHYSICAL, .first = (int64_t)at, .last = (int64_t)(at + units - 1)};
         at += units;
     }
     return n;

@@ -54,7 +54,8 @@ static rv_code choose_strategy(rv_arena *arena, uint32_t caps, rv_plan *plan, rv
     if (by_storage && physical->needs_snapshot && !plan->snapshot) {
         plan->reason = "ranges in storage order are only correct under one snapshot (consistency: snapshot)";
     } else if (by_storage) {
-        plan->strategy = physical->strategy;
+        plan->strategy = RV_STRATEGY_PHYSICAL;
+        plan->strategy_name = physical->strategy;
         plan->reason =
             rv_arena_printf(arena, "%s ranges in storage order need no index and no sort", physical->unit);
         return plan->reason == NULL
@@ -66,7 +67,8 @@ static rv_code choose_strategy(rv_arena *arena, uint32_t caps, rv_plan *plan, rv
     if ((caps & RV_SOURCE_CAP_STREAM) == 0)
         return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "no way to read %s: %s", plan->info.schema.origin,
                        plan->reason);
-    plan->strategy = "stream";
+    plan->strategy = RV_STRATEGY_STREAM;
+    plan->strategy_name = "stream";
     return one_chunk(arena, plan, err);
 }
 
@@ -82,9 +84,10 @@ static rv_code fingerprint(rv_plan *plan, rv_error *err)
     rv_code rc = rv_bytes_printf(
         &text, err, "%s\n%s\n%s\n%s\n%s\n%016" PRIx64 "\n%d %d %d\n%d\"%s\"%d\"%s\"\n%s\n%s\n%d\n", e->name,
         r->schema != NULL ? r->schema : "", r->table != NULL ? r->table : "",
-        r->query != NULL ? r->query : "", plan->strategy, rv_schema_fingerprint(&plan->schema), (int)f->kind,
-        (int)f->codec, f->level, f->csv.delimiter, f->csv.null_text != NULL ? f->csv.null_text : "",
-        (int)f->csv.header, f->csv.line_ending != NULL ? f->csv.line_ending : "", e->dest.kind,
+        r->query != NULL ? r->query : "", plan->strategy_name, rv_schema_fingerprint(&plan->schema),
+        (int)f->kind, (int)f->codec, f->level, f->csv.delimiter,
+        f->csv.null_text != NULL ? f->csv.null_text : "", (int)f->csv.header,
+        f->csv.line_ending != NULL ? f->csv.line_ending : "", e->dest.kind,
         e->dest.path != NULL ? e->dest.path : "", (int)plan->snapshot);
     if (rc == RV_OK)
         rc = rv_bytes_printf(&text, err, "%" PRIu64 " %d %" PRId64 " %" PRIu64 " %" PRIu64 "\n",
@@ -106,10 +109,12 @@ static rv_code fingerprint(rv_plan *plan, rv_error *err)
     return rc;
 }
 
-rv_code rv_plan_make(rv_arena *arena, const rv_export_config *export_config, const rv_relation_info *info,
-                     uint32_t caps, rv_plan *out, rv_error *err)
+rv_code rv_plan_make(rv_arena *arena, const rv_plan_input *input, rv_plan *out, rv_error *err)
 {
-    rv_plan plan = {.export_config = export_config, .info = *info};
+    const rv_export_config *export_config = input->export_config;
+    const rv_relation_info *info = input->info;
+    const uint32_t caps = input->source->ops->caps;
+    rv_plan plan = {.export_config = export_config, .info = *info, .lanes = 1};
     if (info->row_security && !export_config->row_security_acknowledged) {
         rv_fail(err, RV_E_SOURCE_ROW_SECURITY, "row-level security would hide rows of %s from this user",
                 info->schema.origin);

@@ -194,7 +194,7 @@ static rv_code prepare(scaffold_writer *w, const table *about, draft *d, rv_erro
 {
     rv_export_config export_config = {
         .name = about->export_name,
-        .mode = "full",
+        .mode = RV_MODE_FULL,
         .relation = {RV_RELATION_TABLE, about->schema, about->name, NULL},
         .format = {.kind = RV_FORMAT_PARQUET, .codec = RV_CODEC_ZSTD},
         .dest = {.kind = "local", .path = "./out"},
@@ -202,7 +202,8 @@ static rv_code prepare(scaffold_writer *w, const table *about, draft *d, rv_erro
     rv_plan plan;
     RV_TRY(write_key(about, d, err));
     RV_TRY(rv_source_describe(w->source, &export_config.relation, d->arena, &d->info, err));
-    return rv_plan_make(d->arena, &export_config, &d->info, w->source->ops->caps, &plan, err);
+    const rv_plan_input input = {.export_config = &export_config, .source = w->source, .info = &d->info};
+    return rv_plan_make(d->arena, &input, &plan, err);
 }
 
 /* A failure that says nothing about one table: going on would only repeat it. */

@@ -59,7 +59,8 @@ static rv_code try_plan(preflight *p, const rv_export_config *e, rv_arena *arena
     RV_TRY(rv_source_begin(p->source, &options, err));
     rv_code rc = rv_source_describe(p->source, &e->relation, arena, &info, err);
     if (rc == RV_OK)
-        rc = rv_plan_make(arena, e, &info, p->source->ops->caps, plan, err);
+        rc = rv_plan_make(arena, &(rv_plan_input){.export_config = e, .source = p->source, .info = &info},
+                          plan, err);
     rv_source_end(p->source);
     return rc;
 }
@@ -76,7 +77,7 @@ static void check_export(preflight *p, const rv_export_config *e)
         rc = try_plan(p, e, arena, &plan, &err);
     if (rc == RV_OK)
         (void)snprintf(detail, sizeof detail, "%s %s, %d column%s, %s", plan.info.kind, plan.schema.origin,
-                       plan.schema.n_fields, plan.schema.n_fields == 1 ? "" : "s", plan.strategy);
+                       plan.schema.n_fields, plan.schema.n_fields == 1 ? "" : "s", plan.strategy_name);
     report(p, name, detail, &err);
     rv_arena_free(arena);
 }

@@ -77,7 +77,7 @@ static rv_code describe_run(rvi_run *run, const rvi_part_list *parts, rv_manifes
         .dest_uri = rv_dest_uri(run->dest),
         .format = rv_format_name(e->format.kind),
         .compression = rv_codec_name(e->format.codec),
-        .strategy = run->plan.strategy,
+        .strategy = run->plan.strategy_name,
         .consistency = run->plan.snapshot ? "snapshot" : "statement",
         .schema_fingerprint = rv_schema_fingerprint(&run->plan.schema),
         .rows = parts->rows,
@@ -263,7 +263,7 @@ rv_code rvi_settle_older(rvi_run *run, rv_error *err)
         RV_TRY(rvi_lease_renew(run, err));
         RV_TRY_CTX(remove_older(run, older.names[i], err), err, "replacing what '%s' names", older.names[i]);
     }
-    if (!replace && older.n > 0 && strcmp(run->export_config->mode, "full") == 0)
+    if (!replace && older.n > 0 && run->export_config->mode == RV_MODE_FULL)
         rvi_run_note(run,
                      "%zu earlier run%s beside this full copy; on_existing: replace keeps only the newest",
                      older.n, older.n == 1 ? " lies" : "s lie");

@@ -36,10 +36,11 @@ rv_code rvi_record_push(rvi_run *run, rvi_record_kind kind, rv_error *err)
 static rv_code answer_claim(rvi_run *run, rv_error *err)
 {
     rvi_claim *claim = calloc(1, sizeof *claim);
+    int64_t n_open = 0;
     if (claim == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "claiming a chunk");
-    rv_code rc =
-        rv_state_claim_chunk(run->state, run->run_id, &run->owner, &claim->chunk, &claim->found, err);
+    rv_code rc = rv_state_claim_chunk(run->state, run->run_id, &run->owner, RVI_LEASE_MS, run->arena,
+                                      &claim->chunk, &claim->found, &n_open, err);
     if (rc != RV_OK) {
         free(claim);
         return rc;
@@ -59,8 +60,9 @@ static rv_code answer_claim(rvi_run *run, rv_error *err)
 
 static rv_code complete_chunk(rvi_run *run, const rvi_record *record, rv_error *err)
 {
-    RV_TRY(rv_state_complete_chunk(run->state, run->run_id, &run->owner, record->chunk_index, record->rows,
-                                   record->parts, record->n_parts, err));
+    const rv_chunk chunk = {.index = record->chunk_index, .rows = record->rows};
+    RV_TRY(rv_state_complete_chunk(run->state, run->run_id, &run->owner, &chunk, record->parts,
+                                   record->n_parts, err));
     RV_CRASH_POINT("after-chunk-complete");
     atomic_fetch_add(&run->counters.chunks_done, 1);
     for (int64_t i = 0; i < record->n_parts; i++)

@@ -93,7 +93,9 @@ static rv_code plan_run(rvi_run *run, rv_error *err)
 {
     rv_relation_info info;
     RV_TRY(rv_source_describe(run->source, &run->export_config->relation, run->arena, &info, err));
-    RV_TRY(rv_plan_make(run->arena, run->export_config, &info, run->source->ops->caps, &run->plan, err));
+    const rv_plan_input input = {
+        .export_config = run->export_config, .source = run->source, .info = &info, .now_us = run->started_us};
+    RV_TRY(rv_plan_make(run->arena, &input, &run->plan, err));
     RV_TRY(bind_plan_to_source(run, err));
     run->policy_uses = rv_arena_alloc(run->arena, (size_t)run->plan.schema.n_fields * RV_INVALID_CLASSES,
                                       sizeof *run->policy_uses);
@@ -104,8 +106,8 @@ static rv_code plan_run(rvi_run *run, rv_error *err)
 
 static void journal_plan(rvi_run *run)
 {
-    json_t *detail = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:b}", "strategy", run->plan.strategy, "reason",
-                               run->plan.reason != NULL ? run->plan.reason : "", "format",
+    json_t *detail = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:b}", "strategy", run->plan.strategy_name,
+                               "reason", run->plan.reason != NULL ? run->plan.reason : "", "format",
                                rv_format_name(run->export_config->format.kind), "compression",
                                rv_codec_name(run->export_config->format.codec), "destination_type",
                                run->export_config->dest.kind, "tuning_profile",

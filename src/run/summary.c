@@ -11,8 +11,8 @@ static void fill_names(const rvi_run *run, rv_summary *s)
 {
     const rv_export_config *e = run->export_config;
     copy_text(s->run_id, sizeof s->run_id, run->run_id);
-    copy_text(s->mode, sizeof s->mode, e->mode);
-    copy_text(s->strategy, sizeof s->strategy, run->plan.strategy);
+    copy_text(s->mode, sizeof s->mode, rv_mode_name(e->mode));
+    copy_text(s->strategy, sizeof s->strategy, run->plan.strategy_name);
     copy_text(s->reason, sizeof s->reason, run->plan.reason);
     copy_text(s->format, sizeof s->format, rv_format_name(e->format.kind));
     copy_text(s->compression, sizeof s->compression, rv_codec_name(e->format.codec));

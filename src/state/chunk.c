@@ -13,6 +13,8 @@ static const char *bounds_name(rv_bounds_kind kind)
         return "all";
     case RV_BOUNDS_PHYSICAL:
         return "physical";
+    case RV_BOUNDS_KEY:
+        return "key";
     }
     return "unknown";
 }
@@ -60,9 +62,11 @@ static rv_code read_claimed(rv_state *state, const rvi_row *row, rv_chunk *out, 
     return RV_OK;
 }
 
-rv_code rv_state_claim_chunk(rv_state *state, const char *run_id, const rv_owner *owner, rv_chunk *out,
-                             bool *found, rv_error *err)
+rv_code rv_state_claim_chunk(rv_state *state, const char *run_id, const rv_owner *owner, int64_t lease_ms,
+                             rv_arena *arena, rv_chunk *out, bool *found, int64_t *n_open, rv_error *err)
 {
+    (void)lease_ms, (void)arena;
+    *n_open = 0;
     RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
     RV_TRY(rvi_tx_begin(state, &tx, err));
     RV_TRY(rvi_hold_lease(state, run_id, owner, err));
@@ -138,9 +142,9 @@ static rv_code check_rows(const char *run_id, int64_t chunk_index, int64_t rows,
 }
 
 rv_code rv_state_complete_chunk(rv_state *state, const char *run_id, const rv_owner *owner,
-                                int64_t chunk_index, int64_t rows, const rv_part *parts, int64_t n_parts,
-                                rv_error *err)
+                                const rv_chunk *chunk, const rv_part *parts, int64_t n_parts, rv_error *err)
 {
+    const int64_t chunk_index = chunk->index, rows = chunk->rows;
     RV_TRY(check_rows(run_id, chunk_index, rows, parts, n_parts, err));
     RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
     RV_TRY(rvi_tx_begin(state, &tx, err));

@@ -405,8 +405,10 @@ static void an_empty_table_is_one_page_without_rows(void **state)
         describe(r, relations[i], NULL);
         const rv_physical *physical = &r->info.physical;
         bool has_range = physical->available && physical->first <= physical->last;
-        open_scan(r,
-                  has_range ? (rv_bounds){RV_BOUNDS_PHYSICAL, physical->first, physical->last} : everything);
+        open_scan(
+            r, has_range
+                   ? (rv_bounds){.kind = RV_BOUNDS_PHYSICAL, .first = physical->first, .last = physical->last}
+                   : everything);
         assert_ok(rv_scan_next(r->scan, &limits, r->batch, &page, &r->err), r);
         assert_int_equal(r->batch->rows, 0);
         assert_true(page.end);
@@ -490,7 +492,8 @@ static void a_snapshot_does_not_move(void **state)
     describe(r, table_named("moving"), NULL);
     driver->insert("moving", "3001, 1, NULL, NULL, NULL");
     read_everything(r, everything, 1000);
-    rv_bounds all = {RV_BOUNDS_PHYSICAL, r->info.physical.first, r->info.physical.last};
+    rv_bounds all = {
+        .kind = RV_BOUNDS_PHYSICAL, .first = r->info.physical.first, .last = r->info.physical.last};
     read_everything(r, all, 1000);
 }
 

@@ -30,7 +30,7 @@ static int bench_setup(void **state)
                   .natural = {.id = RV_TYPE_INT64},
                   .type = {.id = RV_TYPE_INT64}},
         .export_config = {.name = "t",
-                          .mode = "full",
+                          .mode = RV_MODE_FULL,
                           .relation = {RV_RELATION_TABLE, "public", "t", NULL},
                           .format = {.kind = RV_FORMAT_CSV,
                                      .csv = {.delimiter = ',', .null_text = "", .line_ending = "\n"}},
@@ -56,14 +56,17 @@ static int bench_teardown(void **state)
 
 static rv_code make(bench *b, uint32_t caps)
 {
-    return rv_plan_make(b->arena, &b->export_config, &b->info, caps, &b->plan, &b->err);
+    rv_source_ops ops = {.kind = "test", .caps = caps};
+    rv_source source = {.ops = &ops};
+    const rv_plan_input input = {.export_config = &b->export_config, .source = &source, .info = &b->info};
+    return rv_plan_make(b->arena, &input, &b->plan, &b->err);
 }
 
 static void a_table_is_read_in_storage_order_under_a_snapshot(void **state)
 {
     bench *b = *state;
     assert_int_equal(make(b, ALL_CAPS), RV_OK);
-    assert_string_equal(b->plan.strategy, "ctid");
+    assert_string_equal(b->plan.strategy_name, "ctid");
     assert_true(b->plan.snapshot);
     assert_int_equal(b->plan.n_chunks, 1);
     assert_int_equal(b->plan.chunks[0].bounds.kind, RV_BOUNDS_PHYSICAL);
@@ -75,11 +78,11 @@ static void without_a_snapshot_ranges_that_need_one_are_not_used(void **state)
     bench *b = *state;
     b->export_config.consistency = RV_CONSISTENCY_STATEMENT;
     assert_int_equal(make(b, ALL_CAPS), RV_OK);
-    assert_string_equal(b->plan.strategy, "stream");
+    assert_string_equal(b->plan.strategy_name, "stream");
     assert_non_null(strstr(b->plan.reason, "snapshot"));
     b->info.physical.needs_snapshot = false;
     assert_int_equal(make(b, ALL_CAPS), RV_OK);
-    assert_string_equal(b->plan.strategy, "ctid");
+    assert_string_equal(b->plan.strategy_name, "ctid");
 }
 
 static void a_large_table_becomes_several_chunks_but_one_for_a_stream(void **state)

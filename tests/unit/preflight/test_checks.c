@@ -35,7 +35,7 @@ static int bench_setup(void **state)
     b->out = temp_dir_join(b->folder, "out");
     for (int i = 0; i < N_EXPORTS; i++)
         b->exports[i] = (rv_export_config){.name = "t",
-                                           .mode = "full",
+                                           .mode = RV_MODE_FULL,
                                            .relation = {RV_RELATION_TABLE, NULL, "t", NULL},
                                            .format = {.kind = RV_FORMAT_CSV},
                                            .dest = {.kind = "local", .path = b->out}};

@@ -24,7 +24,7 @@ int bench_setup(void **state)
     join_path(b->out, b->folder, "out");
     b->export_config = (rv_export_config){
         .name = "t",
-        .mode = "full",
+        .mode = RV_MODE_FULL,
         .relation = {RV_RELATION_TABLE, NULL, "t", NULL},
         .format = {.kind = RV_FORMAT_CSV,
                    .csv = {.delimiter = ',', .null_text = "", .header = false, .line_ending = "\n"}},

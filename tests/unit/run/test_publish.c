@@ -39,7 +39,7 @@ static void publish_to(shared_dest *d)
     RV_AUTO(rv_arena_free) rv_arena *arena = NULL;
     const rv_run_context context = {.clock = rv_clock_system()};
     const rv_export_config export_config = {
-        .name = "t", .mode = "full", .format = {.kind = RV_FORMAT_CSV}, .dest = {.kind = "shared"}};
+        .name = "t", .mode = RV_MODE_FULL, .format = {.kind = RV_FORMAT_CSV}, .dest = {.kind = "shared"}};
     static rv_summary summary;
     const rv_dest_config memory = {.kind = "memory"};
     assert_int_equal(rv_arena_new(&arena, (size_t)1 << 20, NULL), RV_OK);

@@ -69,7 +69,7 @@ static inline rv_bounds sqlite_everything(void)
 
 static inline rv_bounds sqlite_range(int64_t first, int64_t last)
 {
-    return (rv_bounds){RV_BOUNDS_PHYSICAL, first, last};
+    return (rv_bounds){.kind = RV_BOUNDS_PHYSICAL, .first = first, .last = last};
 }
 
 /* Fails the test with the error's own words. */

@@ -187,7 +187,7 @@ static void ranges_hold_the_rows_of_their_units(void **state)
     static const char script[] =
         "table t\ncolumn id int64\nrows 25\nphysical unit=block per_unit=10 needs_snapshot\n";
     fixture *f = *state;
-    play(f, script, (rv_bounds){RV_BOUNDS_PHYSICAL, 1, 2});
+    play(f, script, (rv_bounds){.kind = RV_BOUNDS_PHYSICAL, .first = 1, .last = 2});
     assert_true(f->info.physical.available && f->info.physical.needs_snapshot);
     assert_int_equal(f->info.physical.first, 0);
     assert_int_equal(f->info.physical.last, 2);
@@ -200,7 +200,7 @@ static void ranges_hold_the_rows_of_their_units(void **state)
     assert_int_equal(f->batch->rows, 5);
     assert_int_equal(f->page.units, 1);
     assert_true(f->page.end);
-    play(f, script, (rv_bounds){RV_BOUNDS_PHYSICAL, 0, 0});
+    play(f, script, (rv_bounds){.kind = RV_BOUNDS_PHYSICAL, .first = 0, .last = 0});
     assert_int_equal(next(f, 9), RV_OK);
     assert_int_equal(f->batch->rows, 10);
     assert_true(f->page.end);

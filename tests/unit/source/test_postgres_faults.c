@@ -52,8 +52,9 @@ static rv_code read_all(reading *r, const rv_relation *relation)
         .relation = relation,
         .info = &info,
         .schema = &info.schema,
-        .bounds = {info.physical.available ? RV_BOUNDS_PHYSICAL : RV_BOUNDS_ALL, info.physical.first,
-                   info.physical.last},
+        .bounds = {.kind = info.physical.available ? RV_BOUNDS_PHYSICAL : RV_BOUNDS_ALL,
+                   .first = info.physical.first,
+                   .last = info.physical.last},
     };
     return read_scan(r, &request);
 }

@@ -97,7 +97,8 @@ rv_run_plan plan_of(const char *run_id, const char *export_name)
 void make_chunks(rv_chunk chunks[N_CHUNKS])
 {
     for (int i = 0; i < N_CHUNKS; i++)
-        chunks[i] = (rv_chunk){.index = i, .bounds = {RV_BOUNDS_PHYSICAL, 10 * i, 10 * i + 9}};
+        chunks[i] = (rv_chunk){.index = i,
+                               .bounds = {.kind = RV_BOUNDS_PHYSICAL, .first = 10 * i, .last = 10 * i + 9}};
 }
 
 rv_part part_of(int64_t chunk_index, const char *name, int64_t rows)

@@ -189,7 +189,7 @@ static void a_killed_owners_run_goes_on_with_every_chunk_it_completed(void **sta
     fixture *f = *state;
     rv_chunk chunks[CHUNKS];
     for (int i = 0; i < CHUNKS; i++)
-        chunks[i] = (rv_chunk){.index = i, .bounds = {RV_BOUNDS_PHYSICAL, i, i}};
+        chunks[i] = (rv_chunk){.index = i, .bounds = {.kind = RV_BOUNDS_PHYSICAL, .first = i, .last = i}};
     const rv_run_plan plan = plan_of("orders_1", "orders");
     rv_state *store = open_store(f, RV_STATE_WRITE);
     assert_int_equal(rv_state_start_run(store, &plan, chunks, CHUNKS, &f->dead, LEASE_MS, NULL), RV_OK);

@@ -139,8 +139,8 @@ static void bounds_survive_at_both_ends_of_their_type(void **state)
     fixture *f = *state;
     RV_AUTO(rv_state_close) rv_state *store = open_store(f, RV_STATE_WRITE);
     const rv_chunk chunks[] = {
-        {.index = 0, .bounds = {RV_BOUNDS_PHYSICAL, INT64_MIN, INT64_MAX}},
-        {.index = 1, .bounds = {RV_BOUNDS_ALL, 0, 0}},
+        {.index = 0, .bounds = {.kind = RV_BOUNDS_PHYSICAL, .first = INT64_MIN, .last = INT64_MAX}},
+        {.index = 1, .bounds = {.kind = RV_BOUNDS_ALL}},
     };
     const rv_run_plan plan = plan_of("orders_1", "orders");
     assert_int_equal(rv_state_start_run(store, &plan, chunks, 2, &f->self, LEASE_MS, NULL), RV_OK);
