@@ -4,8 +4,11 @@
  * cut into pages. A full table, a key range, the window of an incremental export, a day of a partition and the part
  * of a partitioned table that lies in one leaf are all written in these few words, so there is one executor.
  *
- * Key values are texts, in the exact form in which the driver that made them reads them back. Only that driver looks
- * into them; for everybody else they are opaque, and order is what the server says. */
+ * Key values are texts, in the exact form in which the driver that made them reads them back. Whatever they are, only
+ * the server says how they are ordered. A whole number in decimal ("-17") and a date or time in ISO form ("2024-01-31",
+ * "2024-01-31 00:00:00[.ffffff][+00]") stand as themselves: every driver writes them so where its column holds such
+ * values, the planner may read them, and values it makes itself are such texts. A text that means anything else begins
+ * with RV_KEY_OWN_FORM where its driver needs to tell the two apart. */
 #ifndef RIVET_BOUNDS_H
 #define RIVET_BOUNDS_H
 
@@ -16,7 +19,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RV_MAX_KEY_COLUMNS = 4, RV_MAX_RANGES = 3 };
+enum { RV_MAX_KEY_COLUMNS = 4, RV_MAX_RANGES = 3, RV_BOUNDS_MAX_TEXT_BYTES = 16 << 20 };
+
+/* First byte of a key value in a form of its driver's own, for nobody else to look into. */
+#define RV_KEY_OWN_FORM '\x1f'
 
 /* Columns of the relation in the order in which they sort. */
 typedef struct rv_key {
@@ -66,10 +72,12 @@ typedef struct rv_bounds {
     const char *leaf_schema, *leaf_table; /* rows of this leaf of the relation only; NULL: of all of it */
 } rv_bounds;
 
-/* Text of bounds for the state store: one JSON object, the same text for the same bounds, appended to `out`. */
+/* Text of bounds for the state store: one JSON object, the same text for the same bounds, appended to `out`, which
+ * keeps its length on failure. Fails INTERNAL (bounds that rv_bounds_parse() would refuse), LIMIT_EXCEEDED (a text
+ * longer than RV_BOUNDS_MAX_TEXT_BYTES, or than `out` may grow), OUT_OF_MEMORY. */
 rv_code rv_bounds_write(const rv_bounds *bounds, rv_bytes *out, rv_error *err) RV_MUST_CHECK;
 /* What rv_bounds_write() wrote, trusted in nothing; everything lies in the arena. Fails CONFIG_SYNTAX when it is not
- * that, OUT_OF_MEMORY. */
+ * that, OUT_OF_MEMORY; `out` is then as it was. */
 rv_code rv_bounds_parse(const char *text, rv_arena *arena, rv_bounds *out, rv_error *err) RV_MUST_CHECK;
 /* A key value alone, as a JSON array of strings: cursors are kept in this form. */
 rv_code rv_key_value_write(const rv_key_value *value, rv_bytes *out, rv_error *err) RV_MUST_CHECK;
