@@ -46,7 +46,8 @@ typedef struct rv_history {
     rv_key_value late_from; /* inclusive; n 0: there are no such rows. Needs `since` and the range's lo */
 } rv_history;
 
-/* In key order, lo comes before hi, whichever way the columns sort. */
+/* In key order, lo comes before hi, whichever way the columns sort. A value of several columns is NULL when one of them
+ * is. */
 typedef struct rv_range {
     const rv_key *key;    /* what is compared; at least one column */
     const char *fallback; /* one column only: the value is COALESCE(column, fallback); NULL: none */

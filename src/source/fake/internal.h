@@ -18,17 +18,32 @@
  *   rows N
  *       N generated rows. The value of row r (from 0) in column c (from 0) depends on both: see value.c.
  *   row WORD …
- *       One literal row, each cell in the exact text that rv_column_append_text() reads. Excludes `rows`.
+ *   row@MARK WORD …
+ *       One literal row, each cell in the exact text that rv_column_append_text() reads. Excludes `rows`. MARK is
+ *       the number of the transaction that wrote it, 0 where none is given: a row lies before a mark M of the
+ *       history when its own is below M.
+ *   index NAME COLUMN[,COLUMN …] [unique] [not_null] [primary] [incomplete] [desc=COLUMN[,COLUMN …]]
+ *         [correlation=X]
+ *       An index, as describe() is to report it. Whether it keeps its word is the script's affair.
  *   physical unit=WORD per_unit=N [strategy=WORD] [needs_snapshot]
  *       The table may be read by ranges: unit u (from 0) holds the rows u*N to u*N+N-1. Scans count in
  *       this unit.
  *   page K [delay_ms=N] [hang]
  *       The Kth page (from 1) that a scan of this table asks for takes N ms, or does not end by itself.
+ *   horizon MARK [held_since_us=N]
+ *       What the source says about its history: each line is one answer, in turn, and the last one stays.
+ *       Without any: 1, which is after every row that has no mark.
+ *   pressure LOCK_WAITS ACTIVE_SESSIONS MAX_SESSIONS REPLICA_LAG_MS
+ *       What the server suffers, a number or - where it cannot be read: each line is one answer, in turn, and
+ *       the last one stays. Without any: nothing can be read.
  *   fail WHERE code=SYMBOL [after_rows=N] [times=N] [retry=never|same|smaller|reconnect|backoff]
- *       WHERE: open, begin, describe, scan (opening one), page. SYMBOL as in error.def: SOURCE_LOST. A
- *       page fails when it would hold a row at or beyond position `after_rows` of its table. `times` counts
- *       on one connection; without it, it fails every time. Above the first table it holds for all tables,
- *       below for that one.
+ *       WHERE: open, begin, describe, scan (opening one), page, key_ends, split, horizon, share_snapshot,
+ *       pressure. SYMBOL as in error.def: SOURCE_LOST. A page fails when it would hold a row at or beyond
+ *       position `after_rows` of its table. `times` counts on one connection; without it, it fails every
+ *       time. Above the first table it holds for all tables, below for that one (and for what concerns no
+ *       table at all it must stand above).
+ *
+ * Scans along a key deliver the rows in its order; a page that failed may be asked for again, whatever the failure.
  *
  * The only query it understands is: SELECT * FROM NAME. */
 #ifndef SOURCE_FAKE_INTERNAL_H
@@ -57,6 +72,7 @@ typedef struct rvi_fake_cell {
 
 typedef struct rvi_fake_row {
     rvi_fake_cell *cells; /* one per column */
+    int64_t mark;         /* of the transaction that wrote it */
 } rvi_fake_row;
 
 typedef struct rvi_fake_page {
@@ -71,10 +87,15 @@ typedef enum rvi_fake_place {
     RVI_FAKE_DESCRIBE,
     RVI_FAKE_SCAN,
     RVI_FAKE_PAGE,
-} rvi_fake_place;
+    RVI_FAKE_KEY_ENDS,
+    RVI_FAKE_SPLIT,
+    RVI_FAKE_HORIZON,
+    RVI_FAKE_SHARE_SNAPSHOT,
+    RVI_FAKE_PRESSURE,
+} rvi_fake_where;
 
 typedef struct rvi_fake_failure {
-    rvi_fake_place place;
+    rvi_fake_where where;
     int table; /* index; -1: any */
     rv_code code;
     rv_retry retry;
@@ -94,7 +115,14 @@ typedef struct rvi_fake_table {
     const char *unit, *strategy; /* unit NULL: no ranges */
     int64_t per_unit;
     bool needs_snapshot;
+    rv_index *indexes;
+    int n_indexes;
 } rvi_fake_table;
+
+typedef struct rvi_fake_horizon {
+    const char *mark;
+    int64_t held_since_us; /* UNIX time; 0: nothing holds it back */
+} rvi_fake_horizon;
 
 typedef struct rvi_fake_script {
     const char *version;
@@ -103,6 +131,10 @@ typedef struct rvi_fake_script {
     int n_tables;
     rvi_fake_failure *failures;
     int n_failures;
+    rvi_fake_horizon *horizons;
+    int n_horizons;
+    rv_pressure *pressures;
+    int n_pressures;
 } rvi_fake_script;
 
 /* script.c. Read and parse a script into `arena`. Fails SOURCE_NOT_FOUND (no such file), IO, CONFIG_SYNTAX
@@ -116,5 +148,27 @@ const rvi_fake_table *rvi_fake_query_table(const rvi_fake_script *script, rv_are
 rv_code rvi_fake_append(const rvi_fake_table *table, int c, int64_t row, rv_column *column,
                         const rv_field *field, uint64_t max_value_bytes, rv_bytes *scratch,
                         rv_error *err) RV_MUST_CHECK;
+bool rvi_fake_is_null(const rvi_fake_table *table, int c, int64_t row);
+int64_t rvi_fake_mark(const rvi_fake_table *table, int64_t row);
+
+/* keys.c. All of them compare values of the columns' own types, and fail SOURCE_QUERY (no such column, not a mark),
+ * VALUE_* (a place that cannot be read), OUT_OF_MEMORY.
+ *
+ * (*out)[row]: does the row lie in all ranges? Freed with free(). */
+rv_code rvi_fake_inside(const rvi_fake_table *table, const rv_range *const *ranges, int n_ranges, bool **out,
+                        rv_error *err) RV_MUST_CHECK;
+/* The rows that are inside, in key order, strictly after `after` (NULL: all). Freed with free(). */
+rv_code rvi_fake_order(const rvi_fake_table *table, const rv_key *key, const bool *inside,
+                       const rv_key_value *after, int64_t **out, int64_t *n_out, rv_error *err) RV_MUST_CHECK;
+/* Where a row stands in the order of a key, as text in the arena. */
+rv_code rvi_fake_place(const rvi_fake_table *table, const rv_key *key, int64_t row, rv_arena *arena,
+                       rv_key_value *out, rv_error *err) RV_MUST_CHECK;
+/* As rv_source_key_ends(). */
+rv_code rvi_fake_ends(const rvi_fake_table *table, const rv_key *key, const char *fallback,
+                      const rv_range *const *within, int n_within, rv_arena *arena, rv_key_ends *out,
+                      rv_error *err) RV_MUST_CHECK;
+/* As rv_source_split(): by counting rows. */
+rv_code rvi_fake_split(const rvi_fake_table *table, const rv_key *key, int64_t n, rv_arena *arena,
+                       rv_key_value *out, int64_t *n_out, rv_error *err) RV_MUST_CHECK;
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SNAPSHOT_PREFIX "snapshot of "
+
 enum {
     ARENA_MAX_BYTES = 512 << 20,
     ROWS_BETWEEN_CHECKS = 1024,
@@ -17,9 +19,11 @@ enum {
 typedef struct fake {
     rv_source base;
     rv_arena *arena;
+    const char *path;       /* of the script, in the arena */
     rvi_fake_script script; /* in the arena; only the counters of failures change */
     rv_read_options options;
-    pthread_mutex_t lock; /* guards `interrupted`; leaf */
+    int n_horizons, n_pressures; /* answers given so far */
+    pthread_mutex_t lock;        /* guards `interrupted`; leaf */
     pthread_cond_t woken;
     bool interrupted; /* somebody asked a hanging page to end */
 } fake;
@@ -29,9 +33,12 @@ typedef struct fake_scan {
     fake *source;
     const rvi_fake_table *table;
     const rv_schema *schema; /* borrowed from the request */
-    int64_t next, end;       /* positions of rows that are left: [next, end) */
-    int64_t per_unit;        /* rows in one unit of this scan */
-    int64_t pages;           /* asked for so far */
+    int64_t next, end;       /* what is left: [next, end) of the table's rows, or of `order` */
+    int64_t *order;    /* owned: positions of the rows in the order of the scan; NULL: the table's own */
+    bool *inside;      /* owned: which rows the ranges hold; NULL: all */
+    const rv_key *key; /* of a scan along one, borrowed from the request */
+    int64_t per_unit;  /* rows in one unit of this scan */
+    int64_t pages;     /* asked for so far */
     uint64_t max_value_bytes;
     rv_bytes scratch;
 } fake_scan;
@@ -53,14 +60,14 @@ static int table_index(const fake *f, const rvi_fake_table *table)
 }
 
 /* The first failure of the script that applies; `end` is where the rows of a page end. */
-static rv_code fail_as_scripted(fake *f, rvi_fake_place place, const rvi_fake_table *table, int64_t end,
+static rv_code fail_as_scripted(fake *f, rvi_fake_where where, const rvi_fake_table *table, int64_t end,
                                 rv_error *err)
 {
     for (int i = 0; i < f->script.n_failures; i++) {
         rvi_fake_failure *failure = &f->script.failures[i];
-        bool applies = failure->place == place && failure->times_left != 0 &&
+        bool applies = failure->where == where && failure->times_left != 0 &&
                        (failure->table < 0 || failure->table == table_index(f, table)) &&
-                       (place != RVI_FAKE_PAGE || end > failure->after_rows);
+                       (where != RVI_FAKE_PAGE || end > failure->after_rows);
         if (!applies)
             continue;
         if (failure->times_left > 0)
@@ -85,6 +92,9 @@ static rv_code fake_open(rv_source **out, const rv_source_config *cfg, rv_cancel
     made->base.cancel = cancel;
     RV_AUTO(fake_free) fake *f = made;
     RV_TRY(rv_arena_new(&f->arena, ARENA_MAX_BYTES, err));
+    f->path = rv_arena_strdup(f->arena, cfg->path);
+    if (f->path == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "opening the script %s", cfg->path);
     RV_TRY(rvi_fake_load(f->arena, cfg->path, &f->script, err));
     RV_TRY(fail_as_scripted(f, RVI_FAKE_OPEN, NULL, 0, err));
     *out = &f->base;
@@ -152,6 +162,34 @@ static void describe_ranges(const rvi_fake_table *table, bool of_query, rv_physi
     };
 }
 
+static bool copy_index(const rv_index *from, rv_arena *arena, rv_index *out)
+{
+    *out = *from;
+    out->name = rv_arena_strdup(arena, from->name);
+    bool whole = out->name != NULL;
+    for (int c = 0; whole && c < from->key.n_columns; c++) {
+        out->key.columns[c] = rv_arena_strdup(arena, from->key.columns[c]);
+        whole = out->key.columns[c] != NULL;
+    }
+    return whole;
+}
+
+/* The primary key first. Copied, because a description may outlive its connection. */
+static rv_code describe_indexes(const rvi_fake_table *table, rv_arena *arena, rv_relation_info *out,
+                                rv_error *err)
+{
+    rv_index *indexes = rv_arena_alloc(arena, (size_t)table->n_indexes, sizeof *indexes);
+    bool enough = indexes != NULL;
+    for (int i = 0; enough && i < 2 * table->n_indexes; i++) {
+        const rv_index *index = &table->indexes[i % table->n_indexes];
+        bool in_turn = index->primary == (i < table->n_indexes);
+        if (in_turn)
+            enough = copy_index(index, arena, &indexes[out->n_indexes++]);
+    }
+    out->indexes = indexes;
+    return enough ? RV_OK : rv_fail(err, RV_E_OUT_OF_MEMORY, "describing %s", table->name);
+}
+
 static rv_code fake_describe(rv_source *src, const rv_relation *relation, rv_arena *arena,
                              rv_relation_info *out, rv_error *err)
 {
@@ -171,6 +209,8 @@ static rv_code fake_describe(rv_source *src, const rv_relation *relation, rv_are
         info.schema.fields[c] = describe_column(&table->columns[c], c, of_query);
     info.schema.n_fields = table->n_columns;
     describe_ranges(table, of_query, &info.physical);
+    if (!of_query)
+        RV_TRY(describe_indexes(table, arena, &info, err));
     *out = info;
     return RV_OK;
 }
@@ -201,16 +241,27 @@ static rv_code fake_list(rv_source *src, const char *schema, rv_table_fn fn, voi
     return RV_OK;
 }
 
+/* A name of a snapshot is good for every connection to the same script. */
+static bool can_join(const fake *f, const char *name)
+{
+    size_t len = strlen(SNAPSHOT_PREFIX);
+    return strncmp(name, SNAPSHOT_PREFIX, len) == 0 && strcmp(name + len, f->path) == 0;
+}
+
 static rv_code fake_begin(rv_source *src, const rv_read_options *options, rv_error *err)
 {
     fake *f = (fake *)src;
+    RV_TRY(fail_as_scripted(f, RVI_FAKE_BEGIN, NULL, 0, err));
+    if (options->shared_snapshot != NULL && !can_join(f, options->shared_snapshot))
+        return rv_fail(err, RV_E_SOURCE_QUERY, "there is no snapshot '%s'", options->shared_snapshot);
     f->options = *options;
-    return fail_as_scripted(f, RVI_FAKE_BEGIN, NULL, 0, err);
+    f->options.shared_snapshot = NULL; /* borrowed for the call */
+    return RV_OK;
 }
 
 static void fake_end(rv_source *src)
 {
-    (void)src;
+    ((fake *)src)->options = (rv_read_options){0};
 }
 
 static void fake_scan_free(fake_scan *s)
@@ -218,10 +269,13 @@ static void fake_scan_free(fake_scan *s)
     if (s == NULL)
         return;
     rv_bytes_deinit(&s->scratch);
+    free(s->order);
+    free(s->inside);
     free(s);
 }
+RV_DEFINE_AUTO(fake_scan, fake_scan_free)
 
-static void set_bounds(fake_scan *s, const rv_bounds *bounds)
+static void set_units(fake_scan *s, const rv_bounds *bounds)
 {
     bool by_range = bounds->kind == RV_BOUNDS_PHYSICAL;
     int64_t n_rows = s->table->n_rows;
@@ -237,13 +291,42 @@ static void set_bounds(fake_scan *s, const rv_bounds *bounds)
     s->end = last >= 0 && (last + 1) * s->per_unit < n_rows ? (last + 1) * s->per_unit : n_rows;
 }
 
+/* Rows of ranges in the table's order, or along a key in its own. */
+static rv_code list_rows(fake_scan *s, const rv_scan_request *request, rv_error *err)
+{
+    s->next = s->end = 0;
+    if (s->key != NULL)
+        return rvi_fake_order(s->table, s->key, s->inside, request->after, &s->order, &s->end, err);
+    s->order = calloc((size_t)s->table->n_rows + 1, sizeof *s->order);
+    if (s->order == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "opening a scan");
+    for (int64_t row = 0; row < s->table->n_rows; row++)
+        if (s->inside[row])
+            s->order[s->end++] = row;
+    return RV_OK;
+}
+
+/* A scan by units keeps counting them; the rows outside of its ranges are left out one by one. */
+static rv_code set_bounds(fake_scan *s, const rv_scan_request *request, rv_error *err)
+{
+    const rv_bounds *bounds = &request->bounds;
+    set_units(s, bounds);
+    s->key = bounds->key;
+    if (bounds->leaf_table != NULL)
+        return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "the tables of a script have no leaves");
+    if (bounds->n_ranges == 0 && bounds->kind != RV_BOUNDS_KEY)
+        return RV_OK;
+    RV_TRY(rvi_fake_inside(s->table, bounds->ranges, bounds->n_ranges, &s->inside, err));
+    return bounds->kind == RV_BOUNDS_PHYSICAL ? RV_OK : list_rows(s, request, err);
+}
+
 static rv_code fake_scan_open(rv_scan **out, rv_source *src, const rv_scan_request *request, rv_error *err)
 {
     fake *f = (fake *)src;
     const rvi_fake_table *table = NULL;
     RV_TRY(find_table(f, request->relation, &table, err));
     RV_TRY(fail_as_scripted(f, RVI_FAKE_SCAN, table, 0, err));
-    fake_scan *s = calloc(1, sizeof *s);
+    RV_AUTO(fake_scan_free) fake_scan *s = calloc(1, sizeof *s);
     if (s == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "opening a scan");
     s->source = f;
@@ -251,8 +334,9 @@ static rv_code fake_scan_open(rv_scan **out, rv_source *src, const rv_scan_reque
     s->schema = request->schema;
     s->max_value_bytes = request->max_value_bytes;
     s->scratch = RV_BYTES_INIT(2 * (size_t)RVI_FAKE_VALUE_MAX_BYTES);
-    set_bounds(s, &request->bounds);
+    RV_TRY(set_bounds(s, request, err));
     *out = &s->base;
+    s = NULL;
     return RV_OK;
 }
 
@@ -314,9 +398,12 @@ static rv_code append_row(fake_scan *s, int64_t row, rv_batch *out, rv_error *er
 static rv_code append_rows(fake_scan *s, int64_t end, int64_t units, size_t max_bytes, rv_batch *out,
                            rv_error *err)
 {
-    for (int64_t row = s->next; row < end; row++) {
-        if (row % ROWS_BETWEEN_CHECKS == 0 && rv_cancel_requested(s->source->base.cancel))
+    for (int64_t i = s->next; i < end; i++) {
+        int64_t row = s->order != NULL ? s->order[i] : i;
+        if (i % ROWS_BETWEEN_CHECKS == 0 && rv_cancel_requested(s->source->base.cancel))
             return rv_fail(err, RV_E_CANCELLED, "stopped inside a page");
+        if (s->inside != NULL && !s->inside[row])
+            continue;
         RV_TRY_CTX(append_row(s, row, out, err), err, "row number %" PRId64, row + 1);
         if (units <= 1 || max_bytes == 0 || rv_batch_bytes(out) <= max_bytes)
             continue;
@@ -327,6 +414,17 @@ static rv_code append_rows(fake_scan *s, int64_t end, int64_t units, size_t max_
         return RV_E_LIMIT_EXCEEDED;
     }
     return RV_OK;
+}
+
+/* Where in the table the rows [next, end) of the scan end. */
+static int64_t end_in_table(const fake_scan *s, int64_t end)
+{
+    int64_t most = 0;
+    if (s->order == NULL)
+        return end;
+    for (int64_t i = s->next; i < end; i++)
+        most = s->order[i] >= most ? s->order[i] + 1 : most;
+    return most;
 }
 
 static rv_code fake_scan_next(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
@@ -341,7 +439,7 @@ static rv_code fake_scan_next(rv_scan *scan, const rv_page_limits *limits, rv_ba
     int64_t units_left = (s->end - s->next + s->per_unit - 1) / s->per_unit;
     units = units < units_left ? units : units_left;
     int64_t end = units == units_left ? s->end : s->next + units * s->per_unit;
-    RV_TRY(fail_as_scripted(s->source, RVI_FAKE_PAGE, s->table, end, err));
+    RV_TRY(fail_as_scripted(s->source, RVI_FAKE_PAGE, s->table, end_in_table(s, end), err));
     RV_TRY(append_rows(s, end, units, limits->max_bytes, out, err));
     s->next = end;
     *page = (rv_page){
@@ -358,6 +456,75 @@ static void fake_scan_close(rv_scan *scan)
     fake_scan_free((fake_scan *)scan);
 }
 
+static rv_code fake_scan_position(rv_scan *scan, rv_arena *arena, rv_key_value *out, rv_error *err)
+{
+    const fake_scan *s = (const fake_scan *)scan;
+    if (s->key == NULL || s->next == 0)
+        return RV_OK;
+    return rvi_fake_place(s->table, s->key, s->order[s->next - 1], arena, out, err);
+}
+
+static rv_code fake_key_ends(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
+                             const rv_key *key, const char *fallback, const rv_range *const *within,
+                             int n_within, rv_arena *arena, rv_key_ends *out, rv_error *err)
+{
+    fake *f = (fake *)src;
+    const rvi_fake_table *table = NULL;
+    (void)info;
+    RV_TRY(find_table(f, relation, &table, err));
+    RV_TRY(fail_as_scripted(f, RVI_FAKE_KEY_ENDS, table, 0, err));
+    return rvi_fake_ends(table, key, fallback, within, n_within, arena, out, err);
+}
+
+static rv_code fake_split(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
+                          const rv_index *index, int64_t n, rv_arena *arena, rv_key_value *out,
+                          int64_t *n_out, rv_error *err)
+{
+    fake *f = (fake *)src;
+    const rvi_fake_table *table = NULL;
+    (void)info;
+    RV_TRY(find_table(f, relation, &table, err));
+    RV_TRY(fail_as_scripted(f, RVI_FAKE_SPLIT, table, 0, err));
+    return rvi_fake_split(table, &index->key, n, arena, out, n_out, err);
+}
+
+static rv_code fake_horizon(rv_source *src, rv_arena *arena, const char **out, int64_t *held_since_us,
+                            rv_error *err)
+{
+    static const rvi_fake_horizon none = {.mark = "1"};
+    fake *f = (fake *)src;
+    const rvi_fake_horizon *answer = &none;
+    RV_TRY(fail_as_scripted(f, RVI_FAKE_HORIZON, NULL, 0, err));
+    if (f->script.n_horizons > 0)
+        answer = &f->script.horizons[f->n_horizons];
+    if (f->n_horizons + 1 < f->script.n_horizons)
+        f->n_horizons++;
+    *out = rv_arena_strdup(arena, answer->mark);
+    *held_since_us = answer->held_since_us;
+    return *out != NULL ? RV_OK : rv_fail(err, RV_E_OUT_OF_MEMORY, "a mark");
+}
+
+static rv_code fake_share_snapshot(rv_source *src, rv_arena *arena, const char **out, rv_error *err)
+{
+    fake *f = (fake *)src;
+    RV_TRY(fail_as_scripted(f, RVI_FAKE_SHARE_SNAPSHOT, NULL, 0, err));
+    if (!f->options.snapshot)
+        return rv_fail(err, RV_E_SOURCE_QUERY, "there is no snapshot to share");
+    *out = rv_arena_printf(arena, "%s%s", SNAPSHOT_PREFIX, f->path);
+    return *out != NULL ? RV_OK : rv_fail(err, RV_E_OUT_OF_MEMORY, "naming a snapshot");
+}
+
+static rv_code fake_pressure(rv_source *src, rv_pressure *out, rv_error *err)
+{
+    fake *f = (fake *)src;
+    RV_TRY(fail_as_scripted(f, RVI_FAKE_PRESSURE, NULL, 0, err));
+    if (f->script.n_pressures > 0)
+        *out = f->script.pressures[f->n_pressures];
+    if (f->n_pressures + 1 < f->script.n_pressures)
+        f->n_pressures++;
+    return RV_OK;
+}
+
 static void fake_interrupt(rv_source *src)
 {
     wake(src);
@@ -370,7 +537,9 @@ static void fake_close(rv_source *src)
 
 const rv_source_ops rvi_fake_ops = {
     .kind = "fake",
-    .caps = RV_SOURCE_CAP_PHYSICAL | RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_SNAPSHOT | RV_SOURCE_CAP_INTERRUPT,
+    .caps = RV_SOURCE_CAP_PHYSICAL | RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_SNAPSHOT | RV_SOURCE_CAP_INTERRUPT |
+            RV_SOURCE_CAP_KEYS | RV_SOURCE_CAP_SHARED_SNAPSHOT | RV_SOURCE_CAP_HISTORY |
+            RV_SOURCE_CAP_PRESSURE,
     .default_port = 0,
     .open = fake_open,
     .server = fake_server,
@@ -381,6 +550,12 @@ const rv_source_ops rvi_fake_ops = {
     .scan_open = fake_scan_open,
     .scan_next = fake_scan_next,
     .scan_close = fake_scan_close,
+    .scan_position = fake_scan_position,
+    .key_ends = fake_key_ends,
+    .split = fake_split,
+    .horizon = fake_horizon,
+    .share_snapshot = fake_share_snapshot,
+    .pressure = fake_pressure,
     .interrupt = fake_interrupt,
     .close = fake_close,
 };

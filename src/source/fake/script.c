@@ -287,7 +287,111 @@ static rv_code on_row(parser *p, rvi_fake_table *table, rv_error *err)
         if (w->quoted || !is_word(w, "null"))
             cells[i] = (rvi_fake_cell){w->text, w->len};
     }
-    table->rows[table->n_rows++] = (rvi_fake_row){cells};
+    const char *at = strchr(p->words[0].text, '@');
+    int64_t mark = 0;
+    if (at != NULL)
+        RV_TRY(number(p, at + 1, &mark, err));
+    table->rows[table->n_rows++] = (rvi_fake_row){cells, mark};
+    return RV_OK;
+}
+
+/* The next of the names that commas separate, moving *from past it; NULL: there is none. */
+static const char *next_name(parser *p, const char **from)
+{
+    size_t len = *from != NULL ? strcspn(*from, ",") : 0;
+    if (len == 0)
+        return NULL;
+    const char *name = rv_arena_strndup(p->arena, *from, len);
+    *from += len + ((*from)[len] == ',' ? 1 : 0);
+    return name;
+}
+
+static rv_code index_columns(parser *p, const rvi_fake_table *table, const char *names, rv_key *key,
+                             rv_error *err)
+{
+    for (const char *name; (name = next_name(p, &names)) != NULL;) {
+        bool known = false;
+        for (int c = 0; c < table->n_columns && !known; c++)
+            known = strcmp(table->columns[c].name, name) == 0;
+        if (!known || key->n_columns == RV_MAX_KEY_COLUMNS)
+            return syntax(p, "not a column that an index can have:", name, err);
+        key->columns[key->n_columns++] = name;
+    }
+    return key->n_columns > 0 ? RV_OK : syntax(p, "an index needs columns:", names, err);
+}
+
+static rv_code index_directions(parser *p, const char *names, rv_key *key, rv_error *err)
+{
+    for (const char *name; (name = next_name(p, &names)) != NULL;) {
+        int i = 0;
+        while (i < key->n_columns && strcmp(key->columns[i], name) != 0)
+            i++;
+        if (i == key->n_columns)
+            return syntax(p, "not a column of the index:", name, err);
+        key->descending[i] = true;
+    }
+    return RV_OK;
+}
+
+static rv_code on_index(parser *p, rvi_fake_table *table, rv_error *err)
+{
+    static const char *const known[] = {"unique", "not_null",     "primary", "incomplete",
+                                        "desc=",  "correlation=", NULL};
+    RV_TRY(need_words(p, 3, err));
+    RV_TRY(only(p, 3, known, err));
+    const char *correlation = option(p, 3, "correlation");
+    char *end = NULL;
+    rv_index made = {.name = p->words[1].text,
+                     .complete = !flag(p, 3, "incomplete"),
+                     .unique = flag(p, 3, "unique") || flag(p, 3, "primary"),
+                     .not_null = flag(p, 3, "not_null") || flag(p, 3, "primary"),
+                     .primary = flag(p, 3, "primary")};
+    RV_TRY(index_columns(p, table, p->words[2].text, &made.key, err));
+    RV_TRY(index_directions(p, option(p, 3, "desc"), &made.key, err));
+    made.correlation = correlation != NULL ? strtod(correlation, &end) : 0;
+    if (correlation != NULL && (*end != '\0' || !(made.correlation >= -1 && made.correlation <= 1)))
+        return syntax(p, "not a correlation:", correlation, err);
+    table->indexes = grow(p->arena, table->indexes, (size_t)table->n_indexes, sizeof *table->indexes);
+    if (table->indexes == NULL)
+        return no_memory(p, err);
+    table->indexes[table->n_indexes++] = made;
+    return RV_OK;
+}
+
+static rv_code on_horizon(parser *p, rvi_fake_table *table, rv_error *err)
+{
+    static const char *const known[] = {"held_since_us=", NULL};
+    rvi_fake_script *script = p->script;
+    int64_t mark = 0;
+    (void)table;
+    RV_TRY(need_words(p, 2, err));
+    RV_TRY(only(p, 2, known, err));
+    RV_TRY(number(p, p->words[1].text, &mark, err));
+    rvi_fake_horizon made = {.mark = p->words[1].text};
+    RV_TRY(number_option(p, 2, "held_since_us", &made.held_since_us, err));
+    script->horizons = grow(p->arena, script->horizons, (size_t)script->n_horizons, sizeof *script->horizons);
+    if (script->horizons == NULL)
+        return no_memory(p, err);
+    script->horizons[script->n_horizons++] = made;
+    return RV_OK;
+}
+
+static rv_code on_pressure(parser *p, rvi_fake_table *table, rv_error *err)
+{
+    rvi_fake_script *script = p->script;
+    int64_t signs[4];
+    (void)table;
+    RV_TRY(need_words(p, 5, err));
+    for (int i = 0; i < 4; i++) {
+        signs[i] = -1;
+        if (!is_word(&p->words[i + 1], "-"))
+            RV_TRY(number(p, p->words[i + 1].text, &signs[i], err));
+    }
+    script->pressures =
+        grow(p->arena, script->pressures, (size_t)script->n_pressures, sizeof *script->pressures);
+    if (script->pressures == NULL)
+        return no_memory(p, err);
+    script->pressures[script->n_pressures++] = (rv_pressure){signs[0], signs[1], signs[2], signs[3]};
     return RV_OK;
 }
 
@@ -352,7 +456,8 @@ static int index_of(const char *text, const char *const *list)
 static rv_code on_fail(parser *p, rvi_fake_table *table, rv_error *err)
 {
     static const char *const known[] = {"code=", "after_rows=", "times=", "retry=", NULL};
-    static const char *const places[] = {"open", "begin", "describe", "scan", "page", NULL};
+    static const char *const places[] = {"open",  "begin",   "describe",       "scan",     "page", "key_ends",
+                                         "split", "horizon", "share_snapshot", "pressure", NULL};
     static const char *const retries[] = {"never", "same", "smaller", "reconnect", "backoff", NULL};
     rvi_fake_script *script = p->script;
     (void)table;
@@ -362,7 +467,7 @@ static rv_code on_fail(parser *p, rvi_fake_table *table, rv_error *err)
     if (place < 0)
         return syntax(p, "nothing can fail at", p->words[1].text, err);
     rvi_fake_failure made = {
-        .place = (rvi_fake_place)(place + 1), .table = script->n_tables - 1, .times_left = -1};
+        .where = (rvi_fake_where)(place + 1), .table = script->n_tables - 1, .times_left = -1};
     RV_TRY(parse_code(p, option(p, 2, "code"), &made.code, err));
     RV_TRY(number_option(p, 2, "after_rows", &made.after_rows, err));
     RV_TRY(number_option(p, 2, "times", &made.times_left, err));
@@ -385,14 +490,16 @@ static rv_code on_line(parser *p, rv_error *err)
         rv_code (*parse)(parser *p, rvi_fake_table *table, rv_error *err);
         bool in_table;
     } verbs[] = {
-        {"server", on_server, false},    {"table", on_table, false}, {"fail", on_fail, false},
-        {"column", on_column, true},     {"rows", on_rows, true},    {"row", on_row, true},
-        {"physical", on_physical, true}, {"page", on_page, true},
+        {"server", on_server, false},    {"table", on_table, false},       {"fail", on_fail, false},
+        {"column", on_column, true},     {"rows", on_rows, true},          {"row", on_row, true},
+        {"physical", on_physical, true}, {"page", on_page, true},          {"index", on_index, true},
+        {"horizon", on_horizon, false},  {"pressure", on_pressure, false},
     };
     rvi_fake_script *script = p->script;
     rvi_fake_table *table = script->n_tables > 0 ? &script->tables[script->n_tables - 1] : NULL;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        if (!is_word(&p->words[0], verbs[i].name))
+        bool marked = verbs[i].parse == on_row && strncmp(p->words[0].text, "row@", 4) == 0;
+        if (!marked && !is_word(&p->words[0], verbs[i].name))
             continue;
         if (verbs[i].in_table && table == NULL)
             return syntax(p, "a table must begin before", p->words[0].text, err);

@@ -132,14 +132,26 @@ static rv_code append_cell(const rvi_fake_cell *cell, rv_column *column, const r
     return rv_column_append_text(column, field, cell->text, cell->len, err);
 }
 
+bool rvi_fake_is_null(const rvi_fake_table *table, int c, int64_t row)
+{
+    if (table->rows != NULL)
+        return table->rows[row].cells[c].text == NULL;
+    int64_t every = table->columns[c].null_every;
+    return every > 0 && row % every == every - 1;
+}
+
+int64_t rvi_fake_mark(const rvi_fake_table *table, int64_t row)
+{
+    return table->rows != NULL ? table->rows[row].mark : 0;
+}
+
 rv_code rvi_fake_append(const rvi_fake_table *table, int c, int64_t row, rv_column *column,
                         const rv_field *field, uint64_t max_value_bytes, rv_bytes *scratch, rv_error *err)
 {
     const rvi_fake_column *described = &table->columns[c];
     if (table->rows != NULL)
         return append_cell(&table->rows[row].cells[c], column, field, max_value_bytes, err);
-    bool is_null = described->null_every > 0 && row % described->null_every == described->null_every - 1;
-    if (is_null)
+    if (rvi_fake_is_null(table, c, row))
         return append_cell(&(rvi_fake_cell){0}, column, field, max_value_bytes, err);
     if (column->type.id == RV_TYPE_LIST)
         return append_list(described, c, row, column, field, scratch, err);

@@ -82,13 +82,18 @@ static rv_code try_begin(fixture *f, int64_t statement_timeout_ms)
     return rv_source_begin(f->source, &options, &f->err);
 }
 
-static rv_code try_scan(fixture *f, const char *table, rv_bounds bounds)
+static rv_code try_scan_after(fixture *f, const char *table, rv_bounds bounds, const rv_key_value *after)
 {
     f->relation = (rv_relation){.kind = RV_RELATION_TABLE, .table = table};
     RV_TRY(rv_source_describe(f->source, &f->relation, f->arena, &f->info, &f->err));
     RV_TRY(rv_batch_new(&f->batch, &f->info.schema, NULL, &f->err));
-    const rv_scan_request request = {&f->relation, &f->info, &f->info.schema, bounds, 0};
+    const rv_scan_request request = {&f->relation, &f->info, &f->info.schema, bounds, after, 0};
     return rv_scan_open(&f->scan, f->source, &request, &f->err);
+}
+
+static rv_code try_scan(fixture *f, const char *table, rv_bounds bounds)
+{
+    return try_scan_after(f, table, bounds, NULL);
 }
 
 /* Open and begin, and open a scan of table t. */
@@ -304,6 +309,12 @@ static void a_wrong_script_is_refused_with_its_line(void **state)
         {"table t\nrow \"a\\q\"\n", ":2: unknown escape in"},
         {"table t\nrow \"a\n", ":2: a quote is not closed in"},
         {"table t\nphysical unit=block\n", ":2: a unit and rows per unit are needed"},
+        {"table t\ncolumn a int64\nindex i b\n", ":3: not a column that an index can have: 'b'"},
+        {"table t\ncolumn a int64\nindex i a desc=b\n", ":3: not a column of the index: 'b'"},
+        {"table t\ncolumn a int64\nindex i a correlation=2\n", ":3: not a correlation: '2'"},
+        {"table t\ncolumn a int64\nrow@x 1\n", ":3: not a number: 'x'"},
+        {"horizon soon\n", ":1: not a number: 'soon'"},
+        {"pressure 1 2 3\n", ":1: more words are needed after 'pressure'"},
         {"fail lunch code=SOURCE_LOST\n", ":1: nothing can fail at 'lunch'"},
         {"fail page code=NO_SUCH_CODE\n", ":1: not an error code: 'NO_SUCH_CODE'"},
         {"fail page code=SOURCE_LOST retry=maybe\n", ":1: not a retry class: 'maybe'"},
@@ -352,6 +363,262 @@ static void any_allocation_may_fail(void **state)
     }
 }
 
+/* ---- keys ---- */
+
+static const char keyed[] = "horizon 50 held_since_us=7\nhorizon 60\n"
+                            "pressure 1 2 100 -\npressure 0 0 100 3\n"
+                            "table t\n"
+                            "column id int64 not_null\ncolumn a decimal(4,1)\ncolumn b timestamp\n"
+                            "index by_a a,b desc=a\n"
+                            "index t_pkey id primary correlation=-0.5\n"
+                            "physical unit=block per_unit=2\n"
+                            "row@10 3 2.0 2024-01-01\n"
+                            "row@40 1 10 2024-01-02\n"
+                            "row@20 5 2 2024-01-03\n"
+                            "row 2 null 2024-01-04\n"
+                            "row@49 4 -3 null\n";
+
+static const rv_key by_id = {.n_columns = 1, .columns = {"id"}};
+static const rv_key by_a = {.n_columns = 1, .columns = {"a"}};
+static const rv_key by_ab = {.n_columns = 2, .columns = {"a", "b"}, .descending = {true, false}};
+
+/* The ids that a scan delivers, in pages of 2: "3 1 5 ". */
+static void ids_of(fixture *f, rv_bounds bounds, const rv_key_value *after, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    rv_scan_close(f->scan);
+    rv_batch_free(f->batch);
+    f->scan = NULL;
+    f->batch = NULL;
+    assert_int_equal(try_scan_after(f, "t", bounds, after), RV_OK);
+    do {
+        assert_int_equal(next(f, 2), RV_OK);
+        for (int64_t row = 0; row < f->batch->rows; row++) {
+            int64_t id = 0;
+            memcpy(&id, f->batch->columns[0].values + (size_t)row * sizeof id, sizeof id);
+            n += (size_t)snprintf(out + n, size - n, "%d ", (int)id);
+        }
+    } while (!f->page.end);
+}
+
+static void assert_ids(fixture *f, rv_bounds bounds, const rv_key_value *after, const char *expected)
+{
+    char ids[64];
+    ids_of(f, bounds, after, ids, sizeof ids);
+    assert_string_equal(ids, expected);
+}
+
+static void indexes_are_described_with_the_primary_key_first(void **state)
+{
+    fixture *f = *state;
+    play(f, keyed, everything);
+    assert_int_equal(f->info.n_indexes, 2);
+    assert_string_equal(f->info.indexes[0].name, "t_pkey");
+    assert_true(rv_index_is_key(&f->info.indexes[0]) && f->info.indexes[0].correlation == -0.5);
+    assert_string_equal(f->info.indexes[1].key.columns[1], "b");
+    assert_true(f->info.indexes[1].key.descending[0] && !f->info.indexes[1].key.descending[1]);
+    assert_false(rv_index_is_key(&f->info.indexes[1]));
+}
+
+static void rows_along_a_key_come_in_its_order(void **state)
+{
+    fixture *f = *state;
+    rv_key_value at = {0};
+    const rv_bounds along = {.kind = RV_BOUNDS_KEY, .key = &by_id};
+    play(f, keyed, everything);
+    assert_ids(f, along, NULL, "1 2 3 4 5 ");
+    assert_ids(f, along, &(rv_key_value){1, {"3"}}, "4 5 ");
+    assert_int_equal(rv_scan_position(f->scan, f->arena, &at, NULL), RV_OK);
+    assert_string_equal(at.cells[0], "5");
+    assert_ids(f, along, &(rv_key_value){1, {"5"}}, "");
+    assert_int_equal(rv_scan_position(f->scan, f->arena, &at, NULL), RV_OK);
+    assert_int_equal(at.n, 0);
+    assert_ids(f, (rv_bounds){.kind = RV_BOUNDS_KEY, .key = &by_ab}, NULL, "1 3 5 ");
+    assert_int_equal(rv_scan_position(f->scan, f->arena, &at, NULL), RV_OK);
+    assert_string_equal(at.cells[0], "2.0");
+    assert_string_equal(at.cells[1], "2024-01-03 00:00:00.000000");
+}
+
+static void ranges_hold_what_lies_in_them(void **state)
+{
+    fixture *f = *state;
+    static const rv_history old = {.until = "40"},
+                            late = {.until = "49", .since = "15", .late_from = {1, {"4"}}};
+    static const struct {
+        rv_range range;
+        const char *ids; /* in the order of the table */
+    } cases[] = {
+        {{.key = &by_id}, "3 1 5 2 4 "},
+        {{.key = &by_id, .lo = {1, {"2"}}, .hi = {1, {"4"}}}, "3 "},
+        {{.key = &by_id, .lo = {1, {"2"}}, .lo_inclusive = true, .hi = {1, {"4"}}, .hi_inclusive = true},
+         "3 2 4 "},
+        {{.key = &by_a, .lo = {1, {"2.00"}}}, "1 "},
+        {{.key = &by_a, .hi = {1, {"2"}}, .hi_inclusive = true}, "3 5 4 "},
+        {{.key = &by_a, .null_only = true}, "2 "},
+        {{.key = &by_a, .fallback = "id", .lo = {1, {"2"}}, .lo_inclusive = true}, "3 1 5 2 "},
+        {{.key = &by_a, .fallback = "id", .null_only = true}, ""},
+        {{.key = &by_ab, .lo = {1, {"10"}}}, "3 5 "},
+        {{.key = &by_ab, .lo = {2, {"2", "2024-01-01 00:00:00"}}}, "5 "},
+        {{.key = &by_ab, .hi = {1, {"2"}}, .hi_inclusive = true}, "3 1 5 "},
+        {{.key = &by_ab, .null_only = true}, "2 4 "},
+        {{.key = &by_id, .history = &old}, "3 5 2 "},
+        {{.key = &by_id, .lo = {1, {"4"}}, .history = &old}, "5 "},
+        {{.key = &by_id, .lo = {1, {"5"}}, .history = &late}, "5 "},
+        {{.key = &by_id, .lo = {1, {"4"}}, .lo_inclusive = true, .history = &late}, "5 "},
+    };
+    play(f, keyed, everything);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const rv_bounds all = {.kind = RV_BOUNDS_ALL, .ranges = {&cases[i].range}, .n_ranges = 1};
+        rv_bounds blocks = all;
+        blocks.kind = RV_BOUNDS_PHYSICAL;
+        blocks.last = 2;
+        assert_ids(f, all, NULL, cases[i].ids);
+        assert_ids(f, blocks, NULL, cases[i].ids);
+    }
+    const rv_bounds both = {
+        .kind = RV_BOUNDS_KEY, .key = &by_id, .ranges = {&cases[2].range, &cases[4].range}, .n_ranges = 2};
+    assert_ids(f, both, NULL, "3 4 ");
+}
+
+static void places_and_marks_that_are_none_are_refused(void **state)
+{
+    fixture *f = *state;
+    static const rv_key by_none = {.n_columns = 1, .columns = {"none"}};
+    static const rv_history odd = {.until = "soon"};
+    static const rv_range ranges[] = {
+        {.key = &by_id, .lo = {1, {"x"}}}, {.key = &by_none}, {.key = &by_id, .history = &odd}};
+    static const rv_code codes[] = {RV_E_VALUE_UNPARSEABLE, RV_E_SOURCE_QUERY, RV_E_SOURCE_QUERY};
+    play(f, keyed, everything);
+    rv_scan_close(f->scan);
+    for (int i = 0; i < 3; i++) {
+        rv_batch_free(f->batch);
+        f->scan = NULL;
+        const rv_bounds bounds = {.kind = RV_BOUNDS_ALL, .ranges = {&ranges[i]}, .n_ranges = 1};
+        assert_int_equal(try_scan(f, "t", bounds), codes[i]);
+        assert_null(f->scan);
+    }
+}
+
+static void ends_and_cuts_are_those_of_the_rows(void **state)
+{
+    fixture *f = *state;
+    static const rv_range few = {.key = &by_id, .hi = {1, {"3"}}};
+    static const rv_range none = {.key = &by_id, .lo = {1, {"9"}}};
+    const rv_range *within[] = {&few}, *nowhere[] = {&none};
+    rv_key_ends ends;
+    rv_key_value places[9];
+    int64_t n = 0;
+    play(f, keyed, everything);
+    assert_int_equal(
+        rv_source_key_ends(f->source, &f->relation, &f->info, &by_a, NULL, NULL, 0, f->arena, &ends, NULL),
+        RV_OK);
+    assert_true(!ends.empty && ends.has_null);
+    assert_string_equal(ends.first.cells[0], "-3.0");
+    assert_string_equal(ends.last.cells[0], "10.0");
+    assert_int_equal(
+        rv_source_key_ends(f->source, &f->relation, &f->info, &by_a, "id", within, 1, f->arena, &ends, NULL),
+        RV_OK);
+    assert_true(!ends.empty && !ends.has_null);
+    assert_string_equal(ends.first.cells[0], "2.0");
+    assert_int_equal(
+        rv_source_key_ends(f->source, &f->relation, &f->info, &by_a, NULL, nowhere, 1, f->arena, &ends, NULL),
+        RV_OK);
+    assert_true(ends.empty && !ends.has_null);
+    assert_int_equal(rv_source_split(f->source, &f->relation, &f->info, &f->info.indexes[0], 2, f->arena,
+                                     places, &n, NULL),
+                     RV_OK);
+    assert_int_equal(n, 1);
+    assert_string_equal(places[0].cells[0], "3");
+    assert_int_equal(rv_source_split(f->source, &f->relation, &f->info, &f->info.indexes[0], 10, f->arena,
+                                     places, &n, NULL),
+                     RV_OK);
+    assert_int_equal(n, 3);
+    assert_string_equal(places[0].cells[0], "2");
+    assert_string_equal(places[2].cells[0], "4");
+}
+
+static void answers_come_in_turn_and_the_last_one_stays(void **state)
+{
+    fixture *f = *state;
+    static const char *const marks[] = {"50", "60", "60"};
+    play(f, keyed, everything);
+    for (int i = 0; i < 3; i++) {
+        const char *mark = NULL;
+        int64_t held = -1;
+        rv_pressure pressure;
+        assert_int_equal(rv_source_horizon(f->source, f->arena, &mark, &held, NULL), RV_OK);
+        assert_string_equal(mark, marks[i]);
+        assert_int_equal(held, i == 0 ? 7 : 0);
+        assert_int_equal(rv_source_pressure(f->source, &pressure, NULL), RV_OK);
+        assert_int_equal(pressure.lock_waits, i == 0 ? 1 : 0);
+        assert_int_equal(pressure.replica_lag_ms, i == 0 ? -1 : 3);
+    }
+}
+
+static void a_snapshot_is_shared_by_its_name(void **state)
+{
+    fixture *f = *state;
+    const rv_source_config config = {.kind = "fake", .path = f->path};
+    rv_source *other = NULL;
+    const char *name = NULL;
+    play(f, keyed, everything);
+    assert_int_equal(rv_source_share_snapshot(f->source, f->arena, &name, NULL), RV_OK);
+    assert_int_equal(rv_source_open(&other, &config, NULL, NULL), RV_OK);
+    const rv_read_options joined = {.snapshot = true, .shared_snapshot = name};
+    const rv_read_options strange = {.snapshot = true, .shared_snapshot = "00000003-1"};
+    assert_int_equal(rv_source_begin(other, &strange, NULL), RV_E_SOURCE_QUERY);
+    assert_int_equal(rv_source_share_snapshot(other, f->arena, &name, NULL), RV_E_SOURCE_QUERY);
+    assert_int_equal(rv_source_begin(other, &joined, NULL), RV_OK);
+    rv_source_end(other);
+    rv_source_close(other);
+}
+
+static void a_page_along_a_key_that_failed_is_asked_again(void **state)
+{
+    fixture *f = *state;
+    rv_key_value at = {0};
+    const rv_bounds along = {.kind = RV_BOUNDS_KEY, .key = &by_id};
+    play(f,
+         "table t\ncolumn id int64 not_null\nindex i id primary\nrow 3\nrow 1\nrow 2\n"
+         "fail page after_rows=2 times=2 code=SOURCE_CONFLICT\n",
+         along);
+    assert_int_equal(next(f, 1), RV_OK); /* the row with id 1 is the second of the table, id 2 the third */
+    assert_int_equal(next(f, 2), RV_E_SOURCE_CONFLICT);
+    assert_int_equal(next(f, 1), RV_E_SOURCE_CONFLICT);
+    assert_int_equal(rv_scan_position(f->scan, f->arena, &at, NULL), RV_OK);
+    assert_string_equal(at.cells[0], "1");
+    assert_int_equal(next(f, 2), RV_OK);
+    assert_cell(f, 0, 0, "2");
+    assert_cell(f, 0, 1, "3");
+    assert_true(f->page.end);
+}
+
+static void every_question_fails_as_written(void **state)
+{
+    fixture *f = *state;
+    const char *text = NULL;
+    int64_t n = 0;
+    rv_key_ends ends;
+    rv_key_value places[3];
+    rv_pressure pressure;
+    play(f,
+         "fail horizon code=SOURCE_LOST\nfail pressure code=SOURCE_DENIED\nfail share_snapshot "
+         "code=SOURCE_BUSY\n"
+         "table t\ncolumn id int64 not_null\nindex i id primary\nrow 1\n"
+         "fail key_ends code=SOURCE_QUERY\nfail split code=SOURCE_CONNECT\n",
+         everything);
+    assert_int_equal(rv_source_horizon(f->source, f->arena, &text, &n, NULL), RV_E_SOURCE_LOST);
+    assert_int_equal(rv_source_pressure(f->source, &pressure, NULL), RV_E_SOURCE_DENIED);
+    assert_int_equal(rv_source_share_snapshot(f->source, f->arena, &text, NULL), RV_E_SOURCE_BUSY);
+    assert_int_equal(
+        rv_source_key_ends(f->source, &f->relation, &f->info, &by_id, NULL, NULL, 0, f->arena, &ends, NULL),
+        RV_E_SOURCE_QUERY);
+    assert_int_equal(rv_source_split(f->source, &f->relation, &f->info, &f->info.indexes[0], 3, f->arena,
+                                     places, &n, NULL),
+                     RV_E_SOURCE_CONNECT);
+}
+
 int main(void)
 {
 #define FAKE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -367,6 +634,15 @@ int main(void)
         FAKE_TEST(a_wrong_script_is_refused_with_its_line),
         FAKE_TEST(a_missing_script_is_not_found),
         FAKE_TEST(any_allocation_may_fail),
+        FAKE_TEST(indexes_are_described_with_the_primary_key_first),
+        FAKE_TEST(rows_along_a_key_come_in_its_order),
+        FAKE_TEST(ranges_hold_what_lies_in_them),
+        FAKE_TEST(places_and_marks_that_are_none_are_refused),
+        FAKE_TEST(ends_and_cuts_are_those_of_the_rows),
+        FAKE_TEST(answers_come_in_turn_and_the_last_one_stays),
+        FAKE_TEST(a_snapshot_is_shared_by_its_name),
+        FAKE_TEST(a_page_along_a_key_that_failed_is_asked_again),
+        FAKE_TEST(every_question_fails_as_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
