@@ -58,12 +58,14 @@ typedef struct rv_cursor {
 } rv_cursor;
 
 typedef enum rv_chunk_status { RV_CHUNK_PENDING = 1, RV_CHUNK_RUNNING, RV_CHUNK_COMPLETED } rv_chunk_status;
+const char *rv_chunk_status_name(rv_chunk_status status); /* "pending" … */
 typedef struct rv_chunk {
     int64_t index; /* 0-based */
     rv_bounds bounds;
     rv_chunk_status status;
     int64_t attempts, rows;
     int64_t epoch; /* which of the run's snapshots it was read under, from 0; known once it is completed */
+    int64_t claim; /* which of all claims of its run this is, from 1; completing it takes the same number */
 } rv_chunk;
 
 typedef struct rv_part {
@@ -118,8 +120,10 @@ typedef struct rv_run_row {
     rv_run_result result;
 } rv_run_row;
 typedef struct rv_cursor_row {
-    const char *export_name, *last_run_id, *last_status, *cursor_value; /* cursor_value NULL: none */
-    int64_t last_run_us, rows;
+    const char *export_name, *last_run_id, *last_status;
+    const char *mode, *strategy;               /* of that run; "" when it is no longer recorded */
+    const char *cursor_columns, *cursor_value; /* NULL: none */
+    int64_t last_run_us, rows, n_chunks;       /* n_chunks: of that run, all committed */
 } rv_cursor_row;
 typedef struct rv_file_row {
     const char *export_name, *run_id, *dest_uri;
@@ -152,16 +156,18 @@ rv_code rv_state_find_open_run(rv_state *state, const char *export_name, rv_aren
  * running run (naming owner and since when). */
 rv_code rv_state_start_run(rv_state *state, const rv_run_plan *plan, const rv_chunk *chunks, int64_t n_chunks,
                            const rv_owner *owner, int64_t lease_ms, rv_error *err) RV_MUST_CHECK;
-/* Take the lease of an open run whose owner is dead; fails RUN_LEASE_HELD when it is alive or somebody was faster. */
+/* Take the lease of an open run whose owner is dead; fails RUN_LEASE_HELD when it is alive or somebody was faster. The
+ * chunks that the dead owner was reading become pending; those of processes that joined the run stay theirs. */
 rv_code rv_state_take_over(rv_state *state, const char *run_id, const rv_owner *owner, int64_t lease_ms,
                            rv_error *err) RV_MUST_CHECK;
-/* Leave an open run to whoever comes next: its lease ends now, whether or not this process lives on. */
+/* Leave an open run, and the chunks of it that this process reads, to whoever comes next: the leases end now, whether
+ * or not this process lives on. */
 rv_code rv_state_hand_back(rv_state *state, const char *run_id, const rv_owner *owner,
                            rv_error *err) RV_MUST_CHECK;
 /* Forget the run's chunks and parts and record these chunks instead: its snapshot died with its process. */
 rv_code rv_state_replan_run(rv_state *state, const rv_run_plan *plan, const rv_chunk *chunks,
                             int64_t n_chunks, const rv_owner *owner, rv_error *err) RV_MUST_CHECK;
-/* Fails RUN_LEASE_LOST when another process took the run over. */
+/* The run's own lease. Fails RUN_LEASE_LOST when another process took the run over. */
 rv_code rv_state_heartbeat(rv_state *state, const char *run_id, const rv_owner *owner, int64_t lease_ms,
                            rv_error *err) RV_MUST_CHECK;
 /* Any process may read chunks of a running run, not only its owner: each claim is a lease of its own, of lease_ms,
@@ -171,15 +177,17 @@ rv_code rv_state_heartbeat(rv_state *state, const char *run_id, const rv_owner *
 rv_code rv_state_claim_chunk(rv_state *state, const char *run_id, const rv_owner *owner, int64_t lease_ms,
                              rv_arena *arena, rv_chunk *out, bool *found, int64_t *n_open,
                              rv_error *err) RV_MUST_CHECK;
-/* Of all chunks that this owner reads. Fails RUN_LEASE_LOST when one of them, or the run, was taken over. */
+/* Of all chunks that this owner reads; n_held: how many it believes these to be. Fails RUN_LEASE_LOST when one of them
+ * was taken over, or the run is over. */
 rv_code rv_state_heartbeat_chunks(rv_state *state, const char *run_id, const rv_owner *owner,
-                                  int64_t lease_ms, rv_error *err) RV_MUST_CHECK;
-/* A chunk's parts and its `completed`, in one transaction. chunk: index, rows and epoch. Fails RUN_LEASE_LOST when
- * the chunk is no longer this owner's. */
+                                  int64_t lease_ms, int64_t n_held, rv_error *err) RV_MUST_CHECK;
+/* A chunk's parts and its `completed`, in one transaction. chunk: index and claim as they were claimed, rows and
+ * epoch. Fails RUN_LEASE_LOST when that claim no longer holds: whatever was read under it is nobody's. */
 rv_code rv_state_complete_chunk(rv_state *state, const char *run_id, const rv_owner *owner,
                                 const rv_chunk *chunk, const rv_part *parts, int64_t n_parts,
                                 rv_error *err) RV_MUST_CHECK;
-/* A chunk that could not be read goes back to pending; `reason` is kept for people. */
+/* A chunk that could not be read goes back to pending; `reason` (redacted, NULL: none) is kept for people. Fails
+ * RUN_LEASE_LOST. */
 rv_code rv_state_release_chunk(rv_state *state, const char *run_id, const rv_owner *owner,
                                int64_t chunk_index, const char *reason, rv_error *err) RV_MUST_CHECK;
 /* A running run by its id, for a process that joins it. */
@@ -207,6 +215,9 @@ rv_code rv_state_finish_run(rv_state *state, const rv_run_result *result, const 
 /* event: the contract's names (PlanResolved, ChunkStarted, FileWritten …); detail_json: an object. */
 rv_code rv_state_journal(rv_state *state, const char *run_id, const char *export_name, const char *event,
                          const char *detail_json, rv_error *err) RV_MUST_CHECK;
+/* Several events in their order, in one transaction and so at the price of one. at_us 0: now. */
+rv_code rv_state_journal_all(rv_state *state, const rv_journal_row *events, int64_t n_events,
+                             rv_error *err) RV_MUST_CHECK;
 
 /* Newest first. export_name NULL: all. limit <= 0: no limit. A result is whole before the first callback: no lock is
  * held meanwhile, and a callback may call the store. Files are those of runs that succeeded. */

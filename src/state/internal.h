@@ -34,6 +34,7 @@ typedef struct rvi_args {
 
 rvi_value rvi_bind_int(int64_t number);
 rvi_value rvi_bind_text(const char *text); /* borrowed; NULL becomes "" */
+rvi_value rvi_bind_text_or_null(const char *text);
 rvi_value rvi_bind_blob(const void *bytes, size_t len);
 
 /* A whole result. No lock is held once a statement has returned, so a slow reader of a listing (a pager) never
@@ -87,6 +88,7 @@ typedef struct rvi_state_options {
  * STATE_UNUSABLE, STATE_BUSY, STATE_CORRUPT, OUT_OF_MEMORY, and then leaves its outputs as they were. */
 typedef struct rv_state_ops {
     const char *kind;
+    const char *removal; /* what a user does to be rid of a store, for hints: "rename the file away" */
     const rvi_migration *migrations; /* oldest first */
     int n_migrations;
 
@@ -97,9 +99,12 @@ typedef struct rv_state_ops {
     /* 0: an empty store. STATE_UNUSABLE: it belongs to some other program. */
     rv_code (*schema_version)(rv_state *state, int64_t *out, rv_error *err);
 
-    /* A transaction that may write: nobody else's starts until it ends. After a failure of `run` inside it, only
-     * `rollback` may follow. A failed `commit` has recorded nothing and must be followed by `rollback`. */
+    /* A transaction that may write. Rows that it has changed stay as they are for everybody else until it ends;
+     * others that want to change them wait. After a failure of `run` inside it, only `rollback` may follow. A failed
+     * `commit` has recorded nothing and must be followed by `rollback`. */
     rv_code (*begin)(rv_state *state, rv_error *err);
+    /* The same; and nobody else's migration starts until it ends. */
+    rv_code (*begin_migration)(rv_state *state, rv_error *err);
     rv_code (*commit)(rv_state *state, rv_error *err);
     void (*rollback)(rv_state *state); /* never fails; fine without a transaction */
 
@@ -114,6 +119,7 @@ struct rv_state {
     const rv_state_ops *ops;
     const rv_clock *clock;
     const char *location; /* for messages; owned by the backend */
+    bool read_only;       /* rv_state_open() was asked to change nothing: no transaction begins */
 };
 
 extern const rv_state_ops rvi_state_sqlite_ops;
@@ -144,6 +150,10 @@ rv_code rvi_fail_content(const rv_state *state, rv_error *err, const char *fmt, 
 /* Inside a transaction: this owner holds the run, and it is running. Fails RUN_LEASE_LOST. */
 rv_code rvi_hold_lease(rv_state *state, const char *run_id, const rv_owner *owner,
                        rv_error *err) RV_MUST_CHECK;
+/* RUN_LEASE_LOST: the run is not this process's, or not running; says what became of it. */
+rv_code rvi_fail_lost(rv_state *state, const char *run_id, rv_error *err);
+/* RUN_LEASE_HELD: somebody who lives holds it. */
+rv_code rvi_fail_alive(rv_state *state, const char *run_id, rv_error *err);
 /* now + lease_ms, or the end of time. */
 int64_t rvi_lease_end_us(const rv_state *state, int64_t lease_ms);
 
@@ -154,20 +164,32 @@ bool rvi_owner_alive(const char *owner, int64_t lease_expires_us, int64_t now_us
 enum { RVI_OWNER_WORDS_BYTES = 160 };
 void rvi_owner_words(char out[RVI_OWNER_WORDS_BYTES], const char *owner);
 
-/* Inside a transaction: record `chunks` as pending. */
+/* Inside a transaction: record `chunks` as pending; forget all of the run's, or its parts. */
 rv_code rvi_insert_chunks(rv_state *state, const char *run_id, const rv_chunk *chunks, int64_t n_chunks,
                           rv_error *err) RV_MUST_CHECK;
+rv_code rvi_forget_chunks(rv_state *state, const char *run_id, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_forget_parts(rv_state *state, const char *run_id, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_insert_part(rv_state *state, const char *run_id, int64_t chunk_index, const rv_part *part,
+                        rv_error *err) RV_MUST_CHECK;
+/* Inside a transaction: the chunks that `owner` (NULL: anybody) reads become pending. */
+rv_code rvi_release_all(rv_state *state, const char *run_id, const char *owner, rv_error *err) RV_MUST_CHECK;
 
 /* What is stored for an enum; false: not such a name. */
 bool rvi_run_status_parse(const char *name, rv_run_status *out);
 
-/* The columns of rv_run_plan and rv_part in the order in which these read them. */
+/* The columns of rv_run_plan, rv_chunk and rv_part in the order in which these read them. */
 #define RVI_PLAN_COLUMNS                                                                               \
     "run_id, export_name, plan_fingerprint, strategy, mode, format, compression, profile, dest_kind, " \
-    "dest_path, dest_uri, schema_json, source_json, started_us"
+    "dest_path, dest_uri, schema_json, source_json, config_fingerprint, window_json, snapshot, started_us"
+#define RVI_CHUNK_COLUMNS "chunk_index, bounds, status, attempts, n_rows, epoch, claim"
 #define RVI_PART_COLUMNS \
     "p.name, p.chunk_index, p.sequence, p.n_rows, p.n_bytes, p.xxh3, p.md5, p.column_digests"
 void rvi_read_plan(rvi_cells *cells, rv_run_plan *out);
 void rvi_read_part(rvi_cells *cells, rv_part *out);
+/* The bounds' texts lie in the arena; RVI_CHUNK_ARENA_BYTES are enough for any chunk. Fails STATE_CORRUPT, naming the
+ * chunk. */
+enum { RVI_CHUNK_ARENA_BYTES = 16 << 20 };
+rv_code rvi_read_chunk(const rv_state *state, const char *run_id, rvi_cells *cells, rv_arena *arena,
+                       rv_chunk *out, rv_error *err) RV_MUST_CHECK;
 
 #endif

@@ -1,20 +1,37 @@
 /* journal.c - what happened in a run, event by event. */
 #include "state/internal.h"
 
-rv_code rv_state_journal(rv_state *state, const char *run_id, const char *export_name, const char *event,
-                         const char *detail_json, rv_error *err)
+static rv_code insert_event(rv_state *state, const rv_journal_row *event, rv_error *err)
 {
-    const rvi_args args = {{rvi_bind_text(run_id), rvi_bind_text(export_name), rvi_bind_text(event),
-                            rvi_bind_text(detail_json ? detail_json : "{}"),
-                            rvi_bind_int(rvi_now_us(state))}};
-    RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
-    RV_TRY(rvi_tx_begin(state, &tx, err));
+    const rvi_args args = {{rvi_bind_text(event->run_id), rvi_bind_text(event->export_name),
+                            rvi_bind_text(event->event),
+                            rvi_bind_text(event->detail_json ? event->detail_json : "{}"),
+                            rvi_bind_int(event->at_us != 0 ? event->at_us : rvi_now_us(state))}};
     RV_TRY_CTX(rvi_change(state,
                           "INSERT INTO journal (run_id, export_name, event, detail_json, at_us)"
                           " VALUES ($1, $2, $3, $4, $5)",
                           &args, NULL, err),
-               err, "recording the event %s", event);
+               err, "recording the event %s", event->event);
+    return RV_OK;
+}
+
+rv_code rv_state_journal_all(rv_state *state, const rv_journal_row *events, int64_t n_events, rv_error *err)
+{
+    if (n_events == 0)
+        return RV_OK;
+    RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
+    RV_TRY(rvi_tx_begin(state, &tx, err));
+    for (int64_t i = 0; i < n_events; i++)
+        RV_TRY(insert_event(state, &events[i], err));
     return rvi_tx_commit(&tx, err);
+}
+
+rv_code rv_state_journal(rv_state *state, const char *run_id, const char *export_name, const char *event,
+                         const char *detail_json, rv_error *err)
+{
+    const rv_journal_row row = {
+        .run_id = run_id, .export_name = export_name, .event = event, .detail_json = detail_json};
+    return rv_state_journal_all(state, &row, 1, err);
 }
 
 static rv_code query_journal(rv_state *state, const char *export_name, const char *run_id, int64_t limit,

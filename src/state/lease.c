@@ -1,9 +1,9 @@
 /* lease.c - one process holds a run, and says so in the run's row.
  *
- * A lease is taken when a run is started or taken over and ends with the run's verdict. Every mutating call names
- * its owner and begins with rvi_hold_lease(): if the row says somebody else, nothing is recorded. So a process that
- * slept through its lease and woke up after a take-over cannot spoil the new owner's work. The time of expiry
- * only serves to judge owners of which nothing else can be known. */
+ * A lease is taken when a run is started or taken over and ends with the run's verdict. Every call that plans, renews
+ * or ends a run names its owner and begins with rvi_hold_lease(): if the row says somebody else, nothing is recorded. So
+ * a process that slept through its lease and woke up after a take-over cannot spoil the new owner's work. The time of
+ * expiry only serves to judge owners of which nothing else can be known. Chunks have leases of their own: claim.c. */
 #include "state/internal.h"
 
 #include "rivet/checked.h"
@@ -49,7 +49,7 @@ static rv_code read_holder(rv_state *state, const char *run_id, holder *out, rv_
     return RV_OK;
 }
 
-static rv_code fail_lost(rv_state *state, const char *run_id, rv_error *err)
+rv_code rvi_fail_lost(rv_state *state, const char *run_id, rv_error *err)
 {
     holder now = {0};
     RV_TRY(read_holder(state, run_id, &now, err));
@@ -74,7 +74,7 @@ rv_code rvi_hold_lease(rv_state *state, const char *run_id, const rv_owner *owne
     RV_TRY(rvi_change(state,
                       "UPDATE runs SET seen_us = $3 WHERE run_id = $1 AND owner = $2 AND status = 'running'",
                       &args, &n_changed, err));
-    return n_changed == 1 ? RV_OK : fail_lost(state, run_id, err);
+    return n_changed == 1 ? RV_OK : rvi_fail_lost(state, run_id, err);
 }
 
 rv_code rv_state_heartbeat(rv_state *state, const char *run_id, const rv_owner *owner, int64_t lease_ms,
@@ -88,19 +88,22 @@ rv_code rv_state_heartbeat(rv_state *state, const char *run_id, const rv_owner *
     return rvi_tx_commit(&tx, err);
 }
 
-static rv_code fail_alive(const char *run_id, const holder *now, rv_error *err)
+rv_code rvi_fail_alive(rv_state *state, const char *run_id, rv_error *err)
 {
+    holder now = {0};
+    RV_TRY(read_holder(state, run_id, &now, err));
     char words[RVI_OWNER_WORDS_BYTES];
-    rvi_owner_words(words, now->owner.text);
+    rvi_owner_words(words, now.owner.text);
     rv_code rc = rv_fail(err, RV_E_RUN_LEASE_HELD, "run '%s' is held by %s", run_id, words);
     char until[RV_TIME_TEXT_BYTES];
-    rv_time_rfc3339(until, now->lease_expires_us);
+    rv_time_rfc3339(until, now.lease_expires_us);
     rv_hint(err, "wait for it or stop it; if its host is gone, its lease ends at %s unless it renews it",
             until);
     return rc;
 }
 
-/* The chunks that the dead owner was reading are to be read again; its parts of them were never recorded. */
+/* The chunks that the dead owner was reading are to be read again; its parts of them were never recorded. Those that
+ * others read are judged one by one when they are claimed. */
 static rv_code change_owner(rv_state *state, const char *run_id, const rv_owner *from, const rv_owner *to,
                             int64_t lease_ms, rv_error *err)
 {
@@ -114,9 +117,7 @@ static rv_code change_owner(rv_state *state, const char *run_id, const rv_owner 
                       &args, &n_changed, err));
     if (n_changed != 1)
         return rv_fail(err, RV_E_RUN_LEASE_HELD, "run '%s' was just taken over by another process", run_id);
-    const rvi_args chunks = {{rvi_bind_text(run_id)}};
-    return rvi_change(state, "UPDATE chunks SET status = 'pending' WHERE run_id = $1 AND status = 'running'",
-                      &chunks, NULL, err);
+    return rvi_release_all(state, run_id, from->text, err);
 }
 
 rv_code rv_state_take_over(rv_state *state, const char *run_id, const rv_owner *owner, int64_t lease_ms,
@@ -130,7 +131,7 @@ rv_code rv_state_take_over(rv_state *state, const char *run_id, const rv_owner *
         return rv_fail(err, RV_E_RUN_LEASE_HELD, "run '%s' is no longer open: another process ended it",
                        run_id);
     if (rvi_owner_alive(now.owner.text, now.lease_expires_us, rvi_now_us(state)))
-        return fail_alive(run_id, &now, err);
+        return rvi_fail_alive(state, run_id, err);
     RV_TRY(change_owner(state, run_id, &now.owner, owner, lease_ms, err));
     return rvi_tx_commit(&tx, err);
 }
@@ -144,5 +145,6 @@ rv_code rv_state_hand_back(rv_state *state, const char *run_id, const rv_owner *
     const rvi_args args = {{rvi_bind_text(run_id)}};
     RV_TRY(rvi_change(state, "UPDATE runs SET owner = '', lease_expires_us = 0 WHERE run_id = $1", &args,
                       NULL, err));
+    RV_TRY(rvi_release_all(state, run_id, owner->text, err));
     return rvi_tx_commit(&tx, err);
 }

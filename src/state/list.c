@@ -13,18 +13,26 @@ static rvi_args listing_args(const char *export_name, int64_t limit)
 rv_code rv_state_list_cursors(rv_state *state, rv_cursor_fn fn, void *context, rv_error *err)
 {
     RV_AUTO(rvi_rows_free) rvi_rows *rows = NULL;
-    RV_TRY(rvi_query(state,
-                     "SELECT export_name, last_run_id, last_status, cursor_value, last_run_us, n_rows"
-                     " FROM export_state ORDER BY last_run_us DESC, export_name",
-                     &(rvi_args){0}, &rows, err));
+    RV_TRY(
+        rvi_query(state,
+                  "SELECT e.export_name, e.last_run_id, e.last_status, r.mode, r.strategy, e.cursor_columns,"
+                  " e.cursor_value, e.last_run_us, e.n_rows,"
+                  " (SELECT count(*) FROM chunks c WHERE c.run_id = e.last_run_id)"
+                  " FROM export_state e LEFT JOIN runs r ON r.run_id = e.last_run_id"
+                  " ORDER BY e.last_run_us DESC, e.export_name",
+                  &(rvi_args){0}, &rows, err));
     for (const rvi_row *row = rows->first; row; row = row->next) {
         rvi_cells cells = rvi_cells_of(row);
         rv_cursor_row cursor = {.export_name = rvi_next_text(&cells)};
         cursor.last_run_id = rvi_next_text(&cells);
         cursor.last_status = rvi_next_text(&cells);
+        cursor.mode = rvi_next_text(&cells);
+        cursor.strategy = rvi_next_text(&cells);
+        cursor.cursor_columns = rvi_next_text_or_null(&cells);
         cursor.cursor_value = rvi_next_text_or_null(&cells);
         cursor.last_run_us = rvi_next_int(&cells);
         cursor.rows = rvi_next_int(&cells);
+        cursor.n_chunks = rvi_next_int(&cells);
         RV_TRY(fn(context, &cursor, err));
     }
     return RV_OK;
@@ -71,6 +79,9 @@ void rvi_read_plan(rvi_cells *cells, rv_run_plan *out)
     out->dest_uri = rvi_next_text(cells);
     out->schema_json = rvi_next_text(cells);
     out->source_json = rvi_next_text(cells);
+    out->config_fingerprint = rvi_next_text(cells);
+    out->window_json = rvi_next_text_or_null(cells);
+    out->snapshot = rvi_next_int(cells) != 0;
     out->started_us = rvi_next_int(cells);
 }
 

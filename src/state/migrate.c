@@ -5,7 +5,8 @@ rv_code rvi_fail_newer(const rv_state *state, int64_t version, int64_t newest, r
     rv_code rc = rv_fail(err, RV_E_STATE_NEWER,
                          "the state store has schema version %lld, this program knows %lld ('%s')",
                          (long long)version, (long long)newest, state->location);
-    rv_hint(err, "use the newer version of rivet that wrote it; going back means renaming the file away");
+    rv_hint(err, "use the newer version of rivet that wrote it; to go back all the same, %s",
+            state->ops->removal);
     return rc;
 }
 
@@ -23,7 +24,8 @@ rv_code rvi_migrate(rv_state *state, const rvi_migration *migrations, int n, rv_
 {
     const int64_t newest = migrations[n - 1].version;
     RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
-    RV_TRY(rvi_tx_begin(state, &tx, err));
+    RV_TRY(state->ops->begin_migration(state, err));
+    tx = state;
     /* Asked again under the lock: somebody who started at the same moment may have been first. */
     int64_t version;
     RV_TRY(state->ops->schema_version(state, &version, err));

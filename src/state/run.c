@@ -1,8 +1,6 @@
 /* run.c - the beginning and the end of a run. */
 #include "state/internal.h"
 
-#include "rivet/checked.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,17 +29,22 @@ static rv_code fail_running(rv_state *state, const char *export_name, const rvi_
     return rc;
 }
 
-static rv_code check_not_running(rv_state *state, const char *export_name, rv_error *err)
+/* The store refused the run: another one of this export is running, or this very one is recorded. */
+static rv_code explain_refusal(rv_state *state, const rv_run_plan *plan, rv_error *err)
 {
-    const rvi_args args = {{rvi_bind_text(export_name)}};
+    const rvi_args args = {{rvi_bind_text(plan->export_name)}};
     RV_AUTO(rvi_rows_free) rvi_rows *rows = NULL;
     RV_TRY(rvi_query(state,
                      "SELECT run_id, owner, owned_since_us, lease_expires_us FROM runs"
                      " WHERE export_name = $1 AND status = 'running'",
                      &args, &rows, err));
-    return rows->n == 0 ? RV_OK : fail_running(state, export_name, rows->first, err);
+    if (rows->n > 0)
+        return fail_running(state, plan->export_name, rows->first, err);
+    return rv_fail(err, RV_E_STATE_UNUSABLE, "a run '%s' is recorded already ('%s')", plan->run_id,
+                   state->location);
 }
 
+/* The unique index decides who is first, also where transactions of two processes overlap. */
 static rv_code insert_run(rv_state *state, const rv_run_plan *plan, const rv_owner *owner, int64_t lease_ms,
                           rv_error *err)
 {
@@ -59,17 +62,22 @@ static rv_code insert_run(rv_state *state, const rv_run_plan *plan, const rv_own
         rvi_bind_text(plan->dest_uri),
         rvi_bind_text(plan->schema_json),
         rvi_bind_text(plan->source_json),
+        rvi_bind_text(plan->config_fingerprint),
+        rvi_bind_text_or_null(plan->window_json),
+        rvi_bind_int(plan->snapshot),
         rvi_bind_int(plan->started_us),
         rvi_bind_text(owner->text),
         rvi_bind_int(rvi_now_us(state)),
         rvi_bind_int(rvi_lease_end_us(state, lease_ms)),
     }};
-    return rvi_change(state,
+    int64_t n_changed;
+    RV_TRY(rvi_change(state,
                       "INSERT INTO runs (" RVI_PLAN_COLUMNS
                       ", status, owner, owned_since_us, seen_us, lease_expires_us)"
-                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-                      " 'running', $15, $16, $16, $17)",
-                      &args, NULL, err);
+                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
+                      " 'running', $18, $19, $19, $20) ON CONFLICT DO NOTHING",
+                      &args, &n_changed, err));
+    return n_changed == 1 ? RV_OK : explain_refusal(state, plan, err);
 }
 
 rv_code rv_state_start_run(rv_state *state, const rv_run_plan *plan, const rv_chunk *chunks, int64_t n_chunks,
@@ -78,23 +86,10 @@ rv_code rv_state_start_run(rv_state *state, const rv_run_plan *plan, const rv_ch
     assert(plan->run_id && plan->run_id[0] && plan->export_name && plan->export_name[0]);
     RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
     RV_TRY(rvi_tx_begin(state, &tx, err));
-    RV_TRY(check_not_running(state, plan->export_name, err));
     RV_TRY_CTX(insert_run(state, plan, owner, lease_ms, err), err, "recording run '%s'", plan->run_id);
     RV_TRY_CTX(rvi_insert_chunks(state, plan->run_id, chunks, n_chunks, err), err, "recording run '%s'",
                plan->run_id);
     return rvi_tx_commit(&tx, err);
-}
-
-static rv_code forget_parts(rv_state *state, const char *run_id, rv_error *err)
-{
-    const rvi_args args = {{rvi_bind_text(run_id)}};
-    return rvi_change(state, "DELETE FROM parts WHERE run_id = $1", &args, NULL, err);
-}
-
-static rv_code forget_chunks(rv_state *state, const char *run_id, rv_error *err)
-{
-    const rvi_args args = {{rvi_bind_text(run_id)}};
-    return rvi_change(state, "DELETE FROM chunks WHERE run_id = $1", &args, NULL, err);
 }
 
 /* The run keeps its name, its beginning and its owner; everything else may have changed since it was planned. */
@@ -113,11 +108,15 @@ static rv_code update_plan(rv_state *state, const rv_run_plan *plan, rv_error *e
         rvi_bind_text(plan->dest_uri),
         rvi_bind_text(plan->schema_json),
         rvi_bind_text(plan->source_json),
+        rvi_bind_text(plan->config_fingerprint),
+        rvi_bind_text_or_null(plan->window_json),
+        rvi_bind_int(plan->snapshot),
     }};
     return rvi_change(state,
                       "UPDATE runs SET plan_fingerprint = $2, strategy = $3, mode = $4, format = $5,"
                       " compression = $6, profile = $7, dest_kind = $8, dest_path = $9, dest_uri = $10,"
-                      " schema_json = $11, source_json = $12 WHERE run_id = $1",
+                      " schema_json = $11, source_json = $12, config_fingerprint = $13, window_json = $14,"
+                      " snapshot = $15 WHERE run_id = $1",
                       &args, NULL, err);
 }
 
@@ -127,54 +126,11 @@ rv_code rv_state_replan_run(rv_state *state, const rv_run_plan *plan, const rv_c
     RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
     RV_TRY(rvi_tx_begin(state, &tx, err));
     RV_TRY(rvi_hold_lease(state, plan->run_id, owner, err));
-    RV_TRY(forget_parts(state, plan->run_id, err));
-    RV_TRY(forget_chunks(state, plan->run_id, err));
+    RV_TRY(rvi_forget_parts(state, plan->run_id, err));
+    RV_TRY(rvi_forget_chunks(state, plan->run_id, err));
     RV_TRY(update_plan(state, plan, err));
     RV_TRY(rvi_insert_chunks(state, plan->run_id, chunks, n_chunks, err));
     return rvi_tx_commit(&tx, err);
-}
-
-/* ---- the open run ---- */
-
-/* Move a plan's strings from the result it was read from to the arena. */
-static rv_code keep_plan(rv_arena *arena, rv_run_plan *plan, rv_error *err)
-{
-    const char **const texts[] = {
-        &plan->run_id,   &plan->export_name, &plan->plan_fingerprint, &plan->strategy,  &plan->mode,
-        &plan->format,   &plan->compression, &plan->profile,          &plan->dest_kind, &plan->dest_path,
-        &plan->dest_uri, &plan->schema_json, &plan->source_json,
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        *texts[i] = rv_arena_strdup(arena, *texts[i]);
-        if (!*texts[i])
-            return rv_fail(err, RV_E_OUT_OF_MEMORY, "cannot hold the plan of the open run");
-    }
-    return RV_OK;
-}
-
-rv_code rv_state_find_open_run(rv_state *state, const char *export_name, rv_arena *arena, rv_open_run *out,
-                               rv_error *err)
-{
-    const rvi_args args = {{rvi_bind_text(export_name)}};
-    RV_AUTO(rvi_rows_free) rvi_rows *rows = NULL;
-    RV_TRY(rvi_query(state,
-                     "SELECT " RVI_PLAN_COLUMNS ", owner, lease_expires_us,"
-                     " (SELECT count(*) FROM chunks c WHERE c.run_id = r.run_id),"
-                     " (SELECT count(*) FROM chunks c WHERE c.run_id = r.run_id AND c.status = 'completed')"
-                     " FROM runs r WHERE export_name = $1 AND status = 'running'",
-                     &args, &rows, err));
-    rv_open_run open = {.exists = rows->n > 0};
-    if (open.exists) {
-        rvi_cells cells = rvi_cells_of(rows->first);
-        rvi_read_plan(&cells, &open.plan);
-        RV_TRY(keep_plan(arena, &open.plan, err));
-        snprintf(open.owner.text, sizeof open.owner.text, "%s", rvi_next_text(&cells));
-        open.owner_alive = rvi_owner_alive(open.owner.text, rvi_next_int(&cells), rvi_now_us(state));
-        open.n_chunks = rvi_next_int(&cells);
-        open.n_completed = rvi_next_int(&cells);
-    }
-    *out = open;
-    return RV_OK;
 }
 
 /* ---- end ---- */
@@ -202,7 +158,6 @@ static int64_t to_i64(uint64_t bytes)
 
 static rv_code update_result(rv_state *state, const rv_run_result *result, rv_error *err)
 {
-    const rvi_value none = {.kind = RVI_NULL};
     const rvi_args args = {{
         rvi_bind_text(result->run_id),
         rvi_bind_text(rv_run_status_name(result->status)),
@@ -217,8 +172,8 @@ static rv_code update_result(rv_state *state, const rv_run_result *result, rv_er
         rvi_bind_int(result->longest_statement_ms),
         rvi_bind_int(result->retries),
         rvi_bind_int(result->code),
-        result->error_message ? rvi_bind_text(result->error_message) : none,
-        result->detail_json ? rvi_bind_text(result->detail_json) : none,
+        rvi_bind_text_or_null(result->error_message),
+        rvi_bind_text_or_null(result->detail_json),
     }};
     return rvi_change(
         state,
@@ -233,13 +188,27 @@ static rv_code update_result(rv_state *state, const rv_run_result *result, rv_er
 /* Where the export stands now. A run without a cursor leaves the export's cursor as it is. */
 static rv_code advance_export(rv_state *state, const rv_run_result *result, rv_error *err)
 {
-    const rvi_args args = {{rvi_bind_text(result->run_id)}};
+    const rvi_args args = {{rvi_bind_text(result->run_id), rvi_bind_text_or_null(result->shapes_json)}};
     return rvi_change(state,
-                      "INSERT INTO export_state (export_name, last_run_id, last_run_us, last_status, n_rows)"
-                      " SELECT export_name, run_id, finished_us, status, n_rows FROM runs WHERE run_id = $1"
+                      "INSERT INTO export_state (export_name, last_run_id, last_run_us, last_status, n_rows,"
+                      " shapes_json) SELECT export_name, run_id, finished_us, status, n_rows, $2"
+                      " FROM runs WHERE run_id = $1"
                       " ON CONFLICT (export_name) DO UPDATE SET last_run_id = excluded.last_run_id,"
                       " last_run_us = excluded.last_run_us, last_status = excluded.last_status,"
-                      " n_rows = excluded.n_rows",
+                      " n_rows = excluded.n_rows,"
+                      " shapes_json = coalesce(excluded.shapes_json, export_state.shapes_json)",
+                      &args, NULL, err);
+}
+
+static rv_code advance_cursor(rv_state *state, const rv_run_result *result, rv_error *err)
+{
+    const rv_cursor *cursor = result->cursor;
+    const rvi_args args = {{rvi_bind_text(result->run_id), rvi_bind_text(cursor->columns),
+                            rvi_bind_text(cursor->type), rvi_bind_text(cursor->value),
+                            rvi_bind_text_or_null(cursor->mark)}};
+    return rvi_change(state,
+                      "UPDATE export_state SET cursor_columns = $2, cursor_type = $3, cursor_value = $4,"
+                      " cursor_mark = $5 WHERE last_run_id = $1",
                       &args, NULL, err);
 }
 
@@ -264,10 +233,13 @@ rv_code rv_state_finish_run(rv_state *state, const rv_run_result *result, const 
     if (result->status == RV_RUN_SUCCEEDED)
         RV_TRY(check_complete(state, result->run_id, err));
     else
-        RV_TRY(forget_parts(state, result->run_id, err));
+        RV_TRY(rvi_forget_parts(state, result->run_id, err));
+    RV_TRY(rvi_release_all(state, result->run_id, NULL, err));
     RV_TRY(update_result(state, result, err));
     if (result->status == RV_RUN_SUCCEEDED) {
         RV_TRY(advance_export(state, result, err));
+        if (result->cursor)
+            RV_TRY(advance_cursor(state, result, err));
         RV_TRY(record_schema(state, result, err));
     }
     return rvi_tx_commit(&tx, err);

@@ -30,6 +30,7 @@ rv_code rvi_state_open(rv_state **out, const rv_state_ops *ops, const char *loca
     }
     if (version < newest)
         RV_TRY(rvi_migrate(state, ops->migrations, ops->n_migrations, err));
+    state->read_only = reading;
     RV_MOVE(out, state);
     return RV_OK;
 }
@@ -83,6 +84,9 @@ void rvi_tx_discard(rv_state *tx)
 
 rv_code rvi_tx_begin(rv_state *state, rv_state **tx, rv_error *err)
 {
+    if (state->read_only)
+        return rv_fail(err, RV_E_STATE_UNUSABLE, "the state store '%s' was opened for reading only",
+                       state->location);
     RV_TRY(state->ops->begin(state, err));
     *tx = state;
     return RV_OK;
@@ -116,13 +120,13 @@ int64_t rvi_now_us(const rv_state *state)
 
 rv_code rvi_fail_content(const rv_state *state, rv_error *err, const char *fmt, ...)
 {
-    char what[160];
+    char what[400];
     va_list args;
     va_start(args, fmt);
     vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
     rv_code rc = rv_fail(err, RV_E_STATE_CORRUPT, "the state store holds %s ('%s')", what, state->location);
-    rv_hint(err,
-            "rename the file away to start afresh; what it knows of past and interrupted runs is lost then");
+    rv_hint(err, "%s to start afresh; what it knows of past and interrupted runs is lost then",
+            state->ops->removal);
     return rc;
 }

@@ -15,6 +15,11 @@ rvi_value rvi_bind_text(const char *text)
     return (rvi_value){.kind = RVI_TEXT, .len = strlen(present), .bytes = present};
 }
 
+rvi_value rvi_bind_text_or_null(const char *text)
+{
+    return text ? rvi_bind_text(text) : (rvi_value){.kind = RVI_NULL};
+}
+
 rvi_value rvi_bind_blob(const void *bytes, size_t len)
 {
     return (rvi_value){.kind = RVI_BLOB, .len = len, .bytes = bytes};

@@ -122,6 +122,98 @@ static const char *const version_1[] = {
     NULL,
 };
 
+/* Chunks of every kind, claimed by any number of processes; cursors and shapes.
+ *
+ * SQLite cannot change a CHECK, so chunks is made anew, and parts, which refers to it. Renaming a table takes the
+ * references to it along (https://www.sqlite.org/lang_altertable.html). A chunk that was being read belonged to the
+ * run's owner, whose lease it gets; what lies about of runs that ended is nobody's. Version 1 recorded no cursors, but
+ * its table could hold one: of no column, so that no export takes it for its own. */
+static const char *const version_2[] = {
+    "ALTER TABLE runs ADD COLUMN config_fingerprint TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE runs ADD COLUMN window_json TEXT",
+    /* 1 for older runs: what is not known to be repeatable is read again */
+    "ALTER TABLE runs ADD COLUMN snapshot INTEGER NOT NULL DEFAULT 1 CHECK (snapshot IN (0, 1))",
+    "ALTER TABLE runs ADD COLUMN n_claims INTEGER NOT NULL DEFAULT 0 CHECK (n_claims >= 0)",
+
+    /* claim numbers the claims of one run: who lost a chunk and claimed it again cannot mix the two up. */
+    "CREATE TABLE chunks_2 ("
+    " run_id TEXT NOT NULL REFERENCES runs (run_id),"
+    " chunk_index INTEGER NOT NULL CHECK (chunk_index >= 0),"
+    " bounds TEXT NOT NULL CHECK (bounds <> ''),"
+    " status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed')),"
+    " owner TEXT CHECK (owner <> '')," /* who reads it; NULL unless running */
+    " lease_expires_us INTEGER,"
+    " claim INTEGER NOT NULL DEFAULT 0 CHECK (claim >= 0),"
+    " attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),"
+    " n_rows INTEGER NOT NULL DEFAULT 0 CHECK (n_rows >= 0),"
+    " epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0),"
+    " last_error TEXT,"
+    " updated_us INTEGER NOT NULL,"
+    " PRIMARY KEY (run_id, chunk_index),"
+    " CHECK ((status = 'running') = (owner IS NOT NULL)),"
+    " CHECK ((owner IS NULL) = (lease_expires_us IS NULL))"
+    ") STRICT, WITHOUT ROWID",
+    "INSERT INTO chunks_2 (run_id, chunk_index, bounds, status, owner, lease_expires_us, attempts, n_rows,"
+    " updated_us)"
+    " SELECT c.run_id, c.chunk_index,"
+    " CASE c.bounds_kind WHEN 'all' THEN '{\"kind\":\"all\"}'"
+    " ELSE '{\"kind\":\"physical\",\"first\":' || c.bounds_first || ',\"last\":' || c.bounds_last || '}' END,"
+    " CASE WHEN c.status = 'running' AND coalesce(r.owner, '') = '' THEN 'pending' ELSE c.status END,"
+    " CASE WHEN c.status = 'running' AND r.owner <> '' THEN r.owner END,"
+    " CASE WHEN c.status = 'running' AND r.owner <> '' THEN coalesce(r.lease_expires_us, 0) END,"
+    " c.attempts, c.n_rows, coalesce(r.seen_us, r.finished_us, r.started_us)"
+    " FROM chunks c JOIN runs r ON r.run_id = c.run_id",
+
+    "CREATE TABLE parts_2 ("
+    " run_id TEXT NOT NULL,"
+    " chunk_index INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL CHECK (sequence >= 0),"
+    " name TEXT NOT NULL,"
+    " n_rows INTEGER NOT NULL CHECK (n_rows >= 0),"
+    " n_bytes INTEGER NOT NULL CHECK (n_bytes >= 0),"
+    " xxh3 INTEGER NOT NULL,"
+    " md5 BLOB NOT NULL CHECK (length(md5) = 16),"
+    " column_digests TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL,"
+    " PRIMARY KEY (run_id, chunk_index, sequence),"
+    " UNIQUE (run_id, name),"
+    " FOREIGN KEY (run_id, chunk_index) REFERENCES chunks_2 (run_id, chunk_index)"
+    ") STRICT, WITHOUT ROWID",
+    "INSERT INTO parts_2 SELECT * FROM parts",
+    "DROP TABLE parts",
+    "DROP TABLE chunks",
+    "ALTER TABLE chunks_2 RENAME TO chunks",
+    "ALTER TABLE parts_2 RENAME TO parts",
+    "CREATE INDEX chunks_open ON chunks (run_id, status, chunk_index) WHERE status <> 'completed'",
+
+    /* The cursor's value is a JSON array of texts; its columns and types say what they are, its mark up to which
+     * point of the source's history the export has got. */
+    "CREATE TABLE export_state_2 ("
+    " export_name TEXT NOT NULL PRIMARY KEY,"
+    " cursor_columns TEXT,"
+    " cursor_type TEXT,"
+    " cursor_value TEXT CHECK (cursor_value <> ''),"
+    " cursor_mark TEXT,"
+    " shapes_json TEXT,"
+    " last_run_id TEXT NOT NULL,"
+    " last_run_us INTEGER NOT NULL,"
+    " last_status TEXT NOT NULL,"
+    " n_rows INTEGER NOT NULL,"
+    " CHECK ((cursor_type IS NULL) = (cursor_value IS NULL)),"
+    " CHECK ((cursor_columns IS NULL) = (cursor_value IS NULL)),"
+    " CHECK (cursor_mark IS NULL OR cursor_value IS NOT NULL)"
+    ") STRICT",
+    "INSERT INTO export_state_2 (export_name, cursor_columns, cursor_type, cursor_value, last_run_id,"
+    " last_run_us, last_status, n_rows)"
+    " SELECT export_name, CASE WHEN cursor_value IS NOT NULL THEN '' END, cursor_type,"
+    " CASE WHEN cursor_value IS NOT NULL THEN json_array(cursor_value) END, last_run_id, last_run_us,"
+    " last_status, n_rows FROM export_state",
+    "DROP TABLE export_state",
+    "ALTER TABLE export_state_2 RENAME TO export_state",
+    NULL,
+};
+
 const rvi_migration rvi_state_sqlite_migrations[RVI_SQLITE_MIGRATIONS] = {
     {1, version_1},
+    {2, version_2},
 };

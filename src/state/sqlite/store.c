@@ -378,12 +378,14 @@ static rv_code store_schema_version(rv_state *state, int64_t *out, rv_error *err
 
 const rv_state_ops rvi_state_sqlite_ops = {
     .kind = "sqlite",
+    .removal = "rename the file away",
     .migrations = rvi_state_sqlite_migrations,
     .n_migrations = RVI_SQLITE_MIGRATIONS,
     .open = store_open,
     .close = store_close,
     .schema_version = store_schema_version,
     .begin = store_begin,
+    .begin_migration = store_begin, /* SQLite has one writer */
     .commit = store_commit,
     .rollback = store_rollback,
     .run = store_run,

@@ -12,6 +12,8 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+static rv_arena *bounds; /* of the chunks that the running test claims */
+
 static int64_t hand_now(const rv_clock *clock)
 {
     return ((const hand_clock *)clock)->now_us;
@@ -46,6 +48,8 @@ int fixture_setup(void **state)
     f->clock.base = (rv_clock){.now_us = hand_now, .mono_us = hand_now, .sleep_us = hand_sleep};
     f->clock.now_us = T0_US;
     make_others(f);
+    if (rv_arena_new(&bounds, 256 << 20, NULL) != RV_OK)
+        return -1;
     *state = f;
     return 0;
 }
@@ -53,6 +57,8 @@ int fixture_setup(void **state)
 int fixture_teardown(void **state)
 {
     fixture *f = *state;
+    rv_arena_free(bounds);
+    bounds = NULL;
     temp_dir_free(f->folder);
     free(f->path);
     free(f);
@@ -90,6 +96,7 @@ rv_run_plan plan_of(const char *run_id, const char *export_name)
         .dest_uri = "file:///data/orders",
         .schema_json = "[{\"name\":\"id\",\"type\":\"int64\"}]",
         .source_json = "{\"engine\":\"postgres\"}",
+        .config_fingerprint = "xxh3:00000000000000cc",
         .started_us = T0_US,
     };
 }
@@ -142,17 +149,31 @@ void start_run(fixture *f, rv_state *state, const char *run_id, const char *expo
         fail_msg("%s", err.message);
 }
 
+rv_code claim_chunk(rv_state *state, const char *run_id, const rv_owner *owner, rv_chunk *out, bool *found,
+                    rv_error *err)
+{
+    int64_t n_open;
+    return rv_state_claim_chunk(state, run_id, owner, LEASE_MS, bounds, out, found, &n_open, err);
+}
+
+rv_code complete_chunk(rv_state *state, const char *run_id, const rv_owner *owner, const rv_chunk *claimed,
+                       int64_t rows, const rv_part *parts, int64_t n_parts, rv_error *err)
+{
+    rv_chunk chunk = *claimed;
+    chunk.rows = rows;
+    return rv_state_complete_chunk(state, run_id, owner, &chunk, parts, n_parts, err);
+}
+
 int read_chunks(rv_state *state, const char *run_id, const rv_owner *owner)
 {
     int n = 0;
     rv_chunk chunk;
     bool found;
-    while (rv_state_claim_chunk(state, run_id, owner, &chunk, &found, NULL) == RV_OK && found) {
+    while (claim_chunk(state, run_id, owner, &chunk, &found, NULL) == RV_OK && found) {
         char name[64];
         snprintf(name, sizeof name, "%s_chunk%d.parquet", run_id, (int)chunk.index);
         rv_part part = part_of(chunk.index, name, 10);
-        assert_int_equal(rv_state_complete_chunk(state, run_id, owner, chunk.index, 10, &part, 1, NULL),
-                         RV_OK);
+        assert_int_equal(complete_chunk(state, run_id, owner, &chunk, 10, &part, 1, NULL), RV_OK);
         n++;
     }
     return n;

@@ -40,6 +40,11 @@ rv_run_result result_of(const char *run_id, rv_run_status status);
 /* Start the run, or fail the test. */
 void start_run(fixture *f, rv_state *state, const char *run_id, const char *export_name,
                const rv_owner *owner);
+/* rv_state_claim_chunk() and rv_state_complete_chunk() in few words; bounds lie in an arena of the fixture's. */
+rv_code claim_chunk(rv_state *state, const char *run_id, const rv_owner *owner, rv_chunk *out, bool *found,
+                    rv_error *err);
+rv_code complete_chunk(rv_state *state, const char *run_id, const rv_owner *owner, const rv_chunk *claimed,
+                       int64_t rows, const rv_part *parts, int64_t n_parts, rv_error *err);
 /* Claim and complete what is pending, one part of ten rows each; returns how many chunks that were. */
 int read_chunks(rv_state *state, const char *run_id, const rv_owner *owner);
 

@@ -78,14 +78,15 @@ static rv_code take_claim(fixture *f, rv_state *store, rv_error *err)
 {
     rv_chunk chunk;
     bool found;
-    return rv_state_claim_chunk(store, "orders_1", &f->self, &chunk, &found, err);
+    return claim_chunk(store, "orders_1", &f->self, &chunk, &found, err);
 }
 
 static rv_code take_complete(fixture *f, rv_state *store, rv_error *err)
 {
+    const rv_chunk chunk = {.index = 0, .claim = 1};
     rv_part parts[] = {part_of(0, "a", 6), part_of(0, "b", 4)};
     parts[1].sequence = 1;
-    return rv_state_complete_chunk(store, "orders_1", &f->self, 0, 10, parts, 2, err);
+    return complete_chunk(store, "orders_1", &f->self, &chunk, 10, parts, 2, err);
 }
 
 static rv_code take_journal(fixture *f, rv_state *store, rv_error *err)
@@ -327,7 +328,7 @@ static rv_code use_store(fixture *f, rv_state_access access, rv_error *err)
         return RV_OK;
     rv_chunk chunk;
     bool found;
-    RV_TRY(rv_state_claim_chunk(store, "users_1", &f->self, &chunk, &found, err));
+    RV_TRY(claim_chunk(store, "users_1", &f->self, &chunk, &found, err));
     const rv_run_result result = result_of("users_1", RV_RUN_FAILED);
     return rv_state_finish_run(store, &result, &f->self, err);
 }

@@ -43,32 +43,35 @@ static char *file_bytes(const char *path, size_t *len)
     return bytes;
 }
 
-/* The product's table with further migrations, as a later version will have them. */
-static const char *const version_2[] = {
+/* The product's migrations and further ones, as a later version will have them. */
+static const char *const next_version[] = {
     "ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT 'none'",
     NULL,
 };
-static const char *const version_3[] = {
+static const char *const second_next[] = {
     "CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT",
     "INSERT INTO extra SELECT count(*) FROM runs WHERE note = 'none'",
     NULL,
 };
-static const char *const broken_version_3[] = {
+static const char *const broken_next[] = {
     "CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT",
     "INSERT INTO no_such_table VALUES (1)",
     NULL,
 };
 
+enum { NEWEST = 2 };
 typedef struct later_version {
-    rvi_migration migrations[3];
+    rvi_migration migrations[NEWEST + 2];
     rv_state_ops ops;
 } later_version;
 
-static void make_later(later_version *later, int n, const char *const *third)
+/* The first n migrations; the last of all is `second`. */
+static void make_later(later_version *later, int n, const char *const *second)
 {
-    later->migrations[0] = rvi_state_sqlite_ops.migrations[0];
-    later->migrations[1] = (rvi_migration){2, version_2};
-    later->migrations[2] = (rvi_migration){3, third};
+    assert_int_equal(rvi_state_sqlite_ops.n_migrations, NEWEST);
+    memcpy(later->migrations, rvi_state_sqlite_ops.migrations, NEWEST * sizeof later->migrations[0]);
+    later->migrations[NEWEST] = (rvi_migration){NEWEST + 1, next_version};
+    later->migrations[NEWEST + 1] = (rvi_migration){NEWEST + 2, second};
     later->ops = rvi_state_sqlite_ops;
     later->ops.migrations = later->migrations;
     later->ops.n_migrations = n;
@@ -96,18 +99,41 @@ static int count_runs(rv_state *state)
     return n;
 }
 
+/* The fixture's store and the other file hold the same tables and indexes. */
+static void assert_same_schema(fixture *f, const char *other)
+{
+    char sql[512];
+    snprintf(sql, sizeof sql, "ATTACH '%s' AS fresh", other);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_stmt *difference = NULL;
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT count(*) + (SELECT count(*) FROM main.sqlite_schema)"
+                                        " - (SELECT count(*) FROM fresh.sqlite_schema)"
+                                        " FROM (SELECT name, sql FROM main.sqlite_schema"
+                                        " EXCEPT SELECT name, sql FROM fresh.sqlite_schema)",
+                                        -1, &difference, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(difference), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int64(difference, 0), 0);
+    sqlite3_finalize(difference);
+    sqlite3_close(db);
+}
+
 /* ---- tests ---- */
 
 static void a_new_store_has_the_newest_version(void **state)
 {
     fixture *f = *state;
     rv_state_close(open_store(f, RV_STATE_WRITE));
-    assert_int_equal(ask(f, "SELECT max(version) FROM schema_version"), 1);
-    assert_int_equal(ask(f, "SELECT applied_us FROM schema_version"), T0_US);
+    assert_int_equal(ask(f, "SELECT max(version) FROM schema_version"), NEWEST);
+    assert_int_equal(ask(f, "SELECT count(*) FROM schema_version WHERE applied_us = 1795253400000000"),
+                     NEWEST);
     assert_int_equal(ask(f, "PRAGMA application_id"), 0x52495654);
     assert_int_equal(ask(f, "SELECT 'delete' = journal_mode FROM pragma_journal_mode"), 1);
     rv_state_close(open_store(f, RV_STATE_WRITE));
-    assert_int_equal(ask(f, "SELECT count(*) FROM schema_version"), 1);
+    assert_int_equal(ask(f, "SELECT count(*) FROM schema_version"), NEWEST);
     assert_int_equal(temp_dir_entries(f->folder, ""), 1);
 }
 
@@ -146,29 +172,26 @@ static void the_product_still_makes_version_1_as_it_was_released(void **state)
     make_frozen_v1(f);
     char *other = temp_dir_join(f->folder, "fresh.db");
     rv_state *fresh = NULL;
+    rv_state_ops first = rvi_state_sqlite_ops;
+    first.n_migrations = 1;
     const rvi_state_options options = {.busy_timeout_ms = BUSY_MS};
-    assert_int_equal(
-        rvi_state_open(&fresh, &rvi_state_sqlite_ops, other, RV_STATE_WRITE, &f->clock.base, &options, NULL),
-        RV_OK);
+    assert_int_equal(rvi_state_open(&fresh, &first, other, RV_STATE_WRITE, &f->clock.base, &options, NULL),
+                     RV_OK);
     rv_state_close(fresh);
-    char sql[512];
-    snprintf(sql, sizeof sql, "ATTACH '%s' AS fresh", other);
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_stmt *difference = NULL;
-    assert_int_equal(sqlite3_prepare_v2(db,
-                                        "SELECT count(*) + (SELECT count(*) FROM main.sqlite_schema)"
-                                        " - (SELECT count(*) FROM fresh.sqlite_schema)"
-                                        " FROM (SELECT name, sql FROM main.sqlite_schema"
-                                        " EXCEPT SELECT name, sql FROM fresh.sqlite_schema)",
-                                        -1, &difference, NULL),
-                     SQLITE_OK);
-    assert_int_equal(sqlite3_step(difference), SQLITE_ROW);
-    assert_int_equal(sqlite3_column_int64(difference, 0), 0);
-    sqlite3_finalize(difference);
-    sqlite3_close(db);
+    assert_same_schema(f, other);
     free(other);
+}
+
+static void a_migrated_store_has_the_tables_of_a_new_one(void **state)
+{
+    fixture *f = *state;
+    make_frozen_v1(f);
+    rv_state_close(open_store(f, RV_STATE_WRITE));
+    fixture other = *f;
+    other.path = temp_dir_join(f->folder, "fresh.db");
+    rv_state_close(open_store(&other, RV_STATE_WRITE));
+    assert_same_schema(f, other.path);
+    free(other.path);
 }
 
 static void a_store_of_version_1_keeps_what_it_holds(void **state)
@@ -191,7 +214,7 @@ static void a_store_of_version_1_keeps_what_it_holds(void **state)
     assert_int_equal(rv_state_finish_run(store, &result, &f->self, NULL), RV_OK);
     assert_int_equal(ask(f, "SELECT count(*) FROM parts WHERE run_id LIKE 'users%'"), 2);
     assert_int_equal(ask(f, "SELECT count(*) FROM export_state WHERE export_name = 'orders'"
-                            " AND cursor_value = '2026-11-21 09:29:59.123456'"),
+                            " AND cursor_value = '[\"2026-11-21 09:29:59.123456\"]' AND cursor_columns = ''"),
                      1);
     rv_state_close(store);
 }
@@ -201,8 +224,8 @@ static void each_migration_is_applied_once_and_in_order(void **state)
     fixture *f = *state;
     make_frozen_v1(f);
     later_version later;
-    for (int n = 1; n <= 3; n++) {
-        make_later(&later, n, version_3);
+    for (int n = 1; n <= NEWEST + 2; n++) {
+        make_later(&later, n, second_next);
         rv_state *store = NULL;
         assert_int_equal(open_later(f, &later, RV_STATE_WRITE, &store, NULL), RV_OK);
         rv_state_close(store);
@@ -217,7 +240,7 @@ static void several_versions_are_passed_in_one_go(void **state)
     fixture *f = *state;
     make_frozen_v1(f);
     later_version later;
-    make_later(&later, 3, version_3);
+    make_later(&later, NEWEST + 2, second_next);
     rv_state *store = NULL;
     assert_int_equal(open_later(f, &later, RV_STATE_WRITE, &store, NULL), RV_OK);
     rv_state_close(store);
@@ -229,12 +252,12 @@ static void a_migration_that_fails_leaves_the_store_as_it_was(void **state)
     fixture *f = *state;
     make_frozen_v1(f);
     later_version later;
-    make_later(&later, 3, broken_version_3);
+    make_later(&later, NEWEST + 2, broken_next);
     rv_state *store = NULL;
     rv_error err;
     assert_int_equal(open_later(f, &later, RV_STATE_WRITE, &store, &err), RV_E_STATE_UNUSABLE);
     assert_null(store);
-    assert_string_equal(err.frame[0], "bringing the state store to version 3");
+    assert_string_equal(err.frame[0], "bringing the state store to version 4");
     assert_int_equal(ask(f, "SELECT max(version) FROM schema_version"), 1);
     assert_int_equal(ask(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'"), 0);
     store = open_store(f, RV_STATE_WRITE);
@@ -249,7 +272,7 @@ static void an_older_store_is_read_through_a_migrated_copy(void **state)
     size_t before_len, after_len;
     char *before = file_bytes(f->path, &before_len);
     later_version later;
-    make_later(&later, 3, version_3);
+    make_later(&later, NEWEST + 2, second_next);
     rv_state *store = NULL;
     assert_int_equal(open_later(f, &later, RV_STATE_READ, &store, NULL), RV_OK);
     assert_int_equal(count_runs(store), 2);
@@ -265,7 +288,7 @@ static void a_newer_store_is_refused_whole(void **state)
 {
     fixture *f = *state;
     later_version later;
-    make_later(&later, 2, version_3);
+    make_later(&later, NEWEST + 1, second_next);
     rv_state *store = NULL;
     assert_int_equal(open_later(f, &later, RV_STATE_WRITE, &store, NULL), RV_OK);
     rv_state_close(store);
@@ -274,7 +297,7 @@ static void a_newer_store_is_refused_whole(void **state)
         store = NULL;
         assert_int_equal(try_open(f, access, &store, &err), RV_E_STATE_NEWER);
         assert_null(store);
-        assert_non_null(strstr(err.message, "version 2"));
+        assert_non_null(strstr(err.message, "version 3"));
         assert_true(err.hint[0] != '\0');
     }
 }
@@ -354,7 +377,7 @@ static void sixteen_cold_starts_at_once_all_succeed(void **state)
             assert_int_equal(waitpid(children[i], &status, 0), children[i]);
             assert_int_equal(status, 0);
         }
-        assert_int_equal(ask(f, "SELECT count(*) FROM schema_version"), 1);
+        assert_int_equal(ask(f, "SELECT count(*) FROM schema_version"), NEWEST);
     }
 }
 
@@ -365,6 +388,7 @@ int main(void)
         test_with_store(reading_a_store_that_does_not_exist_creates_nothing),
         test_with_store(reading_a_store_changes_no_byte_of_it),
         test_with_store(the_product_still_makes_version_1_as_it_was_released),
+        test_with_store(a_migrated_store_has_the_tables_of_a_new_one),
         test_with_store(a_store_of_version_1_keeps_what_it_holds),
         test_with_store(each_migration_is_applied_once_and_in_order),
         test_with_store(several_versions_are_passed_in_one_go),

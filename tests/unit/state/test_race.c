@@ -150,13 +150,13 @@ static int work_until_killed(fixture *f, int progress)
         rv_chunk chunk;
         bool found = false;
         if (rc == RV_OK)
-            rc = rv_state_claim_chunk(store, "orders_1", &self, &chunk, &found, NULL);
+            rc = claim_chunk(store, "orders_1", &self, &chunk, &found, NULL);
         if (rc != RV_OK || !found || write(progress, "c", 1) != 1)
             return BROKE;
         char name[32];
         snprintf(name, sizeof name, "chunk%d", (int)chunk.index);
         rv_part part = part_of(chunk.index, name, 10);
-        rc = rv_state_complete_chunk(store, "orders_1", &self, chunk.index, 10, &part, 1, NULL);
+        rc = complete_chunk(store, "orders_1", &self, &chunk, 10, &part, 1, NULL);
         if (rc != RV_OK || write(progress, "d", 1) != 1)
             return BROKE;
     }

@@ -119,7 +119,7 @@ static void chunks_are_claimed_lowest_first_and_once(void **state)
     rv_chunk chunk;
     bool found;
     for (int i = 0; i < N_CHUNKS; i++) {
-        assert_int_equal(rv_state_claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
+        assert_int_equal(claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
         assert_true(found);
         assert_int_equal(chunk.index, i);
         assert_int_equal(chunk.bounds.kind, RV_BOUNDS_PHYSICAL);
@@ -129,7 +129,7 @@ static void chunks_are_claimed_lowest_first_and_once(void **state)
         assert_int_equal(chunk.attempts, 1);
     }
     chunk.index = 99;
-    assert_int_equal(rv_state_claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
+    assert_int_equal(claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
     assert_false(found);
     assert_int_equal(chunk.index, 99);
 }
@@ -146,9 +146,9 @@ static void bounds_survive_at_both_ends_of_their_type(void **state)
     assert_int_equal(rv_state_start_run(store, &plan, chunks, 2, &f->self, LEASE_MS, NULL), RV_OK);
     rv_chunk chunk;
     bool found;
-    assert_int_equal(rv_state_claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
+    assert_int_equal(claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
     assert_true(chunk.bounds.first == INT64_MIN && chunk.bounds.last == INT64_MAX);
-    assert_int_equal(rv_state_claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
+    assert_int_equal(claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
     assert_int_equal(chunk.bounds.kind, RV_BOUNDS_ALL);
 }
 
@@ -174,11 +174,11 @@ static void a_part_comes_back_as_it_was_recorded(void **state)
     start_run(f, store, "orders_1", "orders", &f->self);
     rv_chunk chunk;
     bool found;
-    assert_int_equal(rv_state_claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
+    assert_int_equal(claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
     rv_part part = part_of(0, "caf\xc3\xa9 'x'\"\n.parquet", 7);
     part.sequence = 3;
     part.bytes = INT64_MAX;
-    assert_int_equal(rv_state_complete_chunk(store, "orders_1", &f->self, 0, 7, &part, 1, NULL), RV_OK);
+    assert_int_equal(complete_chunk(store, "orders_1", &f->self, &chunk, 7, &part, 1, NULL), RV_OK);
     part_seen got = {0};
     assert_int_equal(rv_state_list_parts(store, "orders_1", keep_part, &got, NULL), RV_OK);
     ASSERT_SEEN(&got.texts, part.name, part.column_digests);
@@ -198,13 +198,19 @@ static void parts_are_listed_in_the_order_of_the_rows(void **state)
     rv_chunk chunk;
     bool found;
     for (int i = 0; i < N_CHUNKS; i++)
-        assert_int_equal(rv_state_claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
+        assert_int_equal(claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
     rv_part parts[] = {part_of(2, "c2_1", 4), part_of(2, "c2_0", 6)};
     parts[0].sequence = 1;
-    assert_int_equal(rv_state_complete_chunk(store, "orders_1", &f->self, 2, 10, parts, 2, NULL), RV_OK);
+    assert_int_equal(
+        complete_chunk(store, "orders_1", &f->self, &(rv_chunk){.index = 2, .claim = 3}, 10, parts, 2, NULL),
+        RV_OK);
     const rv_part first = part_of(0, "c0", 1);
-    assert_int_equal(rv_state_complete_chunk(store, "orders_1", &f->self, 0, 1, &first, 1, NULL), RV_OK);
-    assert_int_equal(rv_state_complete_chunk(store, "orders_1", &f->self, 1, 0, NULL, 0, NULL), RV_OK);
+    assert_int_equal(
+        complete_chunk(store, "orders_1", &f->self, &(rv_chunk){.index = 0, .claim = 1}, 1, &first, 1, NULL),
+        RV_OK);
+    assert_int_equal(
+        complete_chunk(store, "orders_1", &f->self, &(rv_chunk){.index = 1, .claim = 2}, 0, NULL, 0, NULL),
+        RV_OK);
     seen all = {0};
     assert_int_equal(rv_state_list_parts(store, "orders_1", see_part, &all, NULL), RV_OK);
     ASSERT_SEEN(&all, "c0", "c2_0", "c2_1");
@@ -216,17 +222,16 @@ static void a_chunk_is_completed_once_and_only_by_its_reader(void **state)
     RV_AUTO(rv_state_close) rv_state *store = open_store(f, RV_STATE_WRITE);
     start_run(f, store, "orders_1", "orders", &f->self);
     const rv_part part = part_of(0, "p", 10), again = part_of(0, "q", 10);
-    assert_int_equal(rv_state_complete_chunk(store, "orders_1", &f->self, 0, 10, &part, 1, NULL),
-                     RV_E_INTERNAL);
-    rv_chunk chunk;
+    rv_chunk chunk = {.index = 0};
     bool found;
-    assert_int_equal(rv_state_claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
-    assert_int_equal(rv_state_complete_chunk(store, "orders_1", &f->self, 0, 11, &part, 1, NULL),
-                     RV_E_INTERNAL);
+    assert_int_equal(complete_chunk(store, "orders_1", &f->self, &chunk, 10, &part, 1, NULL),
+                     RV_E_RUN_LEASE_LOST);
+    assert_int_equal(claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
+    assert_int_equal(complete_chunk(store, "orders_1", &f->self, &chunk, 11, &part, 1, NULL), RV_E_INTERNAL);
     assert_int_equal(ask(f, "SELECT count(*) FROM parts"), 0);
-    assert_int_equal(rv_state_complete_chunk(store, "orders_1", &f->self, 0, 10, &part, 1, NULL), RV_OK);
-    assert_int_equal(rv_state_complete_chunk(store, "orders_1", &f->self, 0, 10, &again, 1, NULL),
-                     RV_E_INTERNAL);
+    assert_int_equal(complete_chunk(store, "orders_1", &f->self, &chunk, 10, &part, 1, NULL), RV_OK);
+    assert_int_equal(complete_chunk(store, "orders_1", &f->self, &chunk, 10, &again, 1, NULL),
+                     RV_E_RUN_LEASE_LOST);
     assert_int_equal(ask(f, "SELECT count(*) FROM parts"), 1);
 }
 
@@ -237,10 +242,10 @@ static void two_parts_of_one_name_are_refused_with_their_chunk(void **state)
     start_run(f, store, "orders_1", "orders", &f->self);
     rv_chunk chunk;
     bool found;
-    assert_int_equal(rv_state_claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
+    assert_int_equal(claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
     rv_part parts[] = {part_of(0, "same", 5), part_of(0, "same", 5)};
     parts[1].sequence = 1;
-    assert_int_equal(rv_state_complete_chunk(store, "orders_1", &f->self, 0, 10, parts, 2, NULL),
+    assert_int_equal(complete_chunk(store, "orders_1", &f->self, &chunk, 10, parts, 2, NULL),
                      RV_E_STATE_UNUSABLE);
     assert_int_equal(ask(f, "SELECT count(*) FROM parts"), 0);
     assert_int_equal(ask(f, "SELECT status = 'running' FROM chunks WHERE chunk_index = 0"), 1);
@@ -271,7 +276,7 @@ static void a_success_with_a_missing_chunk_is_refused(void **state)
     start_run(f, store, "orders_1", "orders", &f->self);
     rv_chunk chunk;
     bool found;
-    assert_int_equal(rv_state_claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
+    assert_int_equal(claim_chunk(store, "orders_1", &f->self, &chunk, &found, NULL), RV_OK);
     const rv_run_result result = result_of("orders_1", RV_RUN_SUCCEEDED);
     assert_int_equal(rv_state_finish_run(store, &result, &f->self, NULL), RV_E_INTERNAL);
     assert_int_equal(ask(f, "SELECT count(*) FROM runs WHERE status = 'running'"), 1);
@@ -287,7 +292,7 @@ static void whatever_is_not_a_success_leaves_cursor_and_schema_alone(void **stat
     read_chunks(store, "orders_1", &f->self);
     rv_run_result result = result_of("orders_1", RV_RUN_SUCCEEDED);
     assert_int_equal(rv_state_finish_run(store, &result, &f->self, NULL), RV_OK);
-    tell(f, "UPDATE export_state SET cursor_type = 'int64', cursor_value = '42'");
+    tell(f, "UPDATE export_state SET cursor_columns = 'id', cursor_type = 'int64', cursor_value = '42'");
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
         char run_id[32];
         snprintf(run_id, sizeof run_id, "orders_%zu", i + 2);
@@ -310,7 +315,9 @@ static void a_full_run_does_not_reset_the_cursor(void **state)
 {
     fixture *f = *state;
     RV_AUTO(rv_state_close) rv_state *store = open_store(f, RV_STATE_WRITE);
-    tell(f, "INSERT INTO export_state VALUES ('orders', 'int64', '42', 'old', 1, 'success', 1)");
+    tell(f,
+         "INSERT INTO export_state (export_name, cursor_columns, cursor_type, cursor_value, last_run_id,"
+         " last_run_us, last_status, n_rows) VALUES ('orders', 'id', 'int64', '42', 'old', 1, 'success', 1)");
     start_run(f, store, "orders_1", "orders", &f->self);
     read_chunks(store, "orders_1", &f->self);
     const rv_run_result result = result_of("orders_1", RV_RUN_SUCCEEDED);
