@@ -7,7 +7,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LAYER = {"base": 1, "config": 2, "batch": 2, "source": 3, "format": 3, "dest": 3, "state": 3,
+LAYER = {"base": 1, "config": 2, "batch": 2, "pgconn": 2, "source": 3, "format": 3, "dest": 3, "state": 3,
          "plan": 4, "preflight": 4, "trust": 4, "run": 4, "cli": 5}
 FAMILIES = {"source", "format", "dest", "state"}
 
@@ -17,7 +17,7 @@ HEADER_MODULE = {
     "sink.h": "base", "clock.h": "base", "cancel.h": "base", "queue.h": "base", "workers.h": "base", "budget.h": "base",
     "secret.h": "base", "log.h": "base", "utf8.h": "base", "civil.h": "base", "decimal.h": "base",
     "hash.h": "base", "crash_point.h": "base", "scratch.h": "base", "input.h": "base",
-    "schema.h": "batch", "batch.h": "batch", "bounds.h": "batch", "config.h": "config",
+    "schema.h": "batch", "batch.h": "batch", "bounds.h": "batch", "config.h": "config", "pgconn.h": "pgconn",
     "source.h": "source", "format.h": "format",
     "parquet_meta.h": "format", "parquet_reader.h": "format", "parquet_verify.h": "format", "dest.h": "dest", "state.h": "state",
     "plan.h": "plan", "scaffold.h": "plan", "preflight.h": "preflight", "manifest.h": "trust", "run.h": "run",

@@ -1,17 +1,18 @@
 /* postgres/internal.h - what the files of the PostgreSQL driver share.
  *
- *   connect.c  from a configuration to a connection, nothing taken from the environment
+ *   connect.c  a session: the handshake, what kind of server it is (the connection itself: rivet/pgconn.h)
  *   session.c  waiting, statements, transactions: every wait has a deadline and hears the cancel token
  *   catalog.c  describe and list; types.c  from type OIDs to schema types and wire forms
  *   scan.c     a scan's SQL and its pages; page.c  one COPY or FETCH from the network
  *   copy.c     the binary COPY stream; rows.c  a row's cells into a batch; decode.c  one cell
- *   errors.c   SQLSTATE to code and retry class
+ *   errors.c   what a statement failed of (SQLSTATEs: rivet/pgconn.h)
  *
  * copy.c, rows.c and decode.c see bytes only and never the server. */
 #ifndef SOURCE_POSTGRES_INTERNAL_H
 #define SOURCE_POSTGRES_INTERNAL_H
 
 #include "rivet/bytes.h"
+#include "rivet/pgconn.h"
 #include "rivet/source.h"
 
 #include <libpq-fe.h>
@@ -108,21 +109,8 @@ void rvi_pg_txn_end(rvi_pg *pg);   /* whatever is open; drops the connection if 
 rv_code rvi_pg_append_name(rvi_pg *pg, rv_bytes *sql, const char *name, rv_error *err) RV_MUST_CHECK;
 
 /* errors.c */
-typedef struct rvi_pg_verdict {
-    rv_code code;
-    rv_retry retry;
-    const char *hint; /* NULL: none */
-} rvi_pg_verdict;
-/* From a SQLSTATE alone. Unknown ones are SOURCE_QUERY, never retried. */
-rvi_pg_verdict rvi_pg_classify(const char *sqlstate);
-/* From what libpq says about a failed connection attempt at verbosity PQERRORS_VERBOSE, when there is no result
- * to ask. `sqlstate` gets the server's code, or "". */
-rvi_pg_verdict rvi_pg_classify_connect(const char *message, bool needs_password, char sqlstate[6]);
 rv_code rvi_pg_fail_result(rvi_pg *pg, const PGresult *result, rv_error *err);
 rv_code rvi_pg_fail_lost(rvi_pg *pg, rv_error *err);
-rv_code rvi_pg_fail_connect(PGconn *conn, rv_error *err);
-/* `from` with runs of white space as one blank, cut to fit. */
-void rvi_pg_one_line(char *out, size_t out_bytes, const char *from);
 
 /* decode.c, rows.c, copy.c: bytes to columns */
 

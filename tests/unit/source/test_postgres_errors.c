@@ -37,7 +37,7 @@ static void sqlstates_have_their_code_and_retry_class(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        rvi_pg_verdict verdict = rvi_pg_classify(cases[i].sqlstate);
+        rv_pg_verdict verdict = rv_pg_classify(cases[i].sqlstate);
         if (verdict.code != cases[i].code || verdict.retry != cases[i].retry)
             fail_msg("%s became %s, retry %d", cases[i].sqlstate, rv_code_name(verdict.code),
                      (int)verdict.retry);
@@ -77,7 +77,7 @@ static void failed_connections_are_told_apart(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char sqlstate[6];
-        rvi_pg_verdict verdict = rvi_pg_classify_connect(cases[i].message, cases[i].needs_password, sqlstate);
+        rv_pg_verdict verdict = rv_pg_classify_connect(cases[i].message, cases[i].needs_password, sqlstate);
         if (verdict.code != cases[i].code || strcmp(sqlstate, cases[i].sqlstate) != 0)
             fail_msg("'%s' became %s [%s]", cases[i].message, rv_code_name(verdict.code), sqlstate);
     }
@@ -87,11 +87,11 @@ static void one_line_keeps_the_words(void **state)
 {
     char out[24];
     (void)state;
-    rvi_pg_one_line(out, sizeof out, "  two\n\twords \n");
+    rv_pg_one_line(out, sizeof out, "  two\n\twords \n");
     assert_string_equal(out, "two words");
-    rvi_pg_one_line(out, sizeof out, "");
+    rv_pg_one_line(out, sizeof out, "");
     assert_string_equal(out, "");
-    rvi_pg_one_line(out, sizeof out, "much longer than the room that is there");
+    rv_pg_one_line(out, sizeof out, "much longer than the room that is there");
     assert_string_equal(out, "much longer than the ro");
 }
 
