@@ -171,8 +171,12 @@ const char *rv_mode_name(rv_mode mode); /* "time_window"; static */
 typedef struct rv_cursor_config {
     rv_key key;           /* cursor_column: one, or several as a list; ascending */
     const char *fallback; /* cursor_fallback_column, with incremental_cursor_mode: coalesce; NULL: none */
-    int64_t lookback_us;  /* cursor_lookback: how far below the mark late rows are looked for; 0: not */
-    bool by_key;          /* keyset_incremental: pages along the key, whatever else would apply */
+    int64_t
+        lookback_us; /* cursor_lookback: how far below the mark late rows are looked for; 0: not; -1: what was
+                             given is no time */
+    int64_t
+        lookback_units; /* the same for a cursor of whole numbers, in its own unit; -1: a time was given */
+    bool by_key;        /* keyset_incremental: pages along the key, whatever else would apply */
 } rv_cursor_config;
 
 /* How the rows are cut into chunks; zero or NULL: not given. At most one of column's ways and by_key is. */

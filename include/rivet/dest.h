@@ -102,10 +102,10 @@ rv_code rv_scratch_file_new(rv_scratch **out, const char *folder, const char *ru
 void rv_scratch_file_free(rv_scratch *scratch); /* NULL is fine */
 RV_DEFINE_AUTO(rv_scratch, rv_scratch_file_free)
 
-/* {date} {export} {table} {run_id} of a path; any other {…} is kept by no one: CONFIG_VALUE with a suggestion.
+/* {date} {export} {table} {run_id} {partition} of a path; any other {…} is kept by no one: CONFIG_VALUE with a suggestion.
  * Values are made safe for a path: '/' and control characters become '_'. */
 typedef struct rv_placeholders {
-    const char *date, *export_name, *table, *run_id;
+    const char *date, *export_name, *table, *run_id, *partition;
 } rv_placeholders;
 rv_code rv_dest_expand(const char *path, const rv_placeholders *values, rv_bytes *out,
                        rv_error *err) RV_MUST_CHECK;

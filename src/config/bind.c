@@ -24,9 +24,15 @@ static bool is_given(const rvi_node *block, rvi_key_id id)
     return node && !node->bad;
 }
 
+/* The block whose value counts. */
+static const rvi_node *deciding(const tuning_blocks *blocks, rvi_key_id id)
+{
+    return is_given(blocks->inner, id) ? blocks->inner : blocks->outer;
+}
+
 static int64_t tuned(const tuning_blocks *blocks, rvi_key_id id)
 {
-    const rvi_node *from = is_given(blocks->inner, id) ? blocks->inner : blocks->outer;
+    const rvi_node *from = deciding(blocks, id);
     int64_t value = 0;
     if (is_given(from, id) && rvi_parse_int(rvi_child(from, id)->text, &value))
         return value;
@@ -61,6 +67,16 @@ static void bind_tuning(const rvi_node *source, const rvi_node *block, rv_tuning
         .duty_percent = duty_percent[from.profile],
         .max_value_mb = tuned(&from, RVI_K_TUNING_MAX_VALUE_MB),
         .max_snapshot_age_s = tuned(&from, RVI_K_TUNING_MAX_SNAPSHOT_AGE_S),
+        .max_rows_per_s = tuned(&from, RVI_K_TUNING_MAX_ROWS_PER_S),
+        .max_mb_per_s = tuned(&from, RVI_K_TUNING_MAX_MB_PER_S),
+        .max_retries = tuned(&from, RVI_K_TUNING_MAX_RETRIES),
+        .retry_backoff_ms = tuned(&from, RVI_K_TUNING_RETRY_BACKOFF_MS),
+        .memory_threshold_mb = tuned(&from, RVI_K_TUNING_MEMORY_THRESHOLD_MB),
+        .adaptive = rvi_bool(deciding(&from, RVI_K_TUNING_ADAPTIVE), RVI_K_TUNING_ADAPTIVE),
+        .min_parallel = tuned(&from, RVI_K_TUNING_MIN_PARALLEL),
+        .max_batch_memory_mb = tuned(&from, RVI_K_TUNING_MAX_BATCH_MEMORY_MB),
+        .on_batch_memory_exceeded = (rv_batch_exceeded)rvi_word(
+            deciding(&from, RVI_K_TUNING_ON_BATCH_MEMORY_EXCEEDED), RVI_K_TUNING_ON_BATCH_MEMORY_EXCEEDED),
     };
 }
 
@@ -258,21 +274,6 @@ static void bind_encodings(rvi_loader *loader, const rvi_node *node, rv_parquet_
     out->n_columns = node->n_items;
 }
 
-static void bind_texts(rvi_loader *loader, const rvi_node *list, const char *const **out, int *n_out)
-{
-    if (!list || list->kind != RVI_NODE_LIST || list->n_items == 0)
-        return;
-    const char **texts = rv_arena_alloc(loader->config->arena, (size_t)list->n_items, sizeof *texts);
-    if (!texts) {
-        loader->report.out_of_memory = true;
-        return;
-    }
-    for (int i = 0; i < list->n_items; i++)
-        texts[i] = rvi_keep(loader, rvi_is_scalar(list->items[i]) ? list->items[i]->text : "");
-    *out = texts;
-    *n_out = list->n_items;
-}
-
 static void bind_row_groups(const rvi_node *parquet, rv_parquet_options *out)
 {
     int64_t rows = rvi_int(parquet, RVI_K_PARQUET_ROW_GROUP_ROWS);
@@ -289,7 +290,7 @@ static void bind_parquet(rvi_loader *loader, const rvi_node *block, rv_parquet_o
     const rvi_node *parquet = rvi_child(block, RVI_K_EXPORT_PARQUET);
     out->compat = (rv_parquet_compat)rvi_word(parquet, RVI_K_PARQUET_COMPAT);
     bind_encodings(loader, rvi_child(parquet, RVI_K_PARQUET_ENCODING), out);
-    bind_texts(loader, rvi_child(parquet, RVI_K_PARQUET_BLOOM), &out->bloom, &out->n_bloom);
+    rvi_bind_texts(loader, rvi_child(parquet, RVI_K_PARQUET_BLOOM), &out->bloom, &out->n_bloom);
     bind_row_groups(parquet, out);
 }
 
@@ -321,10 +322,7 @@ static void bind_export(rvi_loader *loader, const rvi_node *source, const rvi_no
                         rv_export_config *out)
 {
     out->name = rvi_keep(loader, rvi_text(block, RVI_K_EXPORT_NAME));
-    out->mode = (rv_mode)rvi_word(block, RVI_K_EXPORT_MODE);
-    out->parallel = 1;
     out->on_existing = (rv_on_existing)rvi_word(block, RVI_K_EXPORT_ON_EXISTING);
-    out->consistency = (rv_consistency)rvi_word(block, RVI_K_EXPORT_CONSISTENCY);
     out->skip_empty = rvi_bool(block, RVI_K_EXPORT_SKIP_EMPTY);
     out->row_security_acknowledged = rvi_word(block, RVI_K_EXPORT_ROW_SECURITY) != 0;
     bind_relation(loader, block, &out->relation);
@@ -332,12 +330,19 @@ static void bind_export(rvi_loader *loader, const rvi_node *source, const rvi_no
     bind_destination(loader, block, &out->dest);
     bind_tuning(source, block, &out->tuning);
     bind_schema(loader, block, &out->schema);
+    rvi_bind_mode(loader, block, out);
+    rvi_bind_guards(loader, block, out);
+    if (out->tuning.min_parallel > out->parallel)
+        out->tuning.min_parallel = out->parallel;
 }
 
 void rvi_bind_exports(rvi_loader *loader, rvi_node *root)
 {
     const rvi_node *exports = rvi_child(root, RVI_K_EXPORTS), *source = rvi_child(root, RVI_K_SOURCE);
     rv_config *config = loader->config;
+    config->parallel_exports =
+        rvi_bool(root, RVI_K_PARALLEL_EXPORTS) || rvi_bool(root, RVI_K_PARALLEL_EXPORT_PROCESSES);
+    config->max_connections = (int)rvi_int(source, RVI_K_SOURCE_MAX_CONNECTIONS);
     if (!exports || exports->kind != RVI_NODE_LIST || exports->n_items > RVI_MAX_EXPORTS)
         return;
     config->exports = rv_arena_alloc(config->arena, (size_t)exports->n_items, sizeof *config->exports);

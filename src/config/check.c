@@ -303,6 +303,94 @@ static void check_texts(rvi_report *report, rvi_node *list)
     }
 }
 
+static void check_number(rvi_report *report, rvi_node *node, double least, double most)
+{
+    char found[RVI_ECHO_BYTES];
+    double value = 0;
+    if (!rvi_is_scalar(node))
+        expect(report, node, "a number");
+    else if (is_quoted_literal(report, node, "a number"))
+        return;
+    else if (!rvi_parse_number(node->text, &value))
+        rvi_problem(report, node, RV_E_CONFIG_TYPE, "%s is not a number, such as 2 or 0.5",
+                    rvi_echo(node, found));
+    else if (value < least || value > most)
+        rvi_problem(report, node, RV_E_CONFIG_VALUE, "%s is out of range; allowed: %g to %g",
+                    rvi_echo(node, found), least, most);
+}
+
+static void check_ratios(rvi_report *report, rvi_node *node)
+{
+    if (node->kind != RVI_NODE_MAP) {
+        expect(report, node, "a block: column name to a number");
+        return;
+    }
+    if (node->n_items > RV_MAX_FIELDS)
+        rvi_problem(report, node, RV_E_CONFIG_VALUE, "has %d entries; at most %d", node->n_items,
+                    RV_MAX_FIELDS);
+    for (int i = 0; i < node->n_items; i++)
+        if (!node->items[i]->bad)
+            check_number(report, node->items[i], 0, 1);
+}
+
+static void check_duration(rvi_report *report, rvi_node *node)
+{
+    char found[RVI_ECHO_BYTES];
+    int64_t us = 0, units = 0;
+    if (!rvi_is_scalar(node))
+        expect(report, node, "a time, such as 15m");
+    else if (!rvi_parse_duration(node->text, &us, &units))
+        rvi_problem(report, node, RV_E_CONFIG_VALUE,
+                    "%s is neither a time (90s, 15m, 1h, 2d; at most 36500d) nor a whole number",
+                    rvi_echo(node, found));
+}
+
+static void refuse_repeated(rvi_report *report, rvi_node *list)
+{
+    for (int i = 1; i < list->n_items; i++)
+        for (int k = 0; k < i; k++)
+            if (rvi_is_scalar(list->items[i]) && rvi_is_scalar(list->items[k]) && !list->items[i]->bad &&
+                strcmp(list->items[i]->text, list->items[k]->text) == 0)
+                rvi_problem(report, list->items[i], RV_E_CONFIG_VALUE, "is named twice");
+}
+
+static void check_names(rvi_report *report, rvi_node *list)
+{
+    check_texts(report, list);
+    refuse_repeated(report, list);
+}
+
+/* Column names: one, or a list. */
+static void check_key(rvi_report *report, rvi_node *node)
+{
+    if (node->kind == RVI_NODE_SCALAR) {
+        check_text(report, node);
+        return;
+    }
+    if (node->kind != RVI_NODE_LIST || node->n_items == 0 || node->n_items > RV_MAX_KEY_COLUMNS) {
+        rvi_problem(report, node, RV_E_CONFIG_TYPE, "is %s; expected a column's name or a list of up to %d",
+                    node->kind != RVI_NODE_LIST ? kind_of(node)
+                    : node->n_items == 0        ? "an empty list"
+                                                : "a longer list",
+                    RV_MAX_KEY_COLUMNS);
+        return;
+    }
+    check_names(report, node);
+}
+
+static void check_choice(rvi_report *report, rvi_node *node)
+{
+    bool value = false;
+    if (node->kind == RVI_NODE_LIST && node->n_items > RV_MAX_FIELDS)
+        rvi_problem(report, node, RV_E_CONFIG_VALUE, "has %d entries; at most %d", node->n_items,
+                    RV_MAX_FIELDS);
+    else if (node->kind == RVI_NODE_LIST && node->n_items > 0)
+        check_names(report, node);
+    else if (node->kind != RVI_NODE_SCALAR || !rvi_parse_bool(node->text, &value) ||
+             (!node->plain && !node->expanded))
+        expect(report, node, "true, false or a list of columns");
+}
+
 static void check_block_values(rvi_report *report, rvi_node *block);
 
 static void check_columns(rvi_report *report, rvi_node *columns)
@@ -387,9 +475,22 @@ static void check_value(rvi_report *report, rvi_node *node)
     case RVI_KIND_TEXTS:
         check_texts(report, node);
         return;
-    case RVI_KIND_NUMBER: /* only keys of later versions have these kinds; the keys are refused */
-    case RVI_KIND_ENUMS:
+    case RVI_KIND_NUMBER:
+        check_number(report, node, (double)node->key->min, (double)node->key->max);
+        return;
     case RVI_KIND_RATIOS:
+        check_ratios(report, node);
+        return;
+    case RVI_KIND_KEY:
+        check_key(report, node);
+        return;
+    case RVI_KIND_CHOICE:
+        check_choice(report, node);
+        return;
+    case RVI_KIND_DURATION:
+        check_duration(report, node);
+        return;
+    case RVI_KIND_ENUMS: /* only keys of later versions have these kinds; the keys are refused */
     case RVI_KIND_ANY:
         return;
     }

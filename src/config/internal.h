@@ -44,7 +44,8 @@ typedef enum rvi_environment {
     RVI_ENVIRONMENT_REPLICA,
     RVI_ENVIRONMENT_PRODUCTION,
 } rvi_environment;
-typedef enum rvi_mode { RVI_MODE_FULL = 1 } rvi_mode;
+typedef enum rvi_cursor_mode { RVI_CURSOR_SINGLE_COLUMN = 1, RVI_CURSOR_COALESCE } rvi_cursor_mode;
+typedef enum rvi_time_type { RVI_TIME_TIMESTAMP = 1, RVI_TIME_UNIX } rvi_time_type;
 typedef enum rvi_codec_profile {
     RVI_CODEC_PROFILE_NONE = 1,
     RVI_CODEC_PROFILE_FAST,
@@ -84,6 +85,7 @@ typedef enum rvi_set {
     RVI_SET_CURSOR_MODE,
     RVI_SET_TIME_TYPE,
     RVI_SET_GRANULARITY,
+    RVI_SET_ON_INTERRUPTED,
     RVI_SET_VERIFY,
     RVI_SET_DRIFT,
     RVI_SET_TARGET,
@@ -113,6 +115,9 @@ typedef enum rvi_kind {
     RVI_KIND_POLICIES, /* policy, or class: policy */
     RVI_KIND_RATIOS,   /* column name: 0..1 */
     RVI_KIND_WORDS,    /* column name: one word of a set */
+    RVI_KIND_KEY,      /* a column's name, or a list of up to RV_MAX_KEY_COLUMNS */
+    RVI_KIND_CHOICE,   /* true (all columns), false, or a list of names */
+    RVI_KIND_DURATION, /* "15m", or a whole number */
     RVI_KIND_ANY,
 } rvi_kind;
 
@@ -129,7 +134,7 @@ typedef struct rvi_key {
     rvi_section section; /* the block that the key is written in */
     const char *name;
     rvi_kind kind;
-    int64_t min, max;     /* INT: value; SIZE, TEXT: bytes */
+    int64_t min, max;     /* INT, NUMBER: value; SIZE, TEXT, KEY, CHOICE: bytes */
     rvi_set set;          /* ENUM, ENUMS, WORDS */
     rvi_section inner;    /* BLOCK, BLOCKS */
     const char *unit;     /* "" for none */
@@ -168,6 +173,11 @@ bool rvi_parse_int(const char *text, int64_t *out);
 /* Bytes from "512MB", "1.5 GB", "100": binary multiples of B, KB, MB or GB in any case, fractions cut down to whole
  * bytes. false: not a size, more than 18 digits, or more than INT64_MAX bytes. */
 bool rvi_parse_size(const char *text, int64_t *out);
+/* Digits with an optional fraction of at most 9: "2", "1.5". false: not such a number, or more than 15 digits. */
+bool rvi_parse_number(const char *text, double *out);
+/* "90s", "15m", "1h", "2d": microseconds in *out_us; digits alone: *out_units, the other is then -1 ("0": both 0).
+ * false: neither, or more than 100 years. */
+bool rvi_parse_duration(const char *text, int64_t *out_us, int64_t *out_units);
 bool rvi_parse_bool(const char *text, bool *out); /* true, false, and YAML's other spellings of these two */
 /* The default of a BY_PROFILE key, or of any other INT key; 0 when there is none. */
 int64_t rvi_default_int(const rvi_key *key, rv_profile profile);
@@ -251,6 +261,7 @@ int64_t rvi_int(const rvi_node *block, rvi_key_id id);
 int64_t rvi_size(const rvi_node *block, rvi_key_id id); /* bytes; 0: not given */
 bool rvi_bool(const rvi_node *block, rvi_key_id id);
 int rvi_word(const rvi_node *block, rvi_key_id id); /* value of the word; 0: none */
+double rvi_number(const rvi_node *block, rvi_key_id id);
 
 /* ---- the steps ----------------------------------------------------------------------------------------- */
 
@@ -260,6 +271,8 @@ void rvi_check_keys(rvi_report *report, rvi_node *root);
 void rvi_check_values(rvi_report *report, rvi_node *root);
 /* Report keys that contradict each other. Pure. */
 void rvi_check_rules(rvi_report *report, rvi_node *root);
+/* The part of it that is about which rows an export's runs hold; `block`: of the export. */
+void rvi_check_mode_rules(rvi_report *report, rvi_node *root, rvi_node *block);
 
 /* Variables: --param first, then the environment. */
 typedef struct rvi_env {
@@ -305,6 +318,12 @@ typedef struct rvi_loader {
 const char *rvi_keep(rvi_loader *loader, const char *text); /* copied to the configuration; NULL stays NULL */
 void rvi_bind_source(rvi_loader *loader, rvi_node *root);
 void rvi_bind_exports(rvi_loader *loader, rvi_node *root);
+/* The items of a list, kept; nothing is written for one that is missing or empty. */
+void rvi_bind_texts(rvi_loader *loader, const rvi_node *list, const char *const **out, int *n_out);
+/* Which rows a run exports and how they are cut: mode, cursor, chunks, window, partition, consistency. */
+void rvi_bind_mode(rvi_loader *loader, const rvi_node *block, rv_export_config *out);
+/* What is added to the rows and what they must pass: meta columns, quality, drift. */
+void rvi_bind_guards(rvi_loader *loader, const rvi_node *block, rv_export_config *out);
 /* A failure of a function below, as a problem of `node`; out of memory is remembered. */
 void rvi_report_error(rvi_loader *loader, rvi_node *node, const rv_error *err);
 /* "postgresql://user@host:port/database" from the parts, percent-encoded; never the password. NULL: no

@@ -128,6 +128,38 @@ static json_t *list_of_texts(builder *b, const rvi_key *key)
     return object;
 }
 
+static json_t *list_of_columns(builder *b, const rvi_key *key, int most)
+{
+    json_t *object = list_of_texts(b, key);
+    set(b, object, "minItems", json_integer(1));
+    set(b, object, "maxItems", json_integer(most));
+    set(b, object, "uniqueItems", json_true());
+    return object;
+}
+
+static json_t *number_within(builder *b, int64_t least, int64_t most)
+{
+    json_t *object = object_of_type(b, "number");
+    set(b, object, "minimum", json_integer(least));
+    set(b, object, "maximum", json_integer(most));
+    return object;
+}
+
+static json_t *ratios(builder *b)
+{
+    json_t *object = object_of_type(b, "object");
+    set(b, object, "additionalProperties", any_of(b, number_within(b, 0, 1), variable(b)));
+    return object;
+}
+
+static json_t *duration(builder *b)
+{
+    json_t *texts = object_of_type(b, "string"), *number = object_of_type(b, "integer");
+    set(b, texts, "pattern", json_string("^[0-9]+[smhd]?$|[$][{]"));
+    set(b, number, "minimum", json_integer(0));
+    return any_of(b, texts, number);
+}
+
 static json_t *size(builder *b)
 {
     json_t *texts = object_of_type(b, "string"), *number = object_of_type(b, "integer");
@@ -179,9 +211,17 @@ static json_t *value_schema(builder *b, const rvi_key *key)
         return words_by_column(b, key->set);
     case RVI_KIND_TEXTS:
         return list_of_texts(b, key);
-    case RVI_KIND_NUMBER: /* only keys of later versions have these kinds */
-    case RVI_KIND_ENUMS:
+    case RVI_KIND_NUMBER:
+        return any_of(b, number_within(b, key->min, key->max), variable(b));
     case RVI_KIND_RATIOS:
+        return ratios(b);
+    case RVI_KIND_KEY:
+        return any_of(b, text(b, key), list_of_columns(b, key, RV_MAX_KEY_COLUMNS));
+    case RVI_KIND_CHOICE:
+        return any_of(b, object_of_type(b, "boolean"), list_of_columns(b, key, RV_MAX_FIELDS));
+    case RVI_KIND_DURATION:
+        return duration(b);
+    case RVI_KIND_ENUMS: /* only keys of later versions have these kinds */
     case RVI_KIND_ANY:
         return json_object();
     }
@@ -192,10 +232,13 @@ static json_t *default_value(const rvi_key *key)
 {
     int64_t number = 0;
     bool truth = false;
+    double fraction = 0;
     if (key->kind == RVI_KIND_INT && rvi_parse_int(key->fallback, &number))
         return json_integer(number);
-    if (key->kind == RVI_KIND_BOOL && rvi_parse_bool(key->fallback, &truth))
+    if ((key->kind == RVI_KIND_BOOL || key->kind == RVI_KIND_CHOICE) && rvi_parse_bool(key->fallback, &truth))
         return json_boolean(truth);
+    if (key->kind == RVI_KIND_NUMBER && rvi_parse_number(key->fallback, &fraction))
+        return json_real(fraction);
     return json_string(key->fallback);
 }
 

@@ -89,7 +89,8 @@ static void put_allowed(page *p, const rvi_key *key)
         put_words(p, key->set);
         return;
     case RVI_KIND_NUMBER:
-        put(p, "number");
+        put(p, "number, ");
+        put_range(p, key);
         return;
     case RVI_KIND_SIZE:
         put(p, "size: `B`, `KB`, `MB`, `GB`");
@@ -120,6 +121,16 @@ static void put_allowed(page *p, const rvi_key *key)
         return;
     case RVI_KIND_RATIOS:
         put(p, "block: column name to 0..1");
+        return;
+    case RVI_KIND_KEY:
+        put(p, "a column, or a list of up to ");
+        put_number(p, RV_MAX_KEY_COLUMNS);
+        return;
+    case RVI_KIND_CHOICE:
+        put(p, "`true`, `false`, or a list of columns");
+        return;
+    case RVI_KIND_DURATION:
+        put(p, "time: `s`, `m`, `h`, `d`; or a whole number");
         return;
     case RVI_KIND_ANY:
         put(p, "");

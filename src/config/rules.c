@@ -117,6 +117,14 @@ static void there_are_exports(rvi_report *report, rvi_node *root, rvi_node *bloc
                     RVI_MAX_EXPORTS);
 }
 
+static void exports_run_as_threads(rvi_report *report, rvi_node *root, rvi_node *block)
+{
+    (void)block;
+    if (rvi_bool(root, RVI_K_PARALLEL_EXPORT_PROCESSES))
+        rvi_warning(report, rvi_child(root, RVI_K_PARALLEL_EXPORT_PROCESSES), NULL, RV_E_CONFIG_VALUE,
+                    "is read as 'parallel_exports': one process runs the exports in threads");
+}
+
 static void export_names_are_unique(rvi_report *report, rvi_node *root, rvi_node *block)
 {
     (void)root;
@@ -374,16 +382,11 @@ static void check_placeholder(rvi_report *report, rvi_node *path, const char *na
         len = sizeof copy - 1;
     memcpy(copy, name, len);
     copy[len] = '\0';
-    if (strcmp(copy, "partition") == 0) {
-        rvi_problem(report, path, RV_E_CONFIG_NOT_SUPPORTED_YET,
-                    "the placeholder {partition} is not supported by this version of Rivet");
-        return;
-    }
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(copy, words[i]) == 0)
             return;
     rvi_problem(report, path, RV_E_CONFIG_VALUE,
-                "has an unknown placeholder; known: {date}, {export}, {table}, {run_id}%s",
+                "has an unknown placeholder; known: {date}, {export}, {table}, {run_id}, {partition}%s",
                 rvi_suggest(report, copy, words, sizeof words / sizeof words[0], hint));
 }
 
@@ -409,6 +412,7 @@ static void path_placeholders_are_known(rvi_report *report, rvi_node *root, rvi_
 
 static const rule rules[] = {
     {RVI_S_ROOT, there_are_exports},
+    {RVI_S_ROOT, exports_run_as_threads},
     {RVI_S_SOURCE, source_says_how_to_reach_it},
     {RVI_S_SOURCE, source_type_fits_its_keys},
     {RVI_S_SOURCE, password_is_kept_out_of_the_file},
@@ -423,6 +427,7 @@ static const rule rules[] = {
     {RVI_S_EXPORT, merged_tuning_limits_a_page_once},
     {RVI_S_EXPORT, stdout_holds_nothing_to_replace},
     {RVI_S_EXPORT, stdout_is_one_file},
+    {RVI_S_EXPORT, rvi_check_mode_rules},
     {RVI_S_PARQUET, row_groups_are_closed_by_their_strategy},
     {RVI_S_PARQUET, row_group_target_is_below_its_maximum},
     {RVI_S_CSV, csv_delimiter_is_unambiguous},

@@ -181,6 +181,60 @@ bool rvi_parse_size(const char *text, int64_t *out)
     return !rv_add_i64(out, whole << shift, (part << shift) / scale);
 }
 
+bool rvi_parse_number(const char *text, double *out)
+{
+    enum { MAX_DIGITS = 15, MAX_FRACTION = 9 }; /* what a double holds without loss */
+    static const char digits[] = "0123456789";
+    size_t n_whole = strspn(text, digits), n_fraction = 0;
+    const char *rest = text + n_whole;
+    if (n_whole == 0 || n_whole > MAX_DIGITS)
+        return false;
+    double value = 0, scale = 1;
+    for (size_t i = 0; i < n_whole; i++)
+        value = value * 10 + (text[i] - '0');
+    if (*rest == '.') {
+        n_fraction = strspn(++rest, digits);
+        if (n_fraction == 0 || n_fraction > MAX_FRACTION)
+            return false;
+        double part = 0;
+        for (size_t i = 0; i < n_fraction; i++, scale *= 10)
+            part = part * 10 + (rest[i] - '0');
+        value += part / scale;
+    }
+    if (rest[n_fraction] != '\0')
+        return false;
+    *out = value;
+    return true;
+}
+
+bool rvi_parse_duration(const char *text, int64_t *out_us, int64_t *out_units)
+{
+    static const struct {
+        const char *unit;
+        int64_t us;
+    } units[] = {{"s", 1000000}, {"m", 60000000}, {"h", 3600000000}, {"d", 86400000000}};
+    const int64_t most_us = INT64_C(36500) * 86400000000;
+    enum { MAX_DIGITS = 18 };
+    size_t n = strspn(text, "0123456789");
+    if (n == 0 || n > MAX_DIGITS)
+        return false;
+    int64_t value = 0;
+    for (size_t i = 0; i < n; i++)
+        value = value * 10 + (text[i] - '0');
+    if (text[n] == '\0') {
+        *out_us = value == 0 ? 0 : -1;
+        *out_units = value;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(text + n, units[i].unit) == 0 && value <= most_us / units[i].us) {
+            *out_us = value * units[i].us;
+            *out_units = value == 0 ? 0 : -1;
+            return true;
+        }
+    return false;
+}
+
 bool rvi_parse_bool(const char *text, bool *out)
 {
     /* YAML 1.2.2, 10.3.2, core schema. */

@@ -53,6 +53,14 @@ bool rvi_bool(const rvi_node *block, rvi_key_id id)
     return text && rvi_parse_bool(text, &value) && value;
 }
 
+double rvi_number(const rvi_node *block, rvi_key_id id)
+{
+    assert(rvi_key_row(id)->kind == RVI_KIND_NUMBER);
+    const char *text = text_or_default(block, id);
+    double value = 0;
+    return text && rvi_parse_number(text, &value) ? value : 0;
+}
+
 int rvi_word(const rvi_node *block, rvi_key_id id)
 {
     const rvi_key *key = rvi_key_row(id);

@@ -3,14 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_PLACEHOLDERS = 4, NAME_BYTES_MAX = 64 };
+enum { N_PLACEHOLDERS = 5, NAME_BYTES_MAX = 64 };
 
-static const char *const placeholder_names[N_PLACEHOLDERS] = {"date", "export", "table", "run_id"};
+static const char *const placeholder_names[N_PLACEHOLDERS] = {"date", "export", "table", "run_id",
+                                                              "partition"};
 
 static const char *value_of(const rv_placeholders *values, int index)
 {
-    const char *const all[N_PLACEHOLDERS] = {values->date, values->export_name, values->table,
-                                             values->run_id};
+    const char *const all[N_PLACEHOLDERS] = {values->date, values->export_name, values->table, values->run_id,
+                                             values->partition};
     return all[index];
 }
 
@@ -30,7 +31,7 @@ static rv_code refuse_unknown(const char *name, size_t len, rv_error *err)
     const char *nearest = rv_did_you_mean(word, placeholder_names, N_PLACEHOLDERS);
     rv_fail(err, RV_E_CONFIG_VALUE, "destination.path has no placeholder {%.*s}",
             (int)(len < sizeof word ? len : sizeof word), name);
-    rv_hint(err, "%s%s%sthe placeholders are {date}, {export}, {table} and {run_id}",
+    rv_hint(err, "%s%s%sthe placeholders are {date}, {export}, {table}, {run_id} and {partition}",
             nearest ? "did you mean {" : "", nearest ? nearest : "", nearest ? "}? " : "");
     return RV_E_CONFIG_VALUE;
 }
@@ -62,7 +63,8 @@ static rv_code append_placeholder(rv_bytes *out, const char *name, size_t len, c
     if (value != NULL && value[0] != '\0')
         return append_value(out, value, err);
     rv_fail(err, RV_E_CONFIG_VALUE, "{%s} in destination.path has no value here", placeholder_names[index]);
-    rv_hint(err, "an export with a query has no {table}: use {export}");
+    rv_hint(err, index == N_PLACEHOLDERS - 1 ? "{partition} is for exports with `partition_by`"
+                                             : "an export with a query has no {table}: use {export}");
     return RV_E_CONFIG_VALUE;
 }
 

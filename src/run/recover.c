@@ -257,7 +257,8 @@ rv_code rv_run_dest_path(const rv_export_config *export_config, const char *run_
     const rv_placeholders values = {.date = date,
                                     .export_name = export_config->name,
                                     .table = relation->table != NULL ? relation->table : "query",
-                                    .run_id = run_id};
+                                    .run_id = run_id,
+                                    .partition = export_config->partition.label};
     return export_config->dest.path != NULL ? rv_dest_expand(export_config->dest.path, &values, out, err)
                                             : RV_OK;
 }

@@ -33,7 +33,7 @@ static void the_smallest_configuration_has_the_defaults_of_the_contract(void **s
     assert_int_equal(l.config->n_exports, 1);
     const rv_export_config *e = &l.config->exports[0];
     assert_string_equal(e->name, "e");
-    assert_string_equal(e->mode, "full");
+    assert_int_equal(e->mode, RV_MODE_FULL);
     assert_int_equal(e->relation.kind, RV_RELATION_TABLE);
     assert_null(e->relation.schema);
     assert_string_equal(e->relation.table, "t");
@@ -97,6 +97,119 @@ static void everything_that_is_given_arrives(void **state)
     assert_null(e->dest.path);
     assert_int_equal(e->consistency, RV_CONSISTENCY_STATEMENT);
     assert_true(e->skip_empty && e->row_security_acknowledged && e->schema.strict);
+    loading_end(&l);
+}
+
+static void what_a_run_exports_arrives(void **state)
+{
+    (void)state;
+    loading l;
+    loading_run_export(
+        &l, "    mode: incremental\n    cursor_column: updated_at\n    cursor_fallback_column: created_at\n"
+            "    incremental_cursor_mode: coalesce\n    cursor_lookback: 2h\n"
+            "    keyset_incremental: true\n    chunk_by_key: [tenant, id]\n    chunk_size: 5000\n"
+            "    parallel: 3\n    chunk_max_attempts: 7\n    on_interrupted: restart\n"
+            "    on_schema_drift: fail\n    shape_drift_warn_factor: 1.5\n"
+            "    meta_columns: {exported_at: true, row_hash: [a, b]}\n"
+            "    quality: {row_count_min: 0, null_ratio_max: {a: 0.25}, unique_columns: [id]}\n"
+            "    tuning: {max_retries: 9, adaptive: true, min_parallel: 8, max_rows_per_s: 50,\n"
+            "             on_batch_memory_exceeded: auto_shrink}\n");
+    assert_int_equal(l.rc, RV_OK);
+    const rv_export_config *e = &l.config->exports[0];
+    assert_int_equal(e->mode, RV_MODE_INCREMENTAL);
+    assert_int_equal(e->consistency, RV_CONSISTENCY_STATEMENT);
+    assert_int_equal(e->cursor.key.n_columns, 1);
+    assert_string_equal(e->cursor.key.columns[0], "updated_at");
+    assert_string_equal(e->cursor.fallback, "created_at");
+    assert_int_equal(e->cursor.lookback_us, INT64_C(7200000000));
+    assert_int_equal(e->cursor.lookback_units, -1);
+    assert_true(e->cursor.by_key);
+    assert_int_equal(e->chunk.by_key.n_columns, 2);
+    assert_string_equal(e->chunk.by_key.columns[1], "id");
+    assert_int_equal(e->chunk.size, 5000);
+    assert_int_equal(e->chunk.max_attempts, 7);
+    assert_int_equal(e->parallel, 3);
+    assert_int_equal(e->on_interrupted, RV_INTERRUPTED_RESTART);
+    assert_int_equal(e->on_schema_drift, RV_DRIFT_FAIL);
+    assert_true(e->shape_drift_warn_factor > 1.49 && e->shape_drift_warn_factor < 1.51);
+    assert_true(e->meta.exported_at && e->meta.row_hash);
+    assert_int_equal(e->meta.n_row_hash_columns, 2);
+    assert_int_equal(e->quality.row_count_min, 0);
+    assert_int_equal(e->quality.row_count_max, -1);
+    assert_int_equal(e->quality.n_null_ratios, 1);
+    assert_string_equal(e->quality.unique_columns[0], "id");
+    assert_int_equal(e->tuning.max_retries, 9);
+    assert_int_equal(e->tuning.retry_backoff_ms, 2000);
+    assert_true(e->tuning.adaptive);
+    assert_int_equal(e->tuning.min_parallel, 3); /* not above `parallel` */
+    assert_int_equal(e->tuning.max_rows_per_s, 50);
+    assert_int_equal(e->tuning.on_batch_memory_exceeded, RV_BATCH_AUTO_SHRINK);
+    loading_end(&l);
+}
+
+static void windows_and_partitions_arrive(void **state)
+{
+    (void)state;
+    loading l;
+    loading_run_export(
+        &l, "    mode: time_window\n    time_column: t\n    time_column_type: unix\n    days_window: 3\n"
+            "    partition_by: d\n    partition_granularity: month\n    consistency: snapshot\n"
+            "    meta_columns: {row_hash: true}\n"
+            "    destination: {type: local, path: 'x/{partition}'}\n");
+    assert_int_equal(l.rc, RV_OK);
+    const rv_export_config *e = &l.config->exports[0];
+    assert_int_equal(e->mode, RV_MODE_TIME_WINDOW);
+    assert_int_equal(e->consistency, RV_CONSISTENCY_SNAPSHOT); /* given: it stands */
+    assert_string_equal(e->time_window.column, "t");
+    assert_true(e->time_window.unix_seconds);
+    assert_int_equal(e->time_window.days, 3);
+    assert_string_equal(e->partition.column, "d");
+    assert_int_equal(e->partition.granularity, RV_GRANULARITY_MONTH);
+    assert_null(e->partition.label);
+    assert_true(e->meta.row_hash);
+    assert_null(e->meta.row_hash_columns);
+    loading_end(&l);
+}
+
+static void a_lookback_is_a_time_or_a_number_or_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t us, units;
+    } cases[] = {{"", INT64_C(900000000), 10000},
+                 {"    cursor_lookback: 90s\n", 90000000, -1},
+                 {"    cursor_lookback: 0\n", 0, 0},
+                 {"    cursor_lookback: 0m\n", 0, 0},
+                 {"    cursor_lookback: 500\n", -1, 500},
+                 {"    cursor_lookback: 36500d\n", INT64_C(36500) * 86400000000, -1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        loading l;
+        char text[256];
+        snprintf(text, sizeof text, "    mode: incremental\n    cursor_column: [t, id]\n%s", cases[i].text);
+        loading_run_export(&l, text);
+        assert_int_equal(l.rc, RV_OK);
+        const rv_cursor_config *cursor = &l.config->exports[0].cursor;
+        assert_int_equal(cursor->key.n_columns, 2);
+        assert_int_equal(cursor->lookback_us, cases[i].us);
+        assert_int_equal(cursor->lookback_units, cases[i].units);
+        loading_end(&l);
+    }
+}
+
+static void exports_at_the_same_time_are_threads_within_a_limit(void **state)
+{
+    (void)state;
+    loading l;
+    loading_run(
+        &l,
+        "source: {path: x.db, type: sqlite, max_connections: 6}\nparallel_export_processes: true\nexports:\n"
+        "- {name: e, table: t, format: csv, destination: {type: stdout}}\n");
+    assert_int_equal(l.rc, RV_OK);
+    assert_true(l.config->parallel_exports);
+    assert_int_equal(l.config->max_connections, 6);
+    assert_int_equal(l.findings.n, 1); /* a warning that processes are threads */
+    assert_true(l.findings.items[0].warning);
     loading_end(&l);
 }
 
@@ -479,6 +592,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_smallest_configuration_has_the_defaults_of_the_contract),
         cmocka_unit_test(everything_that_is_given_arrives),
+        cmocka_unit_test(what_a_run_exports_arrives),
+        cmocka_unit_test(windows_and_partitions_arrive),
+        cmocka_unit_test(a_lookback_is_a_time_or_a_number_or_nothing),
+        cmocka_unit_test(exports_at_the_same_time_are_threads_within_a_limit),
         cmocka_unit_test(the_shape_of_files_arrives_in_bytes),
         cmocka_unit_test(csv_has_the_defaults_of_the_rfc),
         cmocka_unit_test(compression_profiles_set_codec_and_level),
