@@ -61,6 +61,18 @@ static const char list_sql[] = RELATION_SQL
     " WHERE n.nspname = COALESCE($1::pg_catalog.text, pg_catalog.current_schema()::pg_catalog.text)"
     " AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY c.relname";
 
+/* The leaves below a partitioned table. Since PostgreSQL 14 a partition may be on its way out, and is then no longer
+ * read through its parent. */
+#define LEAVES_SQL(condition)                                                                           \
+    RELATION_SQL                                                                                        \
+    " WHERE c.relkind <> 'p' AND c.oid IN (WITH RECURSIVE below(id) AS ("                               \
+    " SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = $1::pg_catalog.oid" condition \
+    " UNION ALL SELECT i.inhrelid FROM below JOIN pg_catalog.pg_inherits i"                             \
+    " ON i.inhparent = below.id" condition ") SELECT id FROM below)"                                    \
+    " ORDER BY n.nspname, c.relname"
+static const char leaves_sql[] = LEAVES_SQL(" AND NOT i.inhdetachpending");
+static const char leaves_before_14_sql[] = LEAVES_SQL("");
+
 /* Names for a hint, those equal to $1 in another schema first. */
 static const char names_sql[] = "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN "
                                 "pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -83,12 +95,6 @@ static const char columns_sql[] =
     " WHERE a.attrelid = $1::pg_catalog.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
 enum column_column { COL_NAME, COL_TYPE, COL_MOD, COL_NDIMS, COL_NATIVE, COL_NOT_NULL, COL_KEY };
-
-/* The types of a query's columns as the server spells them. */
-static const char native_sql[] =
-    "SELECT pg_catalog.format_type(u.t, u.m)"
-    " FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.int4[]))"
-    " WITH ORDINALITY AS u(t, m, i) ORDER BY u.i";
 
 static const char *kind_name(char relkind)
 {
@@ -120,23 +126,6 @@ static bool is_readable_kind(char relkind)
     return strchr("rpvmf", relkind) != NULL;
 }
 
-static int64_t get_i64(const PGresult *result, int row, int column, int64_t if_null)
-{
-    return PQgetisnull(result, row, column) ? if_null : strtoll(PQgetvalue(result, row, column), NULL, 10);
-}
-
-static bool get_bool(const PGresult *result, int row, int column)
-{
-    return PQgetvalue(result, row, column)[0] == 't';
-}
-
-static rv_code ask(rvi_pg *pg, const char *sql, const char *const *params, int n_params, PGresult **out,
-                   rv_error *err)
-{
-    rvi_pg_statement statement = {.sql = sql, .params = params, .n_params = n_params};
-    return rvi_pg_query(pg, &statement, rvi_pg_control_deadline(), out, err);
-}
-
 static rv_code no_memory(rv_error *err)
 {
     return rv_fail(err, RV_E_OUT_OF_MEMORY, "the description of a relation");
@@ -149,7 +138,7 @@ static void hint_near_name(rvi_pg *pg, const rv_relation *relation, rv_error *er
 {
     const char *params[] = {relation->table, relation->schema};
     RV_AUTO(PQclear) PGresult *result = NULL;
-    if (ask(pg, names_sql, params, 2, &result, NULL) != RV_OK || PQntuples(result) == 0)
+    if (rvi_pg_ask(pg, names_sql, params, 2, &result, NULL) != RV_OK || PQntuples(result) == 0)
         return;
     if (strcmp(PQgetvalue(result, 0, 1), relation->table) == 0) {
         rv_hint(err, "schema '%s' has a relation of this name", PQgetvalue(result, 0, 0));
@@ -171,7 +160,7 @@ static rv_code find_relation(rvi_pg *pg, const rv_relation *relation, PGresult *
     const char *schema = relation->schema != NULL ? relation->schema : "",
                *dot = relation->schema != NULL ? "." : "";
     RV_AUTO(PQclear) PGresult *result = NULL;
-    RV_TRY(ask(pg, find_sql, params, 2, &result, err));
+    RV_TRY(rvi_pg_ask(pg, find_sql, params, 2, &result, err));
     if (PQntuples(result) != 1) {
         rv_fail(err, RV_E_SOURCE_NOT_FOUND, "there is no relation '%s%s%s'%s", schema, dot, relation->table,
                 relation->schema == NULL ? " on the search_path" : "");
@@ -182,7 +171,7 @@ static rv_code find_relation(rvi_pg *pg, const rv_relation *relation, PGresult *
     if (!is_readable_kind(relkind))
         return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "'%s%s%s' is no table or view but of the kind '%s'",
                        schema, dot, relation->table, kind_name(relkind));
-    if (!get_bool(result, 0, REL_READABLE)) {
+    if (!rvi_pg_get_bool(result, 0, REL_READABLE)) {
         rv_fail(err, RV_E_SOURCE_DENIED, "this user may not read %s '%s%s%s'", kind_name(relkind), schema,
                 dot, relation->table);
         rv_hint(err, "grant the user USAGE on the schema and SELECT on the table");
@@ -228,7 +217,7 @@ static rv_code set_types(rvi_pg *pg, rv_arena *arena, const rvi_pg_type_ref *ref
 static rv_code table_fields(rvi_pg *pg, const char *oid, rv_arena *arena, rv_schema *out, rv_error *err)
 {
     RV_AUTO(PQclear) PGresult *result = NULL;
-    RV_TRY(ask(pg, columns_sql, &oid, 1, &result, err));
+    RV_TRY(rvi_pg_ask(pg, columns_sql, &oid, 1, &result, err));
     int n = PQntuples(result);
     rv_field *fields = rv_arena_alloc(arena, (size_t)n, sizeof *fields);
     rvi_pg_type_ref *refs = rv_arena_alloc(arena, (size_t)n, sizeof *refs);
@@ -237,15 +226,15 @@ static rv_code table_fields(rvi_pg *pg, const char *oid, rv_arena *arena, rv_sch
     for (int i = 0; i < n; i++) {
         RV_TRY(check_name(PQgetvalue(result, i, COL_NAME), err));
         refs[i] = (rvi_pg_type_ref){
-            .oid = (uint32_t)get_i64(result, i, COL_TYPE, 0),
-            .mod = (int32_t)get_i64(result, i, COL_MOD, -1),
-            .dimensions = (int32_t)get_i64(result, i, COL_NDIMS, 0),
+            .oid = (uint32_t)rvi_pg_get_i64(result, i, COL_TYPE, 0),
+            .mod = (int32_t)rvi_pg_get_i64(result, i, COL_MOD, -1),
+            .dimensions = (int32_t)rvi_pg_get_i64(result, i, COL_NDIMS, 0),
         };
         fields[i] = (rv_field){
             .name = rv_arena_strdup(arena, PQgetvalue(result, i, COL_NAME)),
             .native_type = rv_arena_strdup(arena, PQgetvalue(result, i, COL_NATIVE)),
-            .nullable = !get_bool(result, i, COL_NOT_NULL),
-            .is_key = get_bool(result, i, COL_KEY),
+            .nullable = !rvi_pg_get_bool(result, i, COL_NOT_NULL),
+            .is_key = rvi_pg_get_bool(result, i, COL_KEY),
             .ordinal = (int16_t)(i + 1),
         };
         if (fields[i].name == NULL || fields[i].native_type == NULL)
@@ -258,10 +247,10 @@ static rv_code table_fields(rvi_pg *pg, const char *oid, rv_arena *arena, rv_sch
 
 /* ---- a table ---- */
 
-static void set_physical(const rvi_pg *pg, const PGresult *relation, rv_physical *out)
+static void set_physical(const rvi_pg *pg, const PGresult *relation, int row, rv_physical *out)
 {
-    char relkind = PQgetvalue(relation, 0, REL_KIND)[0];
-    const char *am = PQgetisnull(relation, 0, REL_AM) ? "heap" : PQgetvalue(relation, 0, REL_AM);
+    char relkind = PQgetvalue(relation, row, REL_KIND)[0];
+    const char *am = PQgetisnull(relation, row, REL_AM) ? "heap" : PQgetvalue(relation, row, REL_AM);
     *out = (rv_physical){.strategy = "ctid", .unit = "block", .needs_snapshot = true, .last = -1};
     if (relkind != 'r' && relkind != 'm')
         out->why_not = "only a plain table or a materialized view has blocks of its own";
@@ -273,9 +262,46 @@ static void set_physical(const rvi_pg *pg, const PGresult *relation, rv_physical
         return;
     /* An empty table has one range too: rows may come before the snapshot is taken, and the last range of a scan
      * reads to the end, whatever that is by then. */
-    int64_t blocks = get_i64(relation, 0, REL_BLOCKS, 0);
+    int64_t blocks = rvi_pg_get_i64(relation, row, REL_BLOCKS, 0);
     out->available = true;
     out->last = blocks > 0 ? blocks - 1 : 0;
+}
+
+/* A leaf is read by its own name, so this user must be allowed to, and no policy of its own or of its parent's may
+ * decide about rows. */
+static bool can_be_read_alone(const PGresult *result, int row)
+{
+    return PQgetvalue(result, row, REL_KIND)[0] == 'r' && rvi_pg_get_bool(result, row, REL_READABLE) &&
+           !rvi_pg_get_bool(result, row, REL_RLS);
+}
+
+/* Leaves none where one of them cannot be read by itself: then the parent reads all. */
+static rv_code describe_leaves(rvi_pg *pg, const char *oid, rv_arena *arena, rv_relation_info *out,
+                               rv_error *err)
+{
+    RV_AUTO(PQclear) PGresult *result = NULL;
+    bool can_leave = pg->version >= RVI_PG_PHYSICAL_SINCE; /* pg_inherits.inhdetachpending */
+    RV_TRY(rvi_pg_ask(pg, can_leave ? leaves_sql : leaves_before_14_sql, &oid, 1, &result, err));
+    int n = PQntuples(result);
+    rv_leaf *leaves = rv_arena_alloc(arena, (size_t)n, sizeof *leaves);
+    if (leaves == NULL)
+        return no_memory(err);
+    for (int i = 0; i < n; i++) {
+        if (!can_be_read_alone(result, i))
+            return RV_OK;
+        leaves[i] = (rv_leaf){
+            .schema = rv_arena_strdup(arena, PQgetvalue(result, i, REL_SCHEMA)),
+            .table = rv_arena_strdup(arena, PQgetvalue(result, i, REL_NAME)),
+            .est_rows = rvi_pg_get_i64(result, i, REL_ROWS, -1),
+            .est_bytes = rvi_pg_get_i64(result, i, REL_BYTES, -1),
+        };
+        if (leaves[i].schema == NULL || leaves[i].table == NULL)
+            return no_memory(err);
+        set_physical(pg, result, i, &leaves[i].physical);
+    }
+    out->leaves = leaves;
+    out->n_leaves = n;
+    return RV_OK;
 }
 
 static rv_code describe_table(rvi_pg *pg, const rv_relation *relation, rv_arena *arena, rv_relation_info *out,
@@ -287,45 +313,24 @@ static rv_code describe_table(rvi_pg *pg, const rv_relation *relation, rv_arena 
     rv_relation_info info = {
         .kind = kind_name(PQgetvalue(found, 0, REL_KIND)[0]),
         .namespace = rv_arena_strdup(arena, schema),
-        .est_rows = get_i64(found, 0, REL_ROWS, -1),
-        .est_bytes = get_i64(found, 0, REL_BYTES, -1),
-        .row_security = get_bool(found, 0, REL_RLS),
+        .est_rows = rvi_pg_get_i64(found, 0, REL_ROWS, -1),
+        .est_bytes = rvi_pg_get_i64(found, 0, REL_BYTES, -1),
+        .row_security = rvi_pg_get_bool(found, 0, REL_RLS),
         .schema = {.origin = rv_arena_printf(arena, "%s.%s", schema, name)},
     };
     if (info.namespace == NULL || info.schema.origin == NULL)
         return no_memory(err);
-    set_physical(pg, found, &info.physical);
-    RV_TRY(table_fields(pg, PQgetvalue(found, 0, REL_OID), arena, &info.schema, err));
+    const char *oid = PQgetvalue(found, 0, REL_OID);
+    set_physical(pg, found, 0, &info.physical);
+    RV_TRY(table_fields(pg, oid, arena, &info.schema, err));
+    RV_TRY(rvi_pg_describe_indexes(pg, oid, arena, &info, err));
+    if (strcmp(info.kind, RVI_PG_PARTITIONED) == 0 && !info.row_security)
+        RV_TRY(describe_leaves(pg, oid, arena, &info, err));
     *out = info;
     return RV_OK;
 }
 
 /* ---- a query ---- */
-
-/* Appends one number to "{1,2" of an array in text form. */
-static rv_code add_number(rv_bytes *array, int64_t value, rv_error *err)
-{
-    return rv_bytes_printf(array, err, "%c%" PRId64, array->len == 0 ? '{' : ',', value);
-}
-
-static rv_code ask_native_types(rvi_pg *pg, const rvi_pg_type_ref *refs, int n, PGresult **out, rv_error *err)
-{
-    RV_AUTO(rvi_pg_bytes) rv_bytes oids = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
-    RV_AUTO(rvi_pg_bytes) rv_bytes mods = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
-    const char *params[2] = {NULL, NULL};
-    for (int i = 0; i < n; i++) {
-        RV_TRY(add_number(&oids, refs[i].oid, err));
-        RV_TRY(add_number(&mods, refs[i].mod, err));
-    }
-    RV_TRY(rv_bytes_append_str(&oids, "}", err));
-    RV_TRY(rv_bytes_append_str(&mods, "}", err));
-    RV_TRY(rv_bytes_cstr(&oids, &params[0], err));
-    RV_TRY(rv_bytes_cstr(&mods, &params[1], err));
-    RV_TRY(ask(pg, native_sql, params, 2, out, err));
-    return PQntuples(*out) == n
-               ? RV_OK
-               : rv_fail(err, RV_E_INTERNAL, "format_type() did not answer for every column");
-}
 
 static rv_code query_fields(rvi_pg *pg, const PGresult *described, rv_arena *arena, rv_schema *out,
                             rv_error *err)
@@ -338,7 +343,7 @@ static rv_code query_fields(rvi_pg *pg, const PGresult *described, rv_arena *are
         return no_memory(err);
     for (int i = 0; i < n; i++)
         refs[i] = (rvi_pg_type_ref){.oid = PQftype(described, i), .mod = PQfmod(described, i)};
-    RV_TRY(ask_native_types(pg, refs, n, &native, err));
+    RV_TRY(rvi_pg_name_types(pg, refs, n, RVI_PG_NAMES_FULL, &native, err));
     for (int i = 0; i < n; i++) {
         RV_TRY(check_name(PQfname(described, i), err));
         fields[i] = (rv_field){
@@ -409,7 +414,7 @@ rv_code rvi_pg_list(rv_source *source, const char *schema, rv_table_fn fn, void 
     RV_AUTO(PQclear) PGresult *result = NULL;
     int hidden = 0;
     RV_TRY(rvi_pg_txn_open_catalog(pg, err));
-    rv_code rc = ask(pg, list_sql, &schema, 1, &result, err);
+    rv_code rc = rvi_pg_ask(pg, list_sql, &schema, 1, &result, err);
     rvi_pg_txn_close(pg);
     RV_TRY(rc);
     for (int i = 0; i < PQntuples(result); i++) {
@@ -417,10 +422,10 @@ rv_code rvi_pg_list(rv_source *source, const char *schema, rv_table_fn fn, void 
             .schema = PQgetvalue(result, i, REL_SCHEMA),
             .name = PQgetvalue(result, i, REL_NAME),
             .kind = kind_name(PQgetvalue(result, i, REL_KIND)[0]),
-            .est_rows = get_i64(result, i, REL_ROWS, -1),
-            .est_bytes = get_i64(result, i, REL_BYTES, -1),
+            .est_rows = rvi_pg_get_i64(result, i, REL_ROWS, -1),
+            .est_bytes = rvi_pg_get_i64(result, i, REL_BYTES, -1),
         };
-        if (get_bool(result, i, REL_READABLE))
+        if (rvi_pg_get_bool(result, i, REL_READABLE))
             RV_TRY(fn(context, &entry, err));
         else
             hidden++;

@@ -83,7 +83,7 @@ static rv_code find_cells(rvi_pg_rows *rows, const uint8_t *start, const uint8_t
 {
     const uint8_t *at = start + 2;
     *taken = 0;
-    for (int i = 0; i < rows->schema->n_fields; i++) {
+    for (int i = 0; i < rows->n_cells; i++) {
         if (end - at < 4)
             return RV_OK;
         int32_t len = load_i32(at);
@@ -123,7 +123,7 @@ static rv_code parse_tuple(rvi_pg_copy *copy, const uint8_t *at, const uint8_t *
         *taken = 2;
         return RV_OK;
     }
-    if (n_fields != rows->schema->n_fields)
+    if (n_fields != rows->n_cells)
         return broken(err, "a row has another number of fields than was asked for");
     RV_TRY(find_cells(rows, at, end, taken, err));
     if (*taken == 0)

@@ -71,3 +71,12 @@ rv_code rvi_pg_fail_lost(rvi_pg *pg, rv_error *err)
     return rv_fail(err, RV_E_SOURCE_LOST, "%s",
                    line[0] != '\0' ? line : "the connection to PostgreSQL was lost");
 }
+
+rv_code rvi_pg_fail_for_good(rv_code rc, rv_error *err)
+{
+    if (err != NULL && err->retry == RV_RETRY_SAME)
+        err->retry = RV_RETRY_RECONNECT;
+    if (err != NULL && err->retry == RV_RETRY_SMALLER)
+        err->retry = RV_RETRY_NEVER;
+    return rc;
+}

@@ -2,9 +2,12 @@
  *
  *   connect.c  a session: the handshake, what kind of server it is (the connection itself: rivet/pgconn.h)
  *   session.c  waiting, statements, transactions: every wait has a deadline and hears the cancel token
- *   catalog.c  describe and list; types.c  from type OIDs to schema types and wire forms
- *   scan.c     a scan's SQL and its pages; page.c  one COPY or FETCH from the network
+ *   catalog.c  describe and list; index.c  indexes; types.c  from type OIDs to schema types and wire forms
+ *   scan.c     a scan's life and its SQL; blocks.c, stream.c, keyset.c  its pages, one file for each way
+ *   where.c    relations, keys and ranges in SQL; place.c  where a scan along a key stands
+ *   page.c     one COPY or FETCH from the network
  *   copy.c     the binary COPY stream; rows.c  a row's cells into a batch; decode.c  one cell
+ *   ends.c     the ends of a key; split.c  places that cut it; watch.c  horizon, shared snapshot, pressure
  *   errors.c   what a statement failed of (SQLSTATEs: rivet/pgconn.h)
  *
  * copy.c, rows.c and decode.c see bytes only and never the server. */
@@ -17,6 +20,7 @@
 
 #include <libpq-fe.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 RV_DEFINE_AUTO(PGresult, PQclear)
 /* RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(…): for the struct itself, not a pointer to it. */
@@ -32,11 +36,10 @@ static inline void rvi_pg_text_free(char *text)
 RV_DEFINE_AUTO(char, rvi_pg_text_free)
 
 enum {
-    RVI_PG_POLL_SLICE_MS = 100,    /* how soon a wait hears a cancellation */
-    RVI_PG_CONTROL_MS = 60 * 1000, /* BEGIN, SET, catalog look-ups; a pooler may queue us meanwhile */
-    RVI_PG_GRACE_MS = 10 * 1000,   /* on top of the server's own limits, which should speak first */
-    RVI_PG_STALL_MS =
-        60 * 1000, /* a COPY of blocks without a filter has no reason to send nothing for so long */
+    RVI_PG_POLL_SLICE_MS = 100,     /* how soon a wait hears a cancellation */
+    RVI_PG_CONTROL_MS = 60 * 1000,  /* BEGIN, SET, catalog look-ups; a pooler may queue us meanwhile */
+    RVI_PG_GRACE_MS = 10 * 1000,    /* on top of the server's own limits, which should speak first */
+    RVI_PG_STALL_MS = 60 * 1000,    /* a COPY without a filter has no reason to send nothing for so long */
     RVI_PG_END_MS = 5 * 1000,       /* giving a transaction back */
     RVI_PG_SQL_BYTES = 64 << 20,    /* ceiling of any statement that is built */
     RVI_PG_PHYSICAL_SINCE = 140000, /* TID range scans. PostgreSQL 14 release notes, E.1.3.1.4 */
@@ -85,6 +88,9 @@ rv_code rvi_pg_check_stop(const rvi_pg *pg, rv_error *err) RV_MUST_CHECK;
 /* Run one statement (extended protocol, unnamed) and return its result, which holds no error. */
 rv_code rvi_pg_query(rvi_pg *pg, const rvi_pg_statement *statement, int64_t deadline_us, PGresult **out,
                      rv_error *err) RV_MUST_CHECK;
+/* The same for a look-up, within the time that look-ups have. */
+rv_code rvi_pg_ask(rvi_pg *pg, const char *sql, const char *const *params, int n_params, PGresult **out,
+                   rv_error *err) RV_MUST_CHECK;
 /* Run statements separated by semicolons in one round trip; results are thrown away. */
 rv_code rvi_pg_run(rvi_pg *pg, const char *sql, int64_t deadline_us, rv_error *err) RV_MUST_CHECK;
 /* Column names and types of a SELECT without running it. */
@@ -101,16 +107,32 @@ rv_code rvi_pg_check_result(rvi_pg *pg, const PGresult *result, rv_error *err) R
 bool rvi_pg_abandon_statement(rvi_pg *pg);
 /* A read-only transaction with this driver's settings, all of them SET LOCAL. */
 rv_code rvi_pg_txn_open(rvi_pg *pg, const rv_read_options *options, rv_error *err) RV_MUST_CHECK;
+/* What that sends, for callers whose statements go along with it. */
+rv_code rvi_pg_append_begin(const rvi_pg *pg, const rv_read_options *options, rv_bytes *sql,
+                            rv_error *err) RV_MUST_CHECK;
 /* The same for catalog look-ups, with short limits; does nothing inside a snapshot. */
 rv_code rvi_pg_txn_open_catalog(rvi_pg *pg, rv_error *err) RV_MUST_CHECK;
 void rvi_pg_txn_close(rvi_pg *pg); /* does nothing inside a snapshot */
 void rvi_pg_txn_end(rvi_pg *pg);   /* whatever is open; drops the connection if it must */
-/* "a"."b" into sql. */
+/* "a" or 'a', quoted, into sql. */
 rv_code rvi_pg_append_name(rvi_pg *pg, rv_bytes *sql, const char *name, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_pg_append_literal(const rvi_pg *pg, rv_bytes *sql, const char *text, rv_error *err) RV_MUST_CHECK;
+
+/* A cell of a result in text form. */
+static inline int64_t rvi_pg_get_i64(const PGresult *result, int row, int column, int64_t if_null)
+{
+    return PQgetisnull(result, row, column) ? if_null : strtoll(PQgetvalue(result, row, column), NULL, 10);
+}
+static inline bool rvi_pg_get_bool(const PGresult *result, int row, int column)
+{
+    return PQgetvalue(result, row, column)[0] == 't';
+}
 
 /* errors.c */
 rv_code rvi_pg_fail_result(rvi_pg *pg, const PGresult *result, rv_error *err);
 rv_code rvi_pg_fail_lost(rvi_pg *pg, rv_error *err);
+/* `rc` of a statement that is no page of its own: it can be neither made smaller nor asked again as it was. */
+rv_code rvi_pg_fail_for_good(rv_code rc, rv_error *err);
 
 /* decode.c, rows.c, copy.c: bytes to columns */
 
@@ -156,15 +178,24 @@ typedef struct rvi_pg_cell {
     int32_t len; /* -1: NULL */
 } rvi_pg_cell;
 
+/* The key of the row last appended, as it came: which cells it is made of, and their bytes. */
+typedef struct rvi_pg_last_key {
+    int n;
+    int cell[RV_MAX_KEY_COLUMNS];
+    rv_bytes bytes[RV_MAX_KEY_COLUMNS];
+} rvi_pg_last_key;
+
 /* Where rows go. The caller fills `cells` and asks for one append after the other. */
 typedef struct rvi_pg_rows {
     const rv_schema *schema;
     rvi_pg_column *columns; /* schema->n_fields, in the scan's arena like everything here */
-    rvi_pg_cell *cells;
-    size_t fixed_bytes; /* what a row takes at most in the batch besides three times its wire bytes */
-    rv_batch *batch;    /* of this page */
-    size_t max_bytes;   /* of this page's content; SIZE_MAX: no limit */
-    size_t bound;       /* the batch's content is at most this large */
+    rvi_pg_cell *cells;     /* n_cells: the schema's fields, then up to RV_MAX_KEY_COLUMNS more */
+    int n_cells;
+    rvi_pg_last_key *last_key; /* NULL: nobody asks */
+    size_t fixed_bytes;        /* what a row takes at most in the batch besides three times its wire bytes */
+    rv_batch *batch;           /* of this page */
+    size_t max_bytes;          /* of this page's content; SIZE_MAX: no limit */
+    size_t bound;              /* the batch's content is at most this large */
 } rvi_pg_rows;
 
 /* `types` (n_fields) says how each field arrives. Fails OUT_OF_MEMORY. */
@@ -221,6 +252,10 @@ typedef struct rvi_pg_type_ref {
     int32_t mod;        /* -1: none */
     int32_t dimensions; /* as declared (attndims); 0: unknown */
 } rvi_pg_type_ref;
+/* The names of types as a cast takes them, one row each, in order; without their modifiers if `bare`. */
+typedef enum rvi_pg_names { RVI_PG_NAMES_FULL = 0, RVI_PG_NAMES_BARE } rvi_pg_names;
+rv_code rvi_pg_name_types(rvi_pg *pg, const rvi_pg_type_ref *refs, int n, rvi_pg_names form, PGresult **out,
+                          rv_error *err) RV_MUST_CHECK;
 /* Asks the catalog about types that are not built in. Inside a transaction of the caller's. */
 rv_code rvi_pg_resolve_types(rvi_pg *pg, const rvi_pg_type_ref *refs, int n, rvi_pg_type *out,
                              rv_error *err) RV_MUST_CHECK;
@@ -234,10 +269,30 @@ rv_code rvi_pg_describe(rv_source *source, const rv_relation *relation, rv_arena
 rv_code rvi_pg_list(rv_source *source, const char *schema, rv_table_fn fn, void *context,
                     rv_error *err) RV_MUST_CHECK;
 
+/* index.c: the relation's usable indexes, in the arena; `oid` is its text. */
+rv_code rvi_pg_describe_indexes(rvi_pg *pg, const char *oid, rv_arena *arena, rv_relation_info *out,
+                                rv_error *err) RV_MUST_CHECK;
+
 /* page.c: one statement's rows from the network */
 
-/* One COPY; `page` gets statement_us and wire_bytes. */
-rv_code rvi_pg_read_copy(rvi_pg *pg, const char *sql, rvi_pg_rows *rows, rv_page *page,
+/* What the columns of a SELECT must be. */
+typedef struct rvi_pg_shape {
+    const rvi_pg_type_ref *refs;
+    const rv_schema *schema; /* the first of them are its fields */
+    int n;
+} rvi_pg_shape;
+/* Fails SOURCE_QUERY when a column has another type than `shape` says. In scan.c. */
+rv_code rvi_pg_check_shape(const rvi_pg_shape *shape, const PGresult *described, rv_error *err) RV_MUST_CHECK;
+
+/* Statements among which one is a COPY. */
+typedef struct rvi_pg_copy_sql {
+    const char *sql;
+    const rvi_pg_shape
+        *shape;    /* not NULL: a SELECT of no rows goes before the COPY and must look like this */
+    bool filtered; /* the server may have nothing to send for long */
+} rvi_pg_copy_sql;
+/* `page` gets statement_us and wire_bytes of this statement on top of what it has. */
+rv_code rvi_pg_read_copy(rvi_pg *pg, const rvi_pg_copy_sql *statement, rvi_pg_rows *rows, rv_page *page,
                          rv_error *err) RV_MUST_CHECK;
 
 /* One FETCH of the scan's cursor. */
@@ -253,11 +308,27 @@ rv_code rvi_pg_fetch_start(rvi_pg *pg, rvi_pg_fetch *fetch, int64_t n, rv_error 
 rv_code rvi_pg_fetch_row(rvi_pg *pg, rvi_pg_fetch *fetch, const rv_schema *schema, PGresult **out,
                          rv_error *err) RV_MUST_CHECK;
 
-/* scan.c */
+/* scan.c: the slots of a scan; the rest of it is in scan.h */
 rv_code rvi_pg_scan_open(rv_scan **out, rv_source *source, const rv_scan_request *request,
                          rv_error *err) RV_MUST_CHECK;
 rv_code rvi_pg_scan_next(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
                          rv_error *err) RV_MUST_CHECK;
 void rvi_pg_scan_close(rv_scan *scan);
+rv_code rvi_pg_scan_position(rv_scan *scan, rv_arena *arena, rv_key_value *out, rv_error *err) RV_MUST_CHECK;
+
+/* ends.c, split.c */
+rv_code rvi_pg_key_ends(rv_source *source, const rv_relation *relation, const rv_relation_info *info,
+                        const rv_key *key, const char *fallback, const rv_range *const *within, int n_within,
+                        rv_arena *arena, rv_key_ends *out, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_pg_split(rv_source *source, const rv_relation *relation, const rv_relation_info *info,
+                     const rv_index *index, int64_t n, rv_arena *arena, rv_key_value *out, int64_t *n_out,
+                     rv_error *err) RV_MUST_CHECK;
+
+/* watch.c */
+rv_code rvi_pg_horizon(rv_source *source, rv_arena *arena, const char **out, int64_t *held_since_us,
+                       rv_error *err) RV_MUST_CHECK;
+rv_code rvi_pg_share_snapshot(rv_source *source, rv_arena *arena, const char **out,
+                              rv_error *err) RV_MUST_CHECK;
+rv_code rvi_pg_pressure(rv_source *source, rv_pressure *out, rv_error *err) RV_MUST_CHECK;
 
 #endif

@@ -21,12 +21,32 @@ static rv_code server(rv_source *source, rv_server_info *out, rv_error *err)
     return RV_OK;
 }
 
+/* A snapshot that is shared ends with its owner's transaction; the server then says that it is unknown or invalid.
+ * Spec: snapmgr.c, ImportSnapshot(). */
+static rv_code open_snapshot(rvi_pg *pg, const rv_read_options *options, rv_error *err)
+{
+    static const char *const gone[] = {"22023", "42704", "55000"};
+    rv_error failure = {0};
+    rv_code rc = rvi_pg_txn_open(pg, options, &failure);
+    for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
+        if (rc != RV_OK && options->shared_snapshot != NULL && strcmp(failure.native, gone[i]) == 0) {
+            rc = rv_fail(err, RV_E_SOURCE_SNAPSHOT_AGE, "the shared snapshot has ended: %s", failure.message);
+            rv_native(err, failure.native);
+            rv_hint(err, "run again: whoever held the snapshot lost it");
+            return rc;
+        }
+    if (err != NULL && rc != RV_OK)
+        *err = failure;
+    return rc;
+}
+
 static rv_code begin(rv_source *source, const rv_read_options *options, rv_error *err)
 {
     rvi_pg *pg = (rvi_pg *)source;
     pg->options = *options;
+    pg->options.shared_snapshot = NULL; /* borrowed for this call */
     if (options->snapshot)
-        RV_TRY(rvi_pg_txn_open(pg, options, err));
+        RV_TRY(open_snapshot(pg, options, err));
     pg->snapshot = options->snapshot;
     pg->begun = true;
     return RV_OK;
@@ -49,7 +69,9 @@ static void interrupt(rv_source *source)
 
 const rv_source_ops rvi_postgres_ops = {
     .kind = "postgres",
-    .caps = RV_SOURCE_CAP_PHYSICAL | RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_SNAPSHOT | RV_SOURCE_CAP_INTERRUPT,
+    .caps = RV_SOURCE_CAP_PHYSICAL | RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_SNAPSHOT | RV_SOURCE_CAP_INTERRUPT |
+            RV_SOURCE_CAP_KEYS | RV_SOURCE_CAP_SHARED_SNAPSHOT | RV_SOURCE_CAP_HISTORY |
+            RV_SOURCE_CAP_PRESSURE,
     .default_port = 5432,
     .open = rvi_pg_open,
     .server = server,
@@ -60,6 +82,12 @@ const rv_source_ops rvi_postgres_ops = {
     .scan_open = rvi_pg_scan_open,
     .scan_next = rvi_pg_scan_next,
     .scan_close = rvi_pg_scan_close,
+    .scan_position = rvi_pg_scan_position,
+    .key_ends = rvi_pg_key_ends,
+    .split = rvi_pg_split,
+    .horizon = rvi_pg_horizon,
+    .share_snapshot = rvi_pg_share_snapshot,
+    .pressure = rvi_pg_pressure,
     .interrupt = interrupt,
     .close = rvi_pg_close,
 };

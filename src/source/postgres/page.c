@@ -9,15 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MESSAGE_HEADER = 5 }; /* a protocol message's type and length */
+enum { MESSAGE_HEADER = 5 };        /* a protocol message's type and length */
+#define NO_STALL_US (INT64_MAX / 2) /* can be added to the clock */
 
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
-/* The data messages of a COPY that has begun, up to its end. */
-static rv_code copy_messages(rvi_pg *pg, rvi_pg_copy *copy, int64_t deadline_us, rv_page *page, rv_error *err)
+/* The data messages of a COPY that has begun, up to its end; none of them may take longer than stall_us. */
+static rv_code copy_messages(rvi_pg *pg, rvi_pg_copy *copy, int64_t deadline_us, int64_t stall_us,
+                             rv_page *page, rv_error *err)
 {
     bool just_read = false;
     for (;;) {
@@ -35,8 +37,7 @@ static rv_code copy_messages(rvi_pg *pg, rvi_pg_copy *copy, int64_t deadline_us,
             return RV_OK; /* how it ended, the next result says */
         /* Mostly there is more in the socket already: read before asking whether there is. */
         if (just_read)
-            RV_TRY(rvi_pg_wait(pg, POLLIN,
-                               earlier(deadline_us, rvi_pg_now_us() + RVI_PG_STALL_MS * INT64_C(1000)), err));
+            RV_TRY(rvi_pg_wait(pg, POLLIN, earlier(deadline_us, rvi_pg_now_us() + stall_us), err));
         else
             RV_TRY(rvi_pg_check_stop(pg, err));
         if (!PQconsumeInput(pg->conn))
@@ -46,9 +47,11 @@ static rv_code copy_messages(rvi_pg *pg, rvi_pg_copy *copy, int64_t deadline_us,
 }
 
 /* The results of the statements around and of the COPY itself. */
-static rv_code copy_results(rvi_pg *pg, rvi_pg_copy *copy, int64_t deadline_us, rv_page *page, rv_error *err)
+static rv_code copy_results(rvi_pg *pg, const rvi_pg_copy_sql *statement, rvi_pg_copy *copy,
+                            int64_t deadline_us, rv_page *page, rv_error *err)
 {
-    bool copied = false;
+    int64_t stall_us = statement->filtered ? NO_STALL_US : RVI_PG_STALL_MS * INT64_C(1000);
+    bool copied = false, seen = statement->shape == NULL;
     char count[32] = "";
     for (;;) {
         RV_AUTO(PQclear) PGresult *result = NULL;
@@ -56,8 +59,13 @@ static rv_code copy_results(rvi_pg *pg, rvi_pg_copy *copy, int64_t deadline_us, 
         if (result == NULL)
             break;
         RV_TRY(rvi_pg_check_result(pg, result, err));
-        if (PQresultStatus(result) == PGRES_COPY_OUT) {
-            RV_TRY(copy_messages(pg, copy, deadline_us, page, err));
+        if (PQresultStatus(result) == PGRES_TUPLES_OK && !seen) {
+            RV_TRY(rvi_pg_check_shape(statement->shape, result, err));
+            seen = true;
+        } else if (PQresultStatus(result) == PGRES_COPY_OUT) {
+            if (!seen)
+                return rv_fail(err, RV_E_SOURCE_PROTOCOL, "COPY began before its columns were described");
+            RV_TRY(copy_messages(pg, copy, deadline_us, stall_us, page, err));
             copied = true;
         } else if (copied && count[0] == '\0') { /* "COPY 123" */
             snprintf(count, sizeof count, "%s", PQcmdTuples(result));
@@ -68,14 +76,15 @@ static rv_code copy_results(rvi_pg *pg, rvi_pg_copy *copy, int64_t deadline_us, 
     return rvi_pg_copy_finish(copy, count, err);
 }
 
-rv_code rvi_pg_read_copy(rvi_pg *pg, const char *sql, rvi_pg_rows *rows, rv_page *page, rv_error *err)
+rv_code rvi_pg_read_copy(rvi_pg *pg, const rvi_pg_copy_sql *statement, rvi_pg_rows *rows, rv_page *page,
+                         rv_error *err)
 {
     RV_AUTO(rvi_pg_copy) rvi_pg_copy copy;
     int64_t deadline_us = rvi_pg_statement_deadline(pg);
     rvi_pg_copy_init(&copy, rows);
-    RV_TRY(rvi_pg_send(pg, sql, deadline_us, err));
-    RV_TRY(copy_results(pg, &copy, deadline_us, page, err));
-    page->statement_us = rvi_pg_now_us() - pg->sent_us;
+    RV_TRY(rvi_pg_send(pg, statement->sql, deadline_us, err));
+    RV_TRY(copy_results(pg, statement, &copy, deadline_us, page, err));
+    page->statement_us += rvi_pg_now_us() - pg->sent_us;
     return RV_OK;
 }
 

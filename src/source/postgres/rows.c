@@ -34,7 +34,8 @@ rv_code rvi_pg_rows_init(rvi_pg_rows *rows, rv_arena *arena, const rv_schema *sc
     size_t n = (size_t)schema->n_fields;
     rvi_pg_rows made = {.schema = schema, .fixed_bytes = n * ROW_OVERHEAD_PER_COLUMN};
     made.columns = rv_arena_alloc(arena, n, sizeof *made.columns);
-    made.cells = rv_arena_alloc(arena, n, sizeof *made.cells);
+    made.cells = rv_arena_alloc(arena, n + RV_MAX_KEY_COLUMNS, sizeof *made.cells);
+    made.n_cells = schema->n_fields;
     if (made.columns == NULL || made.cells == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "reading %s", schema->origin);
     for (size_t i = 0; i < n; i++) {
@@ -141,10 +142,26 @@ static rv_code append_cells(rvi_pg_rows *rows, rv_error *err)
     return RV_OK;
 }
 
+/* Which row of a page is its last one, nobody knows before its end. */
+static rv_code keep_key(const rvi_pg_rows *rows, rv_error *err)
+{
+    rvi_pg_last_key *key = rows->last_key;
+    for (int i = 0; i < key->n; i++) {
+        const rvi_pg_cell *cell = &rows->cells[key->cell[i]];
+        if (cell->len < 0)
+            return rv_fail(err, RV_E_SOURCE_PROTOCOL, "a row has no value in column %d of the key", i + 1);
+        rv_bytes_clear(&key->bytes[i]);
+        RV_TRY(rv_bytes_append(&key->bytes[i], cell->bytes, (size_t)cell->len, err));
+    }
+    return RV_OK;
+}
+
 rv_code rvi_pg_rows_append(rvi_pg_rows *rows, rv_error *err)
 {
     RV_TRY(rv_batch_begin_row(rows->batch, err));
     rv_code rc = append_cells(rows, err);
+    if (rc == RV_OK && rows->last_key != NULL)
+        rc = keep_key(rows, err);
     if (rc != RV_OK)
         return name_row(rows, rc, err);
     rv_batch_end_row(rows->batch);

@@ -188,6 +188,13 @@ rv_code rvi_pg_query(rvi_pg *pg, const rvi_pg_statement *statement, int64_t dead
     return collect(pg, deadline_us, out, err);
 }
 
+rv_code rvi_pg_ask(rvi_pg *pg, const char *sql, const char *const *params, int n_params, PGresult **out,
+                   rv_error *err)
+{
+    rvi_pg_statement statement = {.sql = sql, .params = params, .n_params = n_params};
+    return rvi_pg_query(pg, &statement, rvi_pg_control_deadline(), out, err);
+}
+
 rv_code rvi_pg_run(rvi_pg *pg, const char *sql, int64_t deadline_us, rv_error *err)
 {
     RV_TRY(rvi_pg_send(pg, sql, deadline_us, err));
@@ -271,20 +278,25 @@ bool rvi_pg_abandon_statement(rvi_pg *pg)
 
 /* ---- transactions ---- */
 
-static rv_code begin_sql(const rvi_pg *pg, const rv_read_options *options, rv_bytes *sql, rv_error *err)
+rv_code rvi_pg_append_begin(const rvi_pg *pg, const rv_read_options *options, rv_bytes *sql, rv_error *err)
 {
     /* PostgreSQL keeps these in an int of milliseconds. */
     int64_t most = INT32_MAX;
     int64_t statement_ms = options->statement_timeout_ms < most ? options->statement_timeout_ms : most;
     int64_t lock_ms = options->lock_timeout_ms < most ? options->lock_timeout_ms : most;
     int64_t idle_ms = options->idle_timeout_ms < most ? options->idle_timeout_ms : most;
+    RV_TRY(rv_bytes_printf(sql, err, "BEGIN TRANSACTION ISOLATION LEVEL %s, READ ONLY;",
+                           options->snapshot ? "REPEATABLE READ" : "READ COMMITTED"));
+    if (options->shared_snapshot != NULL) { /* before anything that takes a snapshot */
+        RV_TRY(rv_bytes_append_str(sql, "SET TRANSACTION SNAPSHOT ", err));
+        RV_TRY(rvi_pg_append_literal(pg, sql, options->shared_snapshot, err));
+        RV_TRY(rv_bytes_append_str(sql, ";", err));
+    }
     RV_TRY(rv_bytes_printf(sql, err,
-                           "BEGIN TRANSACTION ISOLATION LEVEL %s, READ ONLY;"
                            "SET LOCAL statement_timeout = %" PRId64 ";SET LOCAL lock_timeout = %" PRId64
                            ";SET LOCAL idle_in_transaction_session_timeout = %" PRId64
                            ";SET LOCAL row_security = %s;",
-                           options->snapshot ? "REPEATABLE READ" : "READ COMMITTED", statement_ms, lock_ms,
-                           idle_ms, options->accept_row_security ? "on" : "off"));
+                           statement_ms, lock_ms, idle_ms, options->accept_row_security ? "on" : "off"));
     /* What values look like where the server prints them. DateStyle 'ISO' keeps the day-month order in which a
      * user's query may write dates. lc_monetary is left alone: it decides what a stored money value is worth. */
     RV_TRY(rv_bytes_append_str(sql,
@@ -292,10 +304,12 @@ static rv_code begin_sql(const rvi_pg *pg, const rv_read_options *options, rv_by
                                "SET LOCAL IntervalStyle = 'iso_8601';SET LOCAL extra_float_digits = 3;"
                                "SET LOCAL bytea_output = 'hex';",
                                err));
-    /* How it is read: block ranges by their blocks, a stream to its end and from the start of the table. */
+    /* How it is read: block ranges by their blocks, a stream to its end and from the start of the table; one
+     * connection keeps one process busy, and no page waits for a compiler. */
     RV_TRY(rv_bytes_append_str(sql,
                                "SET LOCAL enable_tidscan = on;SET LOCAL cursor_tuple_fraction = 1;"
-                               "SET LOCAL synchronize_seqscans = off;",
+                               "SET LOCAL synchronize_seqscans = off;"
+                               "SET LOCAL max_parallel_workers_per_gather = 0;SET LOCAL jit = off;",
                                err));
     /* The server would refuse to send what is no UTF-8, and with it the whole page; here it is one value. */
     if (pg->raw_text)
@@ -312,7 +326,7 @@ rv_code rvi_pg_txn_open(rvi_pg *pg, const rv_read_options *options, rv_error *er
     RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     const char *text = NULL;
     assert(!pg->snapshot && PQtransactionStatus(pg->conn) != PQTRANS_INTRANS);
-    RV_TRY(begin_sql(pg, options, &sql, err));
+    RV_TRY(rvi_pg_append_begin(pg, options, &sql, err));
     RV_TRY(rv_bytes_cstr(&sql, &text, err));
     return rvi_pg_run(pg, text, rvi_pg_control_deadline(), err);
 }
@@ -354,5 +368,13 @@ rv_code rvi_pg_append_name(rvi_pg *pg, rv_bytes *sql, const char *name, rv_error
     RV_AUTO(rvi_pg_text_free) char *quoted = PQescapeIdentifier(pg->conn, name, strlen(name));
     if (quoted == NULL)
         return rv_fail(err, RV_E_SOURCE_QUERY, "PostgreSQL cannot take the name '%s'", name);
+    return rv_bytes_append_str(sql, quoted, err);
+}
+
+rv_code rvi_pg_append_literal(const rvi_pg *pg, rv_bytes *sql, const char *text, rv_error *err)
+{
+    RV_AUTO(rvi_pg_text_free) char *quoted = PQescapeLiteral(pg->conn, text, strlen(text));
+    if (quoted == NULL)
+        return rv_fail(err, RV_E_SOURCE_QUERY, "PostgreSQL cannot take a value: its text is not valid UTF-8");
     return rv_bytes_append_str(sql, quoted, err);
 }

@@ -308,3 +308,38 @@ rv_code rvi_pg_resolve_types(rvi_pg *pg, const rvi_pg_type_ref *refs, int n, rvi
     free(elements.items);
     return rc;
 }
+
+/* ---- names ---- */
+
+/* With a modifier of -1 a name can be taken back as a type without one: "bpchar", where "character" would be
+ * character(1). Spec: format_type.c, FORMAT_TYPE_TYPEMOD_GIVEN. */
+static const char names_sql[] =
+    "SELECT pg_catalog.format_type(u.t, u.m)"
+    " FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.int4[]))"
+    " WITH ORDINALITY AS u(t, m, i) ORDER BY u.i";
+
+/* Appends one number to "{1,2" of an array in text form. */
+static rv_code add_number(rv_bytes *array, int64_t value, rv_error *err)
+{
+    return rv_bytes_printf(array, err, "%c%" PRId64, array->len == 0 ? '{' : ',', value);
+}
+
+rv_code rvi_pg_name_types(rvi_pg *pg, const rvi_pg_type_ref *refs, int n, rvi_pg_names form, PGresult **out,
+                          rv_error *err)
+{
+    RV_AUTO(rvi_pg_bytes) rv_bytes oids = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rvi_pg_bytes) rv_bytes mods = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    const char *params[2] = {NULL, NULL};
+    for (int i = 0; i < n; i++) {
+        RV_TRY(add_number(&oids, refs[i].oid, err));
+        RV_TRY(add_number(&mods, form == RVI_PG_NAMES_BARE ? -1 : refs[i].mod, err));
+    }
+    RV_TRY(rv_bytes_append_str(&oids, "}", err));
+    RV_TRY(rv_bytes_append_str(&mods, "}", err));
+    RV_TRY(rv_bytes_cstr(&oids, &params[0], err));
+    RV_TRY(rv_bytes_cstr(&mods, &params[1], err));
+    RV_TRY(rvi_pg_ask(pg, names_sql, params, 2, out, err));
+    return PQntuples(*out) == n
+               ? RV_OK
+               : rv_fail(err, RV_E_INTERNAL, "format_type() did not answer for every column");
+}
