@@ -190,6 +190,10 @@ rv_code rv_state_complete_chunk(rv_state *state, const char *run_id, const rv_ow
  * RUN_LEASE_LOST. */
 rv_code rv_state_release_chunk(rv_state *state, const char *run_id, const rv_owner *owner,
                                int64_t chunk_index, const char *reason, rv_error *err) RV_MUST_CHECK;
+/* These chunks, whatever became of them, are pending again and their parts are forgotten: in one transaction. An index
+ * may come several times. Fails RUN_LEASE_LOST when the run is not this owner's. */
+rv_code rv_state_reopen_chunks(rv_state *state, const char *run_id, const rv_owner *owner,
+                               const int64_t *indexes, int64_t n, rv_error *err) RV_MUST_CHECK;
 /* A running run by its id, for a process that joins it. */
 rv_code rv_state_find_run(rv_state *state, const char *run_id, rv_arena *arena, rv_open_run *out,
                           rv_error *err) RV_MUST_CHECK;

@@ -129,6 +129,9 @@ rv_code rv_plan_make(rv_arena *arena, const rv_plan_input *input, rv_plan *out, 
     RV_TRY(rv_schema_resolve(arena, &info->schema, &export_config->schema, &plan.schema, err));
     RV_TRY(rv_format_check(&export_config->format, &plan.schema, err));
     RV_TRY(choose_strategy(arena, caps, &plan, err));
+    if (plan.strategy != RV_STRATEGY_STREAM && export_config->parallel > 1 &&
+        (!plan.snapshot || (caps & RV_SOURCE_CAP_SHARED_SNAPSHOT) != 0))
+        plan.lanes = export_config->parallel;
     RV_TRY(fingerprint(&plan, err));
     *out = plan;
     return RV_OK;

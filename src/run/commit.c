@@ -8,6 +8,7 @@
 #include "rivet/crash_point.h"
 #include "rivet/log.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static rv_code copy_part(void *context, const rv_part *part, rv_error *err)
@@ -96,13 +97,26 @@ static bool is_still_ours(rvi_run *run, const rv_error *failure)
     return rvi_lease_renew(run, NULL) != RV_E_RUN_LEASE_LOST;
 }
 
-/* Every row is written, and a manifest may name the parts: they stay, and the run stays open. */
+/* The run stays open, and the next one goes on with it. */
 static void leave_open(rvi_run *run)
 {
     rv_error err = {0};
-    rvi_run_note(run, "every row is written, only the commit is missing: the next run completes it");
+    if (run->committing)
+        rvi_run_note(run, "every row is written, only the commit is missing: the next run completes it");
+    else
+        rvi_run_note(run, "%" PRId64 " of %" PRId64 " chunks are complete: the next run goes on from there",
+                     (int64_t)atomic_load(&run->counters.chunks_done), run->plan.n_chunks);
     if (rv_state_hand_back(run->state, run->run_id, &run->owner, &err) != RV_OK)
         rvi_run_note(run, "the run could not be handed back: %s", err.message);
+}
+
+/* Did it end for a reason that passes, and has it chunks that the next run keeps? */
+static bool is_worth_resuming(rvi_run *run, const rv_error *failure)
+{
+    rv_exit verdict = rv_code_exit(failure->code);
+    bool passes = verdict == RV_EXIT_TRANSIENT || verdict == RV_EXIT_INTERRUPTED;
+    return passes && run->dest != NULL && rv_dest_has(run->dest, RV_DEST_CAP_OBJECTS) &&
+           rvi_run_has_kept_chunks(run);
 }
 
 static void clean_up(rvi_run *run, rv_run_status status)
@@ -130,7 +144,7 @@ void rvi_run_abandon(rvi_run *run, const rv_error *failure)
         rvi_run_record_early_failure(run);
     if (!run->recorded || !is_still_ours(run, failure))
         return; /* nothing of ours stands anywhere, or it is somebody else's by now */
-    if (run->committing)
+    if (run->committing || is_worth_resuming(run, failure))
         leave_open(run);
     else
         clean_up(run, status);

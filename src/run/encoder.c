@@ -1,4 +1,4 @@
-/* encoder.c - the thread that turns batches into parts: digests, format writer, spool file.
+/* encoder.c - a lane's thread that turns batches into parts: digests, format writer, spool file.
  *
  * The writer says when a file has reached its limit, and by the rows alone. What is left of the batch then begins the
  * chunk's next part, and the finished one goes to the uploader while the chunk goes on: a chunk of any size needs no
@@ -25,6 +25,7 @@ typedef struct part_sink {
 } part_sink;
 
 typedef struct encoder {
+    rvi_lane *lane;
     rvi_run *run;
     part_sink sink;
     rv_spool *spool;
@@ -34,7 +35,8 @@ typedef struct encoder {
     uint64_t *sums;      /* per column, of the open part */
     int64_t part_rows;   /* of the open part */
     int64_t chunk_rows;
-    int64_t n_parts; /* of the open chunk, finished ones */
+    int64_t *chunk_policy_uses; /* of the open chunk */
+    int64_t n_parts;            /* of the open chunk, finished ones */
 } encoder;
 
 static rv_code part_sink_write(rv_sink *sink, const void *data, size_t len, rv_error *err)
@@ -180,7 +182,7 @@ static rv_code close_part(encoder *e, const rvi_page_item *page, rv_error *err)
     rvi_part_item *item = calloc(1, sizeof *item);
     if (item == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "finishing a part");
-    item->chunk_index = page->chunk_index;
+    *item = (rvi_part_item){.lane = e->lane, .chunk_index = page->chunk_index};
     return hand_on(e, item, err);
 }
 
@@ -192,18 +194,45 @@ static rv_code close_chunk(encoder *e, const rvi_page_item *page, rv_error *err)
     rvi_part_item *item = calloc(1, sizeof *item);
     if (item == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "finishing a chunk");
-    *item = (rvi_part_item){.chunk_index = page->chunk_index, .chunk_rows = e->chunk_rows, .last = true};
+    *item = (rvi_part_item){.lane = e->lane,
+                            .chunk_index = page->chunk_index,
+                            .chunk_rows = e->chunk_rows,
+                            .epoch = page->epoch,
+                            .claim = page->claim,
+                            .last = true};
     rv_code rc = hand_on(e, item, err);
     e->chunk_rows = 0;
     e->n_parts = 0;
+    for (int i = 0; i < e->run->plan.schema.n_fields * RV_INVALID_CLASSES; i++) {
+        e->lane->policy_uses[i] += e->chunk_policy_uses[i];
+        e->chunk_policy_uses[i] = 0;
+    }
     return rc;
 }
 
-static void count_policies(rvi_run *run, const rv_batch *batch)
+/* Nothing of the chunk counts. Its parts that have been handed on are the uploader's to take back. */
+static rv_code begin_chunk_again(encoder *e, const rvi_page_item *page, rv_error *err)
+{
+    bool handed_on = e->n_parts > 0;
+    drop_part(e);
+    e->chunk_rows = 0;
+    e->n_parts = 0;
+    memset(e->chunk_policy_uses, 0,
+           (size_t)e->run->plan.schema.n_fields * RV_INVALID_CLASSES * sizeof *e->chunk_policy_uses);
+    if (!handed_on)
+        return RV_OK;
+    rvi_part_item *item = calloc(1, sizeof *item);
+    if (item == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "reading a chunk again");
+    *item = (rvi_part_item){.lane = e->lane, .chunk_index = page->chunk_index, .again = true};
+    return hand_on(e, item, err);
+}
+
+static void count_policies(encoder *e, const rv_batch *batch)
 {
     for (int i = 0; i < batch->n_columns; i++)
         for (int c = 0; c < RV_INVALID_CLASSES; c++)
-            run->policy_uses[i * RV_INVALID_CLASSES + c] += batch->columns[i].policy_uses[c];
+            e->chunk_policy_uses[i * RV_INVALID_CLASSES + c] += batch->columns[i].policy_uses[c];
 }
 
 /* Rows of the page into the open part, from *row on; *row: the first that did not go in, which there is only when the
@@ -223,12 +252,14 @@ static rv_code encode_rows(encoder *e, const rvi_page_item *page, int64_t *row, 
 static rv_code encode_page(encoder *e, const rvi_page_item *page, rv_error *err)
 {
     rvi_run *run = e->run;
+    if (page->again)
+        return begin_chunk_again(e, page, err);
     /* A stream gets a file even when there are no rows, unless that is unwanted: its reader waits for one. */
     bool wants_empty = rv_dest_has(run->dest, RV_DEST_CAP_STREAM) && !run->export_config->skip_empty;
     bool needs_part = page->batch->rows > 0 || (page->end && wants_empty);
     if (needs_part && e->writer == NULL)
         RV_TRY(open_part(e, err));
-    count_policies(run, page->batch);
+    count_policies(e, page->batch);
     for (int64_t row = 0; row < page->batch->rows;) {
         RV_TRY(encode_rows(e, page, &row, err));
         if (row == page->batch->rows)
@@ -242,11 +273,12 @@ static rv_code encode_page(encoder *e, const rvi_page_item *page, rv_error *err)
 static rv_code encode_pages(encoder *e, rv_error *err)
 {
     void *next = NULL;
-    while (rv_queue_pop(e->run->pages, &next)) {
+    while (rv_queue_pop(e->lane->pages, &next)) {
         rvi_page_item *page = next;
         rv_code rc = encode_page(e, page, err);
-        rv_batch_reset(page->batch); /* now: what it gives back may be needed before it is filled again */
-        if (rc == RV_OK && rv_queue_push(e->run->spare, page->batch, 1))
+        if (page->batch != NULL) /* now: what it gives back may be needed before it is filled again */
+            rv_batch_reset(page->batch);
+        if (page->batch != NULL && rc == RV_OK && rv_queue_push(e->lane->spare, page->batch, 1))
             page->batch = NULL;
         int64_t chunk = page->chunk_index;
         rvi_page_item_free(page);
@@ -256,21 +288,29 @@ static rv_code encode_pages(encoder *e, rv_error *err)
     return RV_OK;
 }
 
+static rv_code prepare(encoder *e, rv_error *err)
+{
+    size_t n = (size_t)e->run->plan.schema.n_fields;
+    e->sums = calloc(n, sizeof *e->sums);
+    e->chunk_policy_uses = calloc(n * RV_INVALID_CLASSES, sizeof *e->chunk_policy_uses);
+    return e->sums != NULL && e->chunk_policy_uses != NULL
+               ? RV_OK
+               : rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the encoder");
+}
+
 void *rvi_encoder_main(void *argument)
 {
-    rvi_run *run = argument;
+    rvi_lane *lane = argument;
     rv_error err = {0};
-    encoder e = {.run = run};
-    e.sums = calloc((size_t)run->plan.schema.n_fields, sizeof *e.sums);
-    if (e.sums == NULL)
-        (void)rv_fail(&err, RV_E_OUT_OF_MEMORY, "preparing the encoder");
-    if (err.code == RV_OK)
-        (void)encode_pages(&e, &err);
-    if (err.code != RV_OK)
-        rvi_run_fail(run, &err);
+    encoder e = {.lane = lane, .run = lane->run};
+    rv_code rc = prepare(&e, &err);
+    if (rc == RV_OK)
+        rc = encode_pages(&e, &err);
+    if (rc != RV_OK)
+        rvi_run_fail(lane->run, &err);
     drop_part(&e);
     rv_scratch_file_free(e.scratch);
     free(e.sums);
-    rv_queue_close(run->parts);
+    free(e.chunk_policy_uses);
     return NULL;
 }

@@ -15,6 +15,11 @@ void rvi_run_fail(rvi_run *run, const rv_error *err)
     rv_cancel_request(run->cancel);
 }
 
+bool rvi_run_should_end(rvi_run *run)
+{
+    return rv_cancel_requested(run->stop) || rvi_snapshot_is_lost(run);
+}
+
 rv_code rvi_run_failure(rvi_run *run, rv_error *out)
 {
     pthread_mutex_lock(&run->failure_lock);

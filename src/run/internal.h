@@ -1,11 +1,13 @@
 /* run/internal.h - what the threads of one run share.
  *
- *   reader ──pages──▶ encoder ──parts──▶ uploader ──records──▶ recorder
- *     ▲───spare batches──┘                      (claims and heartbeats go to the recorder as well)
+ *   lane × N: reader ──pages──▶ encoder ──┐
+ *               ▲───spare batches──┘      ├─parts──▶ uploader ──records──▶ recorder
+ *               ▲────────────────── claims ───────────────────────────────────┘
  *
- * Shared mutable state: the five queues (each with its own leaf lock), the cancel token, the atomics in
- * rvi_counters, the end of the lease, and the first-failure slot. Everything else in rvi_run is written before the
- * threads start or by the one thread named beside it, and read by others after they are joined. */
+ * Shared mutable state: the queues (each with its own leaf lock), the cancel tokens, the atomics in rvi_counters, the
+ * end of the lease, the snapshot that lanes share, and the first-failure slot. A lane belongs to its own two threads.
+ * Everything else in rvi_run is written before the threads start or by the one thread named beside it, and read by
+ * others after they are joined. */
 #ifndef RUN_INTERNAL_H
 #define RUN_INTERNAL_H
 
@@ -21,9 +23,9 @@
 #include <stdatomic.h>
 
 /* How the process's memory is dealt out, for one lane. All in bytes. */
-enum { RVI_MAX_BATCHES = 8 };
+enum { RVI_MAX_BATCHES = 8, RVI_MAX_LANES = 64 };
 typedef struct rvi_memory {
-    size_t budget;      /* the whole account */
+    size_t budget;      /* the lane's account; the run's is that of all its lanes together */
     size_t page_target; /* what the pace aims at for one page */
     size_t page_max;    /* a page that would pass it is given up and read again smaller */
     size_t writer;      /* what a format writer may hold */
@@ -52,40 +54,81 @@ typedef struct rvi_counters {
     atomic_uint_fast64_t wire_bytes, file_bytes;
 } rvi_counters;
 
-typedef struct rvi_run {
+/* The snapshot that the lanes of a run read under, and its epochs: snapshot.c. All guarded by `lock`. */
+enum { RVI_SNAPSHOT_NAME_BYTES = 128 };
+typedef struct rvi_snapshot {
+    pthread_mutex_t lock; /* leaf; held for a look and a change, never while the source is asked */
+    pthread_cond_t changed;
+    char name[RVI_SNAPSHOT_NAME_BYTES]; /* under which lanes join it; "": it cannot be joined */
+    int64_t epoch;                      /* of the snapshot that is, or of the next one */
+    int64_t since_mono_us;
+    int n_inside;  /* lanes that read under it */
+    bool taken;    /* there is one */
+    bool taking;   /* one lane is about to take the next */
+    bool ending;   /* old enough: lanes leave it after their chunks, the last one opens the next epoch */
+    bool lost;     /* its connection is gone: what was read under it has to be read again */
+    rv_error loss; /* why */
+} rvi_snapshot;
+
+typedef struct rvi_run rvi_run;
+typedef struct rvi_record rvi_record;
+
+/* One reader, one encoder, one connection to the source, and what passes between the two. */
+typedef struct rvi_lane {
+    rvi_run *run;
+    int index;
+    rv_source *source;     /* the reader's; NULL: not connected */
+    rv_waker source_waker; /* as long as there is a source */
+    bool begun;            /* the source is between begin() and end() */
+    bool inside, holds;    /* it reads under the shared snapshot; the others join through it */
+    int64_t epoch;         /* the snapshot's, while inside */
+    rv_arena *arena;       /* the reader's: bounds and place of the chunk that is read */
+    rv_queue *pages, *spare, *claims;
+    rvi_record *record;   /* the uploader's: of the chunk whose parts are arriving */
+    int64_t *policy_uses; /* the encoder's: [column][class] */
+} rvi_lane;
+
+struct rvi_run {
     const rv_run_context *context;
     const rv_export_config *export_config;
     rv_arena *arena;
-    rv_cancel *cancel; /* this run's own; requested by the context's, or by the first failure */
-    rv_waker parent_waker, source_waker, queues_waker;
+    /* Three tokens, each requested with the one before it. `cancel`: give everything up, now; by the first failure.
+     * `halt`: no statement may go on; the sources'. `stop`: begin no other page; by a signal, through `context`. */
+    rv_cancel *cancel, *halt, *stop;
+    rv_waker parent_waker, halt_waker, stop_waker, queues_waker, snapshot_waker;
+    atomic_bool reading; /* while lanes read, a stop lets them finish their pages */
     rv_budget budget;
     rvi_memory memory;
 
     rv_state *state;   /* main before and after the threads, the recorder between */
-    rv_source *source; /* main before and after, the reader between */
+    rv_source *source; /* main's; lent to the first lane while lanes read. NULL: not connected */
     rv_dest *dest;     /* main before and after, encoder (stream) or uploader (objects) between */
     rv_server_info server;
-    rv_plan plan;
+    rv_plan plan;      /* plan.n_chunks: of the run, which may have been recorded by an earlier process */
+    int64_t n_planned; /* in plan.chunks */
     rv_owner owner;
     const char *run_id, *dest_path;
-    int64_t started_us, started_mono_us, snapshot_mono_us;
+    int64_t started_us, started_mono_us;
+    int64_t n_held;  /* chunks that are being read here; the recorder's */
     bool recorded;   /* the run stands in the state store as running, held by us */
     bool committing; /* the commit may have begun: the parts must not be removed any more */
     atomic_int_fast64_t lease_until_us; /* wall clock: the run is ours so long; see lease.c */
 
-    rv_queue *pages, *spare, *parts, *records, *claims;
-    rv_workers *workers; /* of the encoder's writer */
+    rvi_snapshot snapshot;
+    rvi_lane *lanes;
+    int n_lanes;
+    rv_queue *parts, *records;
+    rv_workers *workers; /* of the encoders' writers */
     rvi_counters counters;
-    uint64_t bytes_per_part_hint;
 
     pthread_mutex_t failure_lock; /* guards the next two; leaf */
     rv_error failure;             /* the first one; code RV_OK: none */
     int n_later_failures;
 
-    int64_t *policy_uses; /* [column][class], the encoder's */
+    int64_t *policy_uses; /* [column][class]: of all lanes that have ended */
     int64_t n_validated;  /* parts that were read back, the uploader's */
     rv_summary *summary;
-} rvi_run;
+};
 
 /* First failure wins: keep it if the slot is empty, then cancel the rest. Any thread. */
 void rvi_run_fail(rvi_run *run, const rv_error *err);
@@ -102,32 +145,86 @@ rv_code rvi_thread_start(rvi_thread *thread, void *(*body)(void *), void *argume
                          rv_error *err) RV_MUST_CHECK;
 void rvi_thread_join(rvi_thread *thread);
 
-rv_code rvi_pipeline_run(rvi_run *run, rv_error *err) RV_MUST_CHECK; /* reads and commits every open chunk */
-void *rvi_reader_main(void *run);
-void *rvi_encoder_main(void *run);
+/* Reads and commits every open chunk, or as many as it may: RV_OK also when the run was asked to stop, or has lost its
+ * snapshot. After it run->source is the first lane's, or NULL. */
+rv_code rvi_pipeline_run(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+void *rvi_reader_main(void *lane);
+void *rvi_encoder_main(void *lane);
 void *rvi_uploader_main(void *run);
 void *rvi_recorder_main(void *run);
+
+/* Nothing else should be begun: the run stops, or what it reads has to be read again. */
+bool rvi_run_should_end(rvi_run *run);
+
+/* lane.c: a lane's queues and connection. All but init and deinit by its reader. */
+rv_code rvi_lane_init(rvi_lane *lane, rvi_run *run, int index, rv_error *err) RV_MUST_CHECK;
+void rvi_lane_deinit(rvi_lane *lane);
+void rvi_lane_abort(rvi_lane *lane); /* its queues; any thread */
+/* The lane has a connection and reads under what the run reads under. */
+rv_code rvi_lane_be_ready(rvi_lane *lane, rv_error *err) RV_MUST_CHECK;
+/* Takes an open source over, with its begin() done. */
+void rvi_lane_lend(rvi_lane *lane, rv_source *source);
+rv_source *rvi_lane_take_back(rvi_lane *lane); /* NULL: it has none any more */
+/* After a failure, or at the end; `why` RV_OK: nothing has failed. */
+void rvi_lane_disconnect(rvi_lane *lane, const rv_error *why);
+
+/* snapshot.c */
+rv_code rvi_snapshot_init(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+void rvi_snapshot_deinit(rvi_run *run);
+void rvi_read_options(const rvi_run *run, rv_read_options *out);
+/* run->source has begun: its snapshot is the run's, and other lanes may join it. By main. */
+rv_code rvi_snapshot_begins(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+/* Between chunks, by a lane with a connection: reads under the run's snapshot from now on, which may be a new one. */
+rv_code rvi_snapshot_enter(rvi_lane *lane, rv_error *err) RV_MUST_CHECK;
+/* Between chunks, by a lane that waits: an epoch that ends is left. */
+void rvi_snapshot_let_go(rvi_lane *lane);
+/* The lane's connection ends; `why` RV_OK: in order. The snapshot of a lane that holds it is lost with it. */
+void rvi_snapshot_leave(rvi_lane *lane, const rv_error *why);
+/* Before each page: fails SOURCE_SNAPSHOT_AGE, or lets the epoch end after the chunks that are being read. */
+rv_code rvi_snapshot_check_age(rvi_lane *lane, rv_error *err) RV_MUST_CHECK;
+bool rvi_snapshot_is_lost(rvi_run *run);
+bool rvi_snapshot_is_ending(rvi_run *run);
+
+/* retry.c: what is tried again, how often and when. Pure but for the sleep. */
+typedef struct rvi_retry {
+    int64_t max_attempts, first_us; /* first_us: the first pause */
+    int64_t n;                      /* failures in a row */
+    int64_t waited_us;              /* since the last success */
+    uint64_t seed;                  /* of the jitter */
+} rvi_retry;
+void rvi_retry_init(rvi_retry *retry, const rv_tuning *tuning, int64_t max_attempts, uint64_t seed);
+void rvi_retry_succeeded(rvi_retry *retry);
+/* Counts a failure. How long to wait before it is tried again; -1: not any more, or never. */
+int64_t rvi_retry_pause_us(rvi_retry *retry, const rv_error *err);
+/* The error is of a kind that may pass on a new connection, or by itself. */
+bool rvi_is_passing(const rv_error *err);
+
 typedef struct rvi_monitor {
     rvi_run *run;
     rv_cancel *done; /* requested when the work is over */
+    int64_t since_heartbeat_us, since_wake_us, since_stop_us;
 } rvi_monitor;
 void *rvi_monitor_main(void *monitor);
 void rvi_run_snapshot_progress(const rvi_run *run, rv_progress *out);
 
 /* One page on its way from reader to encoder. `batch` goes back through the spare queue. */
 typedef struct rvi_page_item {
-    rv_batch *batch;
+    rv_batch *batch; /* NULL with `again` */
     int64_t chunk_index;
-    bool end;           /* the chunk's last page */
-    int64_t chunk_rows; /* with `end`: rows the reader got for this chunk */
+    bool again;           /* no page: what came of this chunk is void, it is read from its beginning */
+    bool end;             /* the chunk's last page */
+    int64_t chunk_rows;   /* with `end`: rows the reader got for this chunk */
+    int64_t epoch, claim; /* with `end`: under which snapshot it was read, by which claim */
 } rvi_page_item;
 void rvi_page_item_free(void *item);
 
 /* One finished part on its way from encoder to uploader; `last` closes the chunk. */
 typedef struct rvi_part_item {
+    rvi_lane *lane;
     rv_spool *spool; /* NULL: nothing to put (an empty chunk, or the bytes went to a stream) */
     rv_part part;    /* part.name and part.column_digests are owned by the item; name NULL: no part */
-    int64_t chunk_index, chunk_rows;
+    int64_t chunk_index, chunk_rows, epoch, claim;
+    bool again; /* no part: the chunk's parts that came before are void */
     bool last;
 } rvi_part_item;
 void rvi_part_item_free(void *item);
@@ -138,21 +235,31 @@ rv_code rvi_validate_part(rvi_run *run, const rvi_part_item *item, rv_error *err
 typedef enum rvi_record_kind {
     RVI_RECORD_CLAIM = 1,
     RVI_RECORD_CHUNK_DONE,
-    RVI_RECORD_HEARTBEAT
+    RVI_RECORD_HEARTBEAT,
+    RVI_RECORD_WAKE, /* lanes that wait for a chunk get an answer */
+    RVI_RECORD_EVENT,
 } rvi_record_kind;
-/* A message to the recorder. CHUNK_DONE owns its parts. */
-typedef struct rvi_record {
+/* A message to the recorder. CHUNK_DONE owns its parts, EVENT its detail. */
+struct rvi_record {
     rvi_record_kind kind;
-    int64_t chunk_index, rows, n_parts, cap_parts;
+    rvi_lane *lane; /* CLAIM */
+    int64_t chunk_index, rows, epoch, claim, n_parts, cap_parts;
     rv_part *parts;
-} rvi_record;
+    const char *event; /* EVENT: of the journal; static storage */
+    json_t *detail;
+};
 void rvi_record_free(void *record);
-rv_code rvi_record_push(rvi_run *run, rvi_record_kind kind,
-                        rv_error *err) RV_MUST_CHECK; /* CLAIM, HEARTBEAT */
+/* CLAIM (lane: who asks), HEARTBEAT, WAKE. */
+rv_code rvi_record_push(rvi_run *run, rvi_record_kind kind, rvi_lane *lane, rv_error *err) RV_MUST_CHECK;
+/* An event for the journal, from any thread. Takes `detail` over. Best effort. */
+void rvi_record_event(rvi_run *run, const char *event, json_t *detail);
 
+/* The answer to a claim. It comes when there is a chunk, when there will be none any more (n_open 0), and when the
+ * lane should look whether to go on waiting. */
 typedef struct rvi_claim {
     bool found;
-    rv_chunk chunk;
+    rv_chunk chunk; /* its bounds lie in the lane's arena */
+    int64_t n_open;
 } rvi_claim;
 
 enum { RVI_LEASE_MS = 60 * 1000, RVI_HEARTBEAT_US = 10 * 1000 * 1000 };
@@ -187,9 +294,15 @@ rv_code rvi_list_parts(rvi_run *run, rvi_part_list *out, rv_error *err) RV_MUST_
 
 /* Is the object one of the run's: a part or a spool file? Told by its name. */
 bool rvi_object_belongs(const char *name, const char *run_id);
-/* *complete: every one of `parts` is there with its size. The run's other objects are added to `strays`. */
+/* Chunks of a run, by index; one may be named several times. In an arena. */
+typedef struct rvi_index_list {
+    int64_t *items;
+    int64_t n;
+} rvi_index_list;
+/* damaged: the chunks of those of `parts` that are not there with their size; in the place's arena. The run's other
+ * objects are added to `strays`. */
 rv_code rvi_survey_objects(const rvi_place *place, const rvi_part_list *parts, rvi_name_list *strays,
-                           bool *complete, rv_error *err) RV_MUST_CHECK;
+                           rvi_index_list *damaged, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_remove_objects(rv_dest *dest, const rvi_name_list *names, rv_error *err) RV_MUST_CHECK;
 /* Remove every part and spool file of the run; its manifests stay. */
 rv_code rvi_remove_run_objects(const rvi_place *place, rv_error *err) RV_MUST_CHECK;
@@ -206,6 +319,16 @@ rv_code rvi_unpublish(const rvi_place *place, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_list_older_manifests(rvi_run *run, rvi_name_list *out, rv_error *err) RV_MUST_CHECK;
 /* on_existing: replace them, or say that they are there. */
 rv_code rvi_settle_older(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+
+/* Every chunk is completed, as far as main has counted. */
+bool rvi_run_is_read(const rvi_run *run);
+/* By the state store's word: it decides. Fails INTERNAL when a chunk is open. */
+rv_code rvi_run_check_read(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+/* Chunks of the snapshot's epoch are open again and nothing is left of what they gave; those of earlier epochs stay. */
+rv_code rvi_run_restart_epoch(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+
+/* There are chunks that a process that resumes the run would not read again. */
+bool rvi_run_has_kept_chunks(rvi_run *run);
 
 /* What an earlier process left: decide, take over, clean. Sets run->run_id and run->dest and records the run. */
 rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err) RV_MUST_CHECK;

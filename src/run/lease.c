@@ -17,6 +17,9 @@ rv_code rvi_lease_renew(rvi_run *run, rv_error *err)
 {
     int64_t asked_us = run->context->clock->now_us(run->context->clock);
     RV_TRY(rv_state_heartbeat(run->state, run->run_id, &run->owner, RVI_LEASE_MS, err));
+    if (run->n_held > 0)
+        RV_TRY(
+            rv_state_heartbeat_chunks(run->state, run->run_id, &run->owner, RVI_LEASE_MS, run->n_held, err));
     rvi_lease_begins(run, asked_us);
     return RV_OK;
 }
@@ -25,7 +28,7 @@ rv_code rvi_lease_await(rvi_run *run, rv_error *err)
 {
     const rv_clock *clock = run->context->clock;
     while (clock->now_us(clock) >= atomic_load(&run->lease_until_us) - (int64_t)SLACK_MS * 1000) {
-        RV_TRY(rvi_record_push(run, RVI_RECORD_HEARTBEAT, err));
+        RV_TRY(rvi_record_push(run, RVI_RECORD_HEARTBEAT, NULL, err));
         /* Cancelled also when it turns out that the lease is lost. */
         if (!clock->sleep_us(clock, ASK_AGAIN_US, run->cancel))
             return rv_fail(err, RV_E_CANCELLED, "the run was stopped");

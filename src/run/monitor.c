@@ -1,7 +1,7 @@
-/* monitor.c - the thread that watches: progress for the observer, heartbeats for the lease. */
+/* monitor.c - the thread that watches: progress for the observer, heartbeats for the lease, time for whoever waits. */
 #include "internal.h"
 
-enum { TICK_US = 200 * 1000 };
+enum { TICK_US = 200 * 1000, WAKE_US = 1000 * 1000, LEAST_GRACE_US = 1000 * 1000 };
 
 void rvi_run_snapshot_progress(const rvi_run *run, rv_progress *out)
 {
@@ -28,25 +28,52 @@ void rvi_run_snapshot_progress(const rvi_run *run, rv_progress *out)
     }
 }
 
+/* Refused only when the run is ending, and then nobody needs it. */
+static void tell_recorder(rvi_run *run, rvi_record_kind kind)
+{
+    rv_code refused = rvi_record_push(run, kind, NULL, NULL);
+    (void)refused;
+}
+
+/* A page that is being read when the run is asked to stop may come to its end, but not for long. */
+static void bound_stop(rvi_monitor *monitor)
+{
+    rvi_run *run = monitor->run;
+    if (!rv_cancel_requested(run->stop))
+        return;
+    int64_t grace_us = run->export_config->tuning.statement_target_ms * 1000 * 4;
+    monitor->since_stop_us += TICK_US;
+    if (monitor->since_stop_us >= (grace_us > LEAST_GRACE_US ? grace_us : LEAST_GRACE_US))
+        rv_cancel_request(run->halt);
+}
+
+static void tick(rvi_monitor *monitor)
+{
+    rvi_run *run = monitor->run;
+    const rv_observer *observer = &run->context->observer;
+    monitor->since_heartbeat_us += TICK_US;
+    monitor->since_wake_us += TICK_US;
+    bound_stop(monitor);
+    if (monitor->since_heartbeat_us >= RVI_HEARTBEAT_US) {
+        monitor->since_heartbeat_us = 0;
+        tell_recorder(run, RVI_RECORD_HEARTBEAT);
+    }
+    if (monitor->since_wake_us >= WAKE_US || rvi_run_should_end(run) || rvi_snapshot_is_ending(run)) {
+        monitor->since_wake_us = 0;
+        tell_recorder(run, RVI_RECORD_WAKE);
+    }
+    if (observer->on_progress != NULL) {
+        rv_progress progress;
+        rvi_run_snapshot_progress(run, &progress);
+        observer->on_progress(observer->context, &progress);
+    }
+}
+
 void *rvi_monitor_main(void *argument)
 {
     rvi_monitor *monitor = argument;
-    rvi_run *run = monitor->run;
-    const rv_observer *observer = &run->context->observer;
-    int64_t since_heartbeat_us = 0;
-    while (run->context->clock->sleep_us(run->context->clock, TICK_US, monitor->done)) {
-        since_heartbeat_us += TICK_US;
-        if (since_heartbeat_us >= RVI_HEARTBEAT_US) {
-            since_heartbeat_us = 0;
-            /* Refused only when the run is ending, and then nobody needs it. */
-            rv_code refused = rvi_record_push(run, RVI_RECORD_HEARTBEAT, NULL);
-            (void)refused;
-        }
-        if (observer->on_progress != NULL) {
-            rv_progress progress;
-            rvi_run_snapshot_progress(run, &progress);
-            observer->on_progress(observer->context, &progress);
-        }
-    }
+    const rv_clock *clock = monitor->run->context->clock;
+    while (clock->sleep_us(clock, TICK_US, monitor->done))
+        tick(monitor);
     return NULL;
 }

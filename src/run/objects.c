@@ -58,12 +58,12 @@ static rv_code list_objects(const rvi_place *place, rv_dest_fn fn, void *context
     return rv_dest_list(place->dest, spool_prefix, fn, context, err);
 }
 
-/* Parts by name, and how many of them were met. */
+/* Parts by name, and which of them were met. */
 typedef struct survey {
     const char *run_id;
     rv_part *parts; /* sorted */
+    bool *met;
     size_t n;
-    int64_t n_found;
     rvi_name_list *strays;
 } survey;
 
@@ -81,23 +81,28 @@ static rv_code judge_object(void *context, const rv_dest_entry *entry, rv_error 
     const rv_part *found = s->n > 0 ? bsearch(&wanted, s->parts, s->n, sizeof wanted, by_name) : NULL;
     if (found == NULL)
         return rvi_name_list_add(s->strays, entry->name, err);
-    s->n_found += found->bytes == entry->bytes;
+    s->met[found - s->parts] |= found->bytes == entry->bytes;
     return RV_OK;
 }
 
 rv_code rvi_survey_objects(const rvi_place *place, const rvi_part_list *parts, rvi_name_list *strays,
-                           bool *complete, rv_error *err)
+                           rvi_index_list *damaged, rv_error *err)
 {
     survey s = {.run_id = place->run_id, .n = (size_t)parts->n, .strays = strays};
     s.parts = rv_arena_alloc(place->arena, s.n, sizeof *s.parts);
-    if (s.parts == NULL)
+    s.met = rv_arena_alloc(place->arena, s.n, sizeof *s.met);
+    int64_t *chunks = rv_arena_alloc(place->arena, s.n, sizeof *chunks);
+    if (s.parts == NULL || s.met == NULL || chunks == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "comparing the parts of a run");
     if (s.n > 0)
         memcpy(s.parts, parts->parts, s.n * sizeof *s.parts); /* as large as the arena just gave */
     if (s.n > 1)
         qsort(s.parts, s.n, sizeof *s.parts, by_name);
     RV_TRY(list_objects(place, judge_object, &s, err));
-    *complete = s.n_found == parts->n;
+    *damaged = (rvi_index_list){.items = chunks};
+    for (size_t i = 0; i < s.n; i++)
+        if (!s.met[i])
+            chunks[damaged->n++] = s.parts[i].chunk_index;
     return RV_OK;
 }
 
@@ -112,9 +117,9 @@ rv_code rvi_remove_run_objects(const rvi_place *place, rv_error *err)
 {
     const rvi_part_list no_parts = {.n = 0};
     rvi_name_list all = {.arena = place->arena};
-    bool complete = false;
+    rvi_index_list damaged;
     if (!rv_dest_has(place->dest, RV_DEST_CAP_OBJECTS))
         return RV_OK;
-    RV_TRY(rvi_survey_objects(place, &no_parts, &all, &complete, err));
+    RV_TRY(rvi_survey_objects(place, &no_parts, &all, &damaged, err));
     return rvi_remove_objects(place->dest, &all, err);
 }

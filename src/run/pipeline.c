@@ -1,117 +1,148 @@
 /* pipeline.c - where the threads of a run are started and joined, and nowhere else.
  *
- * Data flows through bounded queues of owned items. The end of data closes the queues one after the other
+ * Data flows through bounded queues of owned items: from each lane's reader to its encoder, from all encoders to the
+ * uploader, from there to the recorder. When the readers have ended, the queues are closed one after the other
  * downstream, so everything read is committed; the first failure cancels, which aborts all queues at once and
- * interrupts the source, so no thread can stay blocked on another. Batches circulate: there are memory.n_batches of
- * them, which bounds what the reader can be ahead. */
+ * interrupts the sources, so no thread can stay blocked on another. Batches circulate within a lane: there are
+ * memory.n_batches of them, which bounds what a reader can be ahead. */
 #include "internal.h"
+
+#include "rivet/checked.h"
 
 #include <stdlib.h>
 
-enum { PAGES_CAP = 8, PARTS_CAP = 4, RECORDS_CAP = 64 };
+enum { PARTS_CAP = 4, RECORDS_CAP = 64 };
 
-/* One encoder keeps no more of them busy; each holds a page and a compressor's context. */
+/* The encoders keep no more of them busy; each holds a page and a compressor's context. */
 enum { MOST_WORKERS = 3 };
-
-static void drop_batch(void *item)
-{
-    rv_batch_free(item);
-}
 
 static void abort_queues(void *object)
 {
     rvi_run *run = object;
-    rv_queue *queues[] = {run->pages, run->spare, run->parts, run->records, run->claims};
-    for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++)
-        rv_queue_abort(queues[i]);
+    rv_queue_abort(run->parts);
+    rv_queue_abort(run->records);
+    for (int i = 0; i < run->n_lanes; i++)
+        rvi_lane_abort(&run->lanes[i]);
 }
 
-static void interrupt_source(void *object)
+static void give_back_lanes(rvi_run *run)
 {
-    rv_source_interrupt(((rvi_run *)object)->source);
+    for (int i = 0; i < run->n_lanes; i++)
+        rvi_lane_deinit(&run->lanes[i]);
+    free(run->lanes);
+    run->lanes = NULL;
+    run->n_lanes = 0;
+    rv_queue_free(run->parts);
+    rv_queue_free(run->records);
+    run->parts = run->records = NULL;
+    rv_workers_free(run->workers);
+    run->workers = NULL;
 }
 
-static rv_code make_queues(rvi_run *run, rv_error *err)
+/* No more lanes than chunks that are left to them. */
+static int count_lanes(const rvi_run *run)
 {
-    size_t n = (size_t)run->memory.n_batches;
-    RV_TRY(rv_queue_new(&run->pages, PAGES_CAP, n * run->memory.page_max, rvi_page_item_free, err));
-    RV_TRY(rv_queue_new(&run->spare, n, n, drop_batch, err));
+    int64_t n = run->plan.lanes, open = run->plan.n_chunks - atomic_load(&run->counters.chunks_done);
+    if (n > RVI_MAX_LANES)
+        n = RVI_MAX_LANES;
+    if (n > open)
+        n = open;
+    return n > 1 ? (int)n : 1;
+}
+
+static rv_code make_lanes(rvi_run *run, rv_error *err)
+{
+    int n = count_lanes(run), n_workers = rv_workers_idle_cores();
+    size_t budget = 0;
+    if (rv_mul_size(&budget, run->memory.budget, (size_t)n))
+        return rv_fail(err, RV_E_LIMIT_EXCEEDED, "the memory of %d lanes cannot be counted", n);
+    rv_budget_init(&run->budget, budget);
     RV_TRY(rv_queue_new(&run->parts, PARTS_CAP, PARTS_CAP, rvi_part_item_free, err));
     RV_TRY(rv_queue_new(&run->records, RECORDS_CAP, RECORDS_CAP, rvi_record_free, err));
-    RV_TRY(rv_queue_new(&run->claims, 1, 1, free, err));
-    for (size_t i = 0; i < n; i++) {
-        RV_AUTO(rv_batch_free) rv_batch *batch = NULL;
-        RV_TRY(rv_batch_new(&batch, &run->plan.schema, &run->budget, err));
-        if (!rv_queue_push(run->spare, batch, 1))
-            return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
-        batch = NULL;
+    run->lanes = calloc((size_t)n, sizeof *run->lanes);
+    if (run->lanes == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing %d lanes", n);
+    for (; run->n_lanes < n; run->n_lanes++) {
+        rv_code rc = rvi_lane_init(&run->lanes[run->n_lanes], run, run->n_lanes, err);
+        if (rc != RV_OK) {
+            run->n_lanes++; /* half made: given back with the others */
+            return rc;
+        }
     }
+    return rv_workers_new(&run->workers, n_workers < MOST_WORKERS ? n_workers : MOST_WORKERS, err);
+}
+
+typedef struct crew {
+    rvi_thread recorder, uploader, monitor;
+    rvi_thread encoders[RVI_MAX_LANES], readers[RVI_MAX_LANES];
+} crew;
+
+/* Downstream first, so that whoever starts finds somebody to hand on to. */
+static rv_code start(crew *threads, rvi_run *run, rvi_monitor *watching, rv_error *err)
+{
+    RV_TRY(rvi_thread_start(&threads->recorder, rvi_recorder_main, run, "recorder", err));
+    RV_TRY(rvi_thread_start(&threads->uploader, rvi_uploader_main, run, "uploader", err));
+    RV_TRY(rvi_thread_start(&threads->monitor, rvi_monitor_main, watching, "monitor", err));
+    for (int i = 0; i < run->n_lanes; i++)
+        RV_TRY(rvi_thread_start(&threads->encoders[i], rvi_encoder_main, &run->lanes[i], "encoder", err));
+    for (int i = 0; i < run->n_lanes; i++)
+        RV_TRY(rvi_thread_start(&threads->readers[i], rvi_reader_main, &run->lanes[i], "reader", err));
     return RV_OK;
 }
 
-static void free_queues(rvi_run *run)
+/* Each joined before the queue that it pushes to is closed. */
+static void join(crew *threads, rvi_run *run, rvi_monitor *watching)
 {
-    rv_queue_free(run->pages);
-    rv_queue_free(run->spare);
-    rv_queue_free(run->parts);
-    rv_queue_free(run->records);
-    rv_queue_free(run->claims);
-    run->pages = run->spare = run->parts = run->records = run->claims = NULL;
+    for (int i = 0; i < run->n_lanes; i++)
+        rvi_thread_join(&threads->readers[i]);
+    for (int i = 0; i < run->n_lanes; i++)
+        rv_queue_close(run->lanes[i].pages); /* of a reader that could not be started as well */
+    for (int i = 0; i < run->n_lanes; i++)
+        rvi_thread_join(&threads->encoders[i]);
+    rv_queue_close(run->parts);
+    rvi_thread_join(&threads->uploader);
+    rv_queue_close(run->records);
+    rvi_thread_join(&threads->recorder);
+    rv_cancel_request(watching->done);
+    rvi_thread_join(&threads->monitor);
 }
 
-static rv_code start_workers(rvi_run *run, rv_error *err)
+static void add_up_policies(rvi_run *run)
 {
-    int n = rv_workers_idle_cores();
-    return rv_workers_new(&run->workers, n < MOST_WORKERS ? n : MOST_WORKERS, err);
+    for (int l = 0; l < run->n_lanes; l++)
+        for (int i = 0; i < run->plan.schema.n_fields * RV_INVALID_CLASSES; i++)
+            run->policy_uses[i] += run->lanes[l].policy_uses[i];
 }
 
-/* Downstream first, so that whoever starts finds somebody to hand on to. */
 static rv_code work(rvi_run *run, rv_error *err)
 {
-    rvi_thread recorder = {0}, uploader = {0}, encoder = {0}, reader = {0}, monitor = {0};
+    crew threads = {0};
     RV_AUTO(rv_cancel_free) rv_cancel *done = NULL;
     RV_TRY(rv_cancel_new(&done, err));
-    rvi_monitor watching = {run, done};
-
-    rv_code rc = rvi_thread_start(&recorder, rvi_recorder_main, run, "recorder", err);
-    if (rc == RV_OK)
-        rc = rvi_thread_start(&uploader, rvi_uploader_main, run, "uploader", err);
-    if (rc == RV_OK)
-        rc = rvi_thread_start(&encoder, rvi_encoder_main, run, "encoder", err);
-    if (rc == RV_OK)
-        rc = rvi_thread_start(&monitor, rvi_monitor_main, &watching, "monitor", err);
-    if (rc == RV_OK)
-        rc = rvi_thread_start(&reader, rvi_reader_main, run, "reader", err);
-    if (rc != RV_OK)
+    rvi_monitor watching = {.run = run, .done = done};
+    run->n_held = 0;
+    rvi_lane_lend(&run->lanes[0], run->source);
+    run->source = NULL;
+    if (start(&threads, run, &watching, err) != RV_OK)
         rvi_run_fail(run, err);
-
-    rvi_thread_join(&reader);
-    rvi_thread_join(&encoder);
-    rvi_thread_join(&uploader);
-    rvi_thread_join(&recorder);
-    rv_cancel_request(done);
-    rvi_thread_join(&monitor);
+    join(&threads, run, &watching);
+    run->source = rvi_lane_take_back(&run->lanes[0]);
+    run->n_held = 0; /* who was stopped in a chunk has given it up */
+    add_up_policies(run);
     return rvi_run_failure(run, err);
 }
 
 rv_code rvi_pipeline_run(rvi_run *run, rv_error *err)
 {
-    rv_code rc = make_queues(run, err);
-    if (rc == RV_OK)
-        rc = start_workers(run, err);
+    rv_code rc = make_lanes(run, err);
     if (rc == RV_OK) {
-        run->source_waker = (rv_waker){.wake = interrupt_source, .object = run};
         run->queues_waker = (rv_waker){.wake = abort_queues, .object = run};
         rv_cancel_add_waker(run->cancel, &run->queues_waker);
-        rv_cancel_add_waker(run->cancel, &run->source_waker);
+        atomic_store(&run->reading, true);
         rc = work(run, err);
-        rv_cancel_remove_waker(run->cancel, &run->source_waker);
+        atomic_store(&run->reading, false);
         rv_cancel_remove_waker(run->cancel, &run->queues_waker);
     }
-    rv_workers_free(run->workers);
-    run->workers = NULL;
-    free_queues(run);
-    if (rc == RV_OK && rv_cancel_requested(run->cancel))
-        rc = rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+    give_back_lanes(run);
     return rc;
 }

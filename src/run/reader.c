@@ -1,8 +1,9 @@
-/* reader.c - the thread that reads pages: claim a chunk, run one short statement after the other, hand on batches.
+/* reader.c - a lane's thread that reads: claim a chunk, run one short statement after the other, hand on batches.
  *
- * It owns the source while the pipeline runs. Throttling happens here, between statements, never inside one. A page
- * that had to be given up (too large for memory, over its time limit, in conflict) is asked for again, smaller, from
- * where the scan stands. */
+ * It owns the lane's source. Throttling happens here, between statements, never inside one. A page that had to be
+ * given up (too large for memory, over its time limit, in conflict) is asked for again, smaller, from where the scan
+ * stands. When the connection fails, a new one is made, and a chunk that is read along a key goes on behind the last
+ * row that was delivered; any other begins again, and what came of it is void. */
 #include "internal.h"
 
 #include "rivet/crash_point.h"
@@ -26,33 +27,20 @@ static rv_code cancelled(rv_error *err)
     return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
 }
 
-static rv_code claim_chunk(rvi_run *run, rv_chunk *out, bool *found, rv_error *err)
+/* Waits until the recorder has something to say. The bounds lie in the lane's arena, until the next claim. */
+static rv_code claim_chunk(rvi_lane *lane, rvi_claim *out, rv_error *err)
 {
-    RV_TRY(rvi_record_push(run, RVI_RECORD_CLAIM, err));
+    enum { CHUNK_ARENA_BYTES = 16 << 20 };
+    rv_arena_free(lane->arena);
+    lane->arena = NULL;
+    RV_TRY(rv_arena_new(&lane->arena, CHUNK_ARENA_BYTES, err));
+    RV_TRY(rvi_record_push(lane->run, RVI_RECORD_CLAIM, lane, err));
     void *reply = NULL;
-    if (!rv_queue_pop(run->claims, &reply))
+    if (!rv_queue_pop(lane->claims, &reply))
         return cancelled(err);
-    rvi_claim *claim = reply;
-    *out = claim->chunk;
-    *found = claim->found;
-    free(claim);
+    *out = *(rvi_claim *)reply;
+    free(reply);
     return RV_OK;
-}
-
-static rv_code check_snapshot_age(const rvi_run *run, rv_error *err)
-{
-    int64_t limit_s = run->export_config->tuning.max_snapshot_age_s;
-    if (!run->plan.snapshot || limit_s <= 0)
-        return RV_OK;
-    int64_t age_s = (run->context->clock->mono_us(run->context->clock) - run->snapshot_mono_us) / 1000000;
-    if (age_s < limit_s)
-        return RV_OK;
-    rv_fail(err, RV_E_SOURCE_SNAPSHOT_AGE,
-            "the snapshot has been held for %" PRId64 " s; tuning.max_snapshot_age_s is %" PRId64, age_s,
-            limit_s);
-    rv_hint(err, "a snapshot holds back the source's vacuum; raise tuning.max_snapshot_age_s if the source "
-                 "can bear it");
-    return RV_E_SOURCE_SNAPSHOT_AGE;
 }
 
 static void raise_to(atomic_int_fast64_t *counter, int64_t value)
@@ -76,7 +64,7 @@ static void count_page(rvi_run *run, const rv_page *page, int64_t rows)
 static bool may_try_again(const rvi_run *run, rvi_pace *pace, int *n_conflicts, const rv_error *err)
 {
     enum { MAX_CONFLICTS = 5 };
-    if (rv_cancel_requested(run->cancel))
+    if (rv_cancel_requested(run->halt))
         return false;
     if (err->retry != RV_RETRY_SAME)
         return err->retry == RV_RETRY_SMALLER && rvi_pace_shrink(pace);
@@ -87,11 +75,12 @@ static bool may_try_again(const rvi_run *run, rvi_pace *pace, int *n_conflicts, 
 }
 
 /* One page into `batch`, shrinking as often as it must. */
-static rv_code read_page(rvi_run *run, rv_scan *scan, rvi_pace *pace, rv_batch *batch, rv_page *page,
+static rv_code read_page(rvi_lane *lane, rv_scan *scan, rvi_pace *pace, rv_batch *batch, rv_page *page,
                          rv_error *err)
 {
+    rvi_run *run = lane->run;
     for (int n_conflicts = 0;;) {
-        RV_TRY(check_snapshot_age(run, err));
+        RV_TRY(rvi_snapshot_check_age(lane, err));
         rv_page_limits limits = {.units = pace->units,
                                  .max_rows = run->export_config->tuning.batch_size,
                                  .max_bytes = run->memory.page_max};
@@ -109,16 +98,15 @@ static rv_code read_page(rvi_run *run, rv_scan *scan, rvi_pace *pace, rv_batch *
     }
 }
 
-static rv_code hand_on(rvi_run *run, rv_batch *batch, int64_t chunk_index, bool end, int64_t chunk_rows,
-                       rv_error *err)
+static rv_code hand_on(rvi_lane *lane, const rvi_page_item *page, rv_error *err)
 {
     rvi_page_item *item = malloc(sizeof *item);
     if (item == NULL) {
-        rv_batch_free(batch);
+        rv_batch_free(page->batch);
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "handing on a page");
     }
-    *item = (rvi_page_item){batch, chunk_index, end, chunk_rows};
-    if (rv_queue_push(run->pages, item, rv_batch_bytes(batch)))
+    *item = *page;
+    if (rv_queue_push(lane->pages, item, page->batch != NULL ? rv_batch_bytes(page->batch) : 0))
         return RV_OK;
     rvi_page_item_free(item);
     return cancelled(err);
@@ -126,45 +114,82 @@ static rv_code hand_on(rvi_run *run, rv_batch *batch, int64_t chunk_index, bool 
 
 /* Memory for three batches is planned for pages of the usual size. One that is far beyond passes through alone: it has
  * been encoded, and its memory given back, before the next is read. */
-static rv_code let_pass(rvi_run *run, size_t bytes, rv_error *err)
+static rv_code let_pass(rvi_lane *lane, size_t bytes, rv_error *err)
 {
-    if (bytes <= run->memory.page_target + run->memory.page_target / 2)
+    const rvi_memory *memory = &lane->run->memory;
+    if (bytes <= memory->page_target + memory->page_target / 2)
         return RV_OK;
     void *spares[RVI_MAX_BATCHES] = {NULL};
     bool ok = true;
-    for (int i = 0; i < run->memory.n_batches; i++)
-        ok = ok && rv_queue_pop(run->spare, &spares[i]);
-    for (int i = 0; i < run->memory.n_batches; i++)
-        if (spares[i] != NULL && !(ok && rv_queue_push(run->spare, spares[i], 1)))
+    for (int i = 0; i < memory->n_batches; i++)
+        ok = ok && rv_queue_pop(lane->spare, &spares[i]);
+    for (int i = 0; i < memory->n_batches; i++)
+        if (spares[i] != NULL && !(ok && rv_queue_push(lane->spare, spares[i], 1)))
             rv_batch_free(spares[i]);
     return ok ? RV_OK : cancelled(err);
 }
 
-static rv_code read_scan(rvi_run *run, rv_scan *scan, rvi_pace *pace, const rv_chunk *chunk, rv_error *err)
+/* A chunk on its way through a lane. */
+typedef struct chunk_reading {
+    const rv_chunk *chunk;
+    rvi_pace pace;
+    bool has_pace;
+    int64_t rows;       /* delivered so far */
+    rv_key_value after; /* of a KEY chunk: the place of the last row delivered; n 0: none was */
+    bool done;
+    rvi_retry retry;
+} chunk_reading;
+
+/* False: the run was asked to end meanwhile. */
+static bool pause_after(rvi_run *run, const rvi_pace *pace, const rv_page *page, int64_t rows)
 {
-    int64_t chunk_rows = 0;
-    for (bool end = false; !end;) {
-        void *spare = NULL;
-        if (!rv_queue_pop(run->spare, &spare))
-            return cancelled(err);
-        RV_AUTO(rv_batch_free) rv_batch *batch = spare;
-        rv_page page = {0};
-        RV_TRY(read_page(run, scan, pace, batch, &page, err));
-        int64_t rows = batch->rows;
-        size_t bytes = rv_batch_bytes(batch);
-        chunk_rows += rows;
-        end = page.end;
-        count_page(run, &page, rows);
-        rvi_pace_learn(pace, &page, rows, bytes);
-        rv_batch *moved = batch;
-        batch = NULL;
-        RV_TRY(hand_on(run, moved, chunk->index, end, chunk_rows, err));
-        RV_TRY(let_pass(run, bytes, err));
-        int64_t pause_us = end ? 0 : rvi_pace_pause_us(pace, page.statement_us, rows);
-        if (pause_us > 0 && !run->context->clock->sleep_us(run->context->clock, pause_us, run->cancel))
-            return cancelled(err);
+    int64_t pause_us = page->end ? 0 : rvi_pace_pause_us(pace, page->statement_us, rows);
+    if (pause_us > 0)
+        (void)run->context->clock->sleep_us(run->context->clock, pause_us, run->stop);
+    return !rvi_run_should_end(run);
+}
+
+static rv_code read_and_hand_on(rvi_lane *lane, rv_scan *scan, chunk_reading *reading, rv_page *page,
+                                rv_error *err)
+{
+    void *spare = NULL;
+    if (!rv_queue_pop(lane->spare, &spare))
+        return cancelled(err);
+    RV_AUTO(rv_batch_free) rv_batch *batch = spare;
+    rv_code rc = read_page(lane, scan, &reading->pace, batch, page, err);
+    if (rc != RV_OK) { /* the lane may go on with another connection, and needs all of its batches */
+        if (rv_queue_push(lane->spare, batch, 1))
+            batch = NULL;
+        return rc;
     }
-    return RV_OK;
+    int64_t rows = batch->rows;
+    size_t bytes = rv_batch_bytes(batch);
+    reading->rows += rows;
+    reading->done = page->end;
+    rvi_retry_succeeded(&reading->retry);
+    count_page(lane->run, page, rows);
+    rvi_pace_learn(&reading->pace, page, rows, bytes);
+    const rvi_page_item item = {.batch = batch,
+                                .chunk_index = reading->chunk->index,
+                                .end = page->end,
+                                .chunk_rows = reading->rows,
+                                .epoch = lane->epoch,
+                                .claim = reading->chunk->claim};
+    batch = NULL;
+    RV_TRY(hand_on(lane, &item, err));
+    return let_pass(lane, bytes, err);
+}
+
+/* To the end of the chunk, or to where the run is asked to end. */
+static rv_code read_scan(rvi_lane *lane, rv_scan *scan, chunk_reading *reading, rv_error *err)
+{
+    for (;;) {
+        rv_page page = {0};
+        int64_t before = reading->rows;
+        RV_TRY(read_and_hand_on(lane, scan, reading, &page, err));
+        if (page.end || !pause_after(lane->run, &reading->pace, &page, reading->rows - before))
+            return RV_OK;
+    }
 }
 
 /* Bytes one unit is likely to make, for the first page only; 0: unknown. */
@@ -179,42 +204,121 @@ static double bytes_per_unit(const rvi_run *run, const rv_scan *scan)
     return units > 0 ? (double)info->est_bytes / units : 0;
 }
 
-static rv_code read_chunk(rvi_run *run, const rv_chunk *chunk, rv_error *err)
+/* Where the scan stands, for whoever goes on with it. A place that cannot be kept is a reason to begin again. */
+static void remember_place(rvi_lane *lane, rv_scan *scan, chunk_reading *reading)
 {
-    rv_scan_request request = {
+    rv_key_value place = {0};
+    if (reading->chunk->bounds.kind == RV_BOUNDS_KEY &&
+        rv_scan_position(scan, lane->arena, &place, NULL) == RV_OK && place.n > 0)
+        reading->after = place;
+}
+
+static rv_code read_from_where_it_stands(rvi_lane *lane, chunk_reading *reading, rv_error *err)
+{
+    rvi_run *run = lane->run;
+    const rv_scan_request request = {
         .relation = &run->export_config->relation,
         .info = &run->plan.info,
         .schema = &run->plan.schema,
-        .bounds = chunk->bounds,
+        .bounds = reading->chunk->bounds,
+        .after = reading->after.n > 0 ? &reading->after : NULL,
         .max_value_bytes = (uint64_t)run->export_config->tuning.max_value_mb << 20,
     };
     RV_AUTO(rv_scan_close) rv_scan *scan = NULL;
-    RV_TRY(rv_scan_open(&scan, run->source, &request, err));
-    rvi_pace pace;
-    rvi_pace_init(&pace, &run->export_config->tuning, run->memory.page_target, strcmp(scan->unit, "row") == 0,
-                  bytes_per_unit(run, scan));
-    return read_scan(run, scan, &pace, chunk, err);
+    RV_TRY(rv_scan_open(&scan, lane->source, &request, err));
+    if (!reading->has_pace)
+        rvi_pace_init(&reading->pace, &run->export_config->tuning, run->memory.page_target,
+                      strcmp(scan->unit, "row") == 0, bytes_per_unit(run, scan));
+    reading->has_pace = true;
+    rv_code rc = read_scan(lane, scan, reading, err);
+    if (rc != RV_OK)
+        remember_place(lane, scan, reading);
+    return rc;
 }
 
-static rv_code read_chunks(rvi_run *run, rv_error *err)
+/* After a failed attempt at a chunk: the connection is given up, and a pause made. Fails with what it was given when it
+ * must not be tried again. */
+static rv_code prepare_again(rvi_lane *lane, chunk_reading *reading, const rv_error *failure)
 {
-    for (;;) {
-        rv_chunk chunk;
-        bool found = false;
-        RV_TRY(claim_chunk(run, &chunk, &found, err));
-        if (!found)
+    rvi_run *run = lane->run;
+    int64_t pause_us = rvi_retry_pause_us(&reading->retry, failure);
+    if (pause_us < 0)
+        return failure->code;
+    rvi_lane_disconnect(lane, failure);
+    if (rvi_run_should_end(run))
+        return RV_OK;
+    rv_log(RV_LOG_WARN, "chunk %" PRId64 ": %s; trying again in %" PRId64 " ms", reading->chunk->index + 1,
+           failure->message, pause_us / 1000);
+    atomic_fetch_add(&run->counters.retries, 1);
+    rvi_record_event(run, "RetryAttempted",
+                     json_pack("{s:I,s:I,s:s,s:I}", "chunk_index", (json_int_t)reading->chunk->index,
+                               "attempt", (json_int_t)reading->retry.n, "reason", rv_code_name(failure->code),
+                               "backoff_ms", (json_int_t)(pause_us / 1000)));
+    (void)run->context->clock->sleep_us(run->context->clock, pause_us, run->stop);
+    return RV_OK;
+}
+
+/* Rows that were delivered and are not continued are taken back. They can be continued behind a key, and under the
+ * same snapshot. */
+static rv_code begin_again(rvi_lane *lane, chunk_reading *reading, bool same_view, rv_error *err)
+{
+    if (reading->rows == 0 || (same_view && reading->after.n > 0))
+        return RV_OK;
+    const rvi_page_item void_item = {.chunk_index = reading->chunk->index, .again = true};
+    reading->rows = 0;
+    reading->after = (rv_key_value){0};
+    return hand_on(lane, &void_item, err);
+}
+
+static rv_code read_chunk(rvi_lane *lane, const rv_chunk *chunk, rv_error *err)
+{
+    rvi_run *run = lane->run;
+    chunk_reading reading = {.chunk = chunk};
+    rvi_retry_init(&reading.retry, &run->export_config->tuning, run->export_config->chunk.max_attempts,
+                   (uint64_t)run->started_mono_us + (uint64_t)lane->index);
+    for (int64_t epoch = -1;;) {
+        rv_error failure = {0};
+        rv_code rc = rvi_lane_be_ready(lane, &failure);
+        if (rc == RV_OK)
+            rc = begin_again(lane, &reading, !run->plan.snapshot || lane->epoch == epoch, &failure);
+        epoch = lane->epoch;
+        if (rc == RV_OK)
+            rc = read_from_where_it_stands(lane, &reading, &failure);
+        if (rc == RV_OK || rvi_run_should_end(run))
             return RV_OK;
-        RV_TRY_CTX(read_chunk(run, &chunk, err), err, "chunk %" PRId64 " of %" PRId64, chunk.index + 1,
-                   run->plan.n_chunks);
+        if (prepare_again(lane, &reading, &failure) == RV_OK)
+            continue;
+        if (err != NULL)
+            *err = failure;
+        return rc;
     }
+}
+
+static rv_code read_chunks(rvi_lane *lane, rv_error *err)
+{
+    while (!rvi_run_should_end(lane->run)) {
+        rvi_claim claim;
+        RV_TRY(claim_chunk(lane, &claim, err));
+        if (!claim.found && claim.n_open == 0)
+            return RV_OK;
+        if (claim.found)
+            RV_TRY_CTX(read_chunk(lane, &claim.chunk, err), err, "chunk %" PRId64 " of %" PRId64,
+                       claim.chunk.index + 1, lane->run->plan.n_chunks);
+        else
+            rvi_snapshot_let_go(lane);
+    }
+    return RV_OK;
 }
 
 void *rvi_reader_main(void *argument)
 {
-    rvi_run *run = argument;
+    const rv_error in_order = {0};
+    rvi_lane *lane = argument;
     rv_error err = {0};
-    if (read_chunks(run, &err) != RV_OK)
-        rvi_run_fail(run, &err);
-    rv_queue_close(run->pages);
+    if (read_chunks(lane, &err) != RV_OK)
+        rvi_run_fail(lane->run, &err);
+    if (lane->index > 0) /* the first one's is main's, which ends it */
+        rvi_lane_disconnect(lane, &in_order);
+    rv_queue_close(lane->pages);
     return NULL;
 }

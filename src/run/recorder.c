@@ -21,48 +21,98 @@ void rvi_run_journal(rvi_run *run, const char *event, json_t *detail)
     free(text);
 }
 
-rv_code rvi_record_push(rvi_run *run, rvi_record_kind kind, rv_error *err)
+rv_code rvi_record_push(rvi_run *run, rvi_record_kind kind, rvi_lane *lane, rv_error *err)
 {
     rvi_record *record = calloc(1, sizeof *record);
     if (record == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "asking the recorder");
     record->kind = kind;
+    record->lane = lane;
     if (rv_queue_push(run->records, record, 1))
         return RV_OK;
     rvi_record_free(record);
     return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
 }
 
-static rv_code answer_claim(rvi_run *run, rv_error *err)
+void rvi_record_event(rvi_run *run, const char *event, json_t *detail)
 {
-    rvi_claim *claim = calloc(1, sizeof *claim);
-    int64_t n_open = 0;
-    if (claim == NULL)
+    rvi_record *record = calloc(1, sizeof *record);
+    if (record == NULL) {
+        json_decref(detail);
+        rv_log(RV_LOG_WARN, "journal event %s was not recorded: out of memory", event);
+        return;
+    }
+    *record = (rvi_record){.kind = RVI_RECORD_EVENT, .event = event, .detail = detail};
+    if (!rv_queue_push(run->records, record, 1)) /* the run is being given up */
+        rvi_record_free(record);
+}
+
+/* What the recorder remembers: the lanes that asked for a chunk when there was none. */
+typedef struct recorder {
+    rvi_run *run;
+    bool waits[RVI_MAX_LANES];
+} recorder;
+
+static void journal_claim(rvi_run *run, const rv_chunk *chunk)
+{
+    char bounds[256];
+    rv_bounds_text(bounds, sizeof bounds, &chunk->bounds);
+    rvi_run_journal(run, "ChunkStarted",
+                    json_pack("{s:I,s:I,s:I,s:s}", "chunk_index", (json_int_t)chunk->index, "start_key",
+                              (json_int_t)chunk->bounds.first, "end_key", (json_int_t)chunk->bounds.last,
+                              "bounds", bounds));
+}
+
+static rv_code send_claim(rvi_lane *lane, const rvi_claim *claim, rv_error *err)
+{
+    rvi_claim *copy = malloc(sizeof *copy);
+    if (copy == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "claiming a chunk");
-    rv_code rc = rv_state_claim_chunk(run->state, run->run_id, &run->owner, RVI_LEASE_MS, run->arena,
-                                      &claim->chunk, &claim->found, &n_open, err);
-    if (rc != RV_OK) {
-        free(claim);
-        return rc;
+    *copy = *claim;
+    if (rv_queue_push(lane->claims, copy, 1))
+        return RV_OK;
+    free(copy);
+    return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+}
+
+/* patient: without a chunk there is no answer yet, the lane waits on. */
+static rv_code answer_claim(recorder *r, rvi_lane *lane, bool patient, rv_error *err)
+{
+    rvi_run *run = r->run;
+    rvi_claim claim = {0};
+    if (rvi_run_should_end(run)) {
+        claim.n_open = 1;
+        r->waits[lane->index] = false;
+        return send_claim(lane, &claim, err);
     }
-    if (claim->found)
-        rvi_run_journal(run, "ChunkStarted",
-                        json_pack("{s:I,s:I,s:I}", "chunk_index", (json_int_t)claim->chunk.index, "start_key",
-                                  (json_int_t)claim->chunk.bounds.first, "end_key",
-                                  (json_int_t)claim->chunk.bounds.last));
-    RV_CRASH_POINT("after-chunk-claim");
-    if (!rv_queue_push(run->claims, claim, 1)) {
-        free(claim);
-        return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+    RV_TRY(rv_state_claim_chunk(run->state, run->run_id, &run->owner, RVI_LEASE_MS, lane->arena, &claim.chunk,
+                                &claim.found, &claim.n_open, err));
+    r->waits[lane->index] = !claim.found && claim.n_open > 0 && patient;
+    if (r->waits[lane->index])
+        return RV_OK;
+    if (claim.found) {
+        run->n_held++;
+        journal_claim(run, &claim.chunk);
+        RV_CRASH_POINT("after-chunk-claim");
     }
+    return send_claim(lane, &claim, err);
+}
+
+static rv_code answer_waiting(recorder *r, bool patient, rv_error *err)
+{
+    for (int i = 0; i < r->run->n_lanes; i++)
+        if (r->waits[i])
+            RV_TRY(answer_claim(r, &r->run->lanes[i], patient, err));
     return RV_OK;
 }
 
 static rv_code complete_chunk(rvi_run *run, const rvi_record *record, rv_error *err)
 {
-    const rv_chunk chunk = {.index = record->chunk_index, .rows = record->rows};
+    const rv_chunk chunk = {
+        .index = record->chunk_index, .rows = record->rows, .epoch = record->epoch, .claim = record->claim};
     RV_TRY(rv_state_complete_chunk(run->state, run->run_id, &run->owner, &chunk, record->parts,
                                    record->n_parts, err));
+    run->n_held--;
     RV_CRASH_POINT("after-chunk-complete");
     atomic_fetch_add(&run->counters.chunks_done, 1);
     for (int64_t i = 0; i < record->n_parts; i++)
@@ -77,29 +127,35 @@ static rv_code complete_chunk(rvi_run *run, const rvi_record *record, rv_error *
     return RV_OK;
 }
 
-static rv_code record_one(rvi_run *run, const rvi_record *record, rv_error *err)
+static rv_code record_one(recorder *r, rvi_record *record, rv_error *err)
 {
     switch (record->kind) {
     case RVI_RECORD_CLAIM:
-        return answer_claim(run, err);
+        return answer_claim(r, record->lane, true, err);
     case RVI_RECORD_CHUNK_DONE:
-        return complete_chunk(run, record, err);
+        RV_TRY(complete_chunk(r->run, record, err));
+        return answer_waiting(r, true, err);
     case RVI_RECORD_HEARTBEAT:
-        return rvi_lease_renew(run, err);
+        return rvi_lease_renew(r->run, err);
+    case RVI_RECORD_WAKE:
+        return answer_waiting(r, false, err);
+    case RVI_RECORD_EVENT:
+        rvi_run_journal(r->run, record->event, record->detail);
+        record->detail = NULL;
+        return RV_OK;
     }
     return rv_fail(err, RV_E_INTERNAL, "unknown record %d", (int)record->kind);
 }
 
 void *rvi_recorder_main(void *argument)
 {
-    rvi_run *run = argument;
+    recorder r = {.run = argument};
     rv_error err = {0};
     void *record = NULL;
-    while (err.code == RV_OK && rv_queue_pop(run->records, &record)) {
-        if (record_one(run, record, &err) != RV_OK)
-            rvi_run_fail(run, &err);
+    while (err.code == RV_OK && rv_queue_pop(r.run->records, &record)) {
+        if (record_one(&r, record, &err) != RV_OK)
+            rvi_run_fail(r.run, &err);
         rvi_record_free(record);
     }
-    rv_queue_close(run->claims);
     return NULL;
 }

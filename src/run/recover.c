@@ -24,14 +24,15 @@ enum { DEST_PATH_BYTES = 64 << 10 };
 static rv_code finish_published(rvi_run *run, const rvi_place *place, rv_run_result *result, rv_error *err)
 {
     rv_manifest manifest;
-    bool found = false, complete = false;
+    bool found = false;
+    rvi_index_list damaged;
     rvi_name_list strays = {.arena = place->arena};
     RV_TRY(rvi_publish_again(place, &manifest, &found, err));
     if (!found)
         return RV_OK;
     rvi_part_list parts = {.parts = (rv_part *)manifest.parts, .n = manifest.n_parts}; /* only read */
-    RV_TRY(rvi_survey_objects(place, &parts, &strays, &complete, err));
-    if (!complete)
+    RV_TRY(rvi_survey_objects(place, &parts, &strays, &damaged, err));
+    if (damaged.n > 0)
         return rvi_unpublish(place, err);
     *result = (rv_run_result){.run_id = place->run_id,
                               .status = RV_RUN_SUCCEEDED,
@@ -108,6 +109,67 @@ void rvi_run_record_early_failure(rvi_run *run)
                err.message);
 }
 
+/* {"columns", "type", "lo", "hi", "since", "until"}: the window that an incremental run covers. A resumed run covers
+ * what was recorded, however far the table has gone since, and leaves the cursor at that window's end. */
+static rv_code write_window(rvi_run *run, const char **out, rv_error *err)
+{
+    const rv_cursor *cursor = &run->plan.cursor;
+    const rv_range *window = run->plan.window;
+    if (cursor->columns == NULL)
+        return RV_OK;
+    rv_bytes lo = RV_BYTES_INIT((size_t)RV_BOUNDS_MAX_TEXT_BYTES);
+    const char *lo_text = NULL;
+    rv_code rc = RV_OK;
+    if (window != NULL && window->lo.n > 0)
+        rc = rv_key_value_write(&window->lo, &lo, err);
+    if (rc == RV_OK && lo.len > 0)
+        rc = rv_bytes_cstr(&lo, &lo_text, err);
+    json_t *json = rc == RV_OK
+                       ? json_pack("{s:s,s:s?,s:s?,s:s?,s:s?,s:s?}", "columns", cursor->columns, "type",
+                                   cursor->type, "lo", lo_text, "hi", cursor->value, "since",
+                                   window != NULL && window->history != NULL ? window->history->since : NULL,
+                                   "until", cursor->mark)
+                       : NULL;
+    rv_bytes_deinit(&lo);
+    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    if (rc == RV_OK)
+        *out = text != NULL ? rv_arena_strdup(run->arena, text) : NULL;
+    free(text);
+    if (rc == RV_OK && *out == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "recording the window of the run");
+    return rc;
+}
+
+static const char *copy_member(rv_arena *arena, const json_t *object, const char *key, bool *ok)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    const char *copy = text != NULL ? rv_arena_strdup(arena, text) : NULL;
+    *ok = *ok && (text == NULL || copy != NULL);
+    return copy;
+}
+
+static rv_code adopt_window(rvi_run *run, const rv_open_run *open, rv_error *err)
+{
+    bool ok = true;
+    run->plan.cursor = (rv_cursor){0};
+    run->plan.window = NULL;
+    run->plan.held_since_us = 0;
+    if (open->plan.window_json == NULL)
+        return RV_OK;
+    json_t *window = json_loads(open->plan.window_json, 0, NULL);
+    if (!json_is_object(window)) {
+        json_decref(window);
+        return rv_fail(err, RV_E_STATE_CORRUPT, "the window of %s cannot be read", run->run_id);
+    }
+    run->plan.cursor = (rv_cursor){.columns = copy_member(run->arena, window, "columns", &ok),
+                                   .type = copy_member(run->arena, window, "type", &ok),
+                                   .value = copy_member(run->arena, window, "hi", &ok),
+                                   .mark = copy_member(run->arena, window, "until", &ok)};
+    json_decref(window);
+    return ok ? RV_OK : rv_fail(err, RV_E_OUT_OF_MEMORY, "resuming %s", run->run_id);
+}
+
 static rv_code describe_for_state(rvi_run *run, rv_run_plan *out, rv_error *err)
 {
     const rv_export_config *e = run->export_config;
@@ -141,7 +203,7 @@ static rv_code describe_for_state(rvi_run *run, rv_run_plan *out, rv_error *err)
     rv_bytes_deinit(&text);
     if (rc == RV_OK && (out->schema_json == NULL || out->source_json == NULL))
         rc = rv_fail(err, RV_E_OUT_OF_MEMORY, "recording the run");
-    return rc;
+    return rc == RV_OK ? write_window(run, &out->window_json, err) : rc;
 }
 
 /* How often a policy changed a value is counted in memory until the manifest holds it, so a manifest that is made
@@ -155,11 +217,71 @@ static bool may_have_changed_values(const rv_schema *schema)
     return false;
 }
 
-/* Can the chunks that are completed stand beside what is read from now on? */
-static bool can_continue(const rvi_run *run, const rv_open_run *open)
+/* What the store says of the run's chunks. */
+typedef struct chunk_survey {
+    rv_arena *arena;
+    int64_t *epochs; /* by index; -1: not completed */
+    int64_t n, cap, n_completed, last_epoch;
+} chunk_survey;
+
+static rv_code survey_chunk(void *context, const rv_chunk_row *row, rv_error *err)
 {
-    bool all_read = open->n_completed == open->n_chunks && open->n_chunks > 0;
-    return (all_read || !run->plan.snapshot) && !may_have_changed_values(&run->plan.schema);
+    chunk_survey *s = context;
+    const rv_chunk *chunk = &row->chunk;
+    if (s->n == s->cap || chunk->index != s->n)
+        return rv_fail(err, RV_E_STATE_CORRUPT, "the state store has no row for chunk %" PRId64 " of %s",
+                       s->n, row->run_id);
+    bool completed = chunk->status == RV_CHUNK_COMPLETED;
+    s->epochs[s->n++] = completed ? chunk->epoch : -1;
+    s->n_completed += completed;
+    if (completed && chunk->epoch > s->last_epoch)
+        s->last_epoch = chunk->epoch;
+    return RV_OK;
+}
+
+static rv_code survey_chunks(rvi_run *run, int64_t n_chunks, chunk_survey *out, rv_error *err)
+{
+    *out = (chunk_survey){.arena = run->arena, .cap = n_chunks};
+    out->epochs = rv_arena_alloc(run->arena, (size_t)n_chunks, sizeof *out->epochs);
+    if (out->epochs == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "looking at the chunks of %s", run->run_id);
+    RV_TRY(rv_state_list_chunks(run->state, run->run_id, survey_chunk, out, err));
+    if (out->n != n_chunks)
+        return rv_fail(err, RV_E_STATE_CORRUPT,
+                       "the state store holds %" PRId64 " of %" PRId64 " chunks of %s", out->n, n_chunks,
+                       run->run_id);
+    return RV_OK;
+}
+
+bool rvi_run_is_read(const rvi_run *run)
+{
+    return atomic_load(&run->counters.chunks_done) >= run->plan.n_chunks;
+}
+
+rv_code rvi_run_check_read(rvi_run *run, rv_error *err)
+{
+    chunk_survey chunks;
+    RV_TRY(survey_chunks(run, run->plan.n_chunks, &chunks, err));
+    if (chunks.n_completed < chunks.n)
+        return rv_fail(err, RV_E_INTERNAL, "reading ended with %" PRId64 " of %" PRId64 " chunks complete",
+                       chunks.n_completed, chunks.n);
+    return RV_OK;
+}
+
+/* Can a chunk that is completed stand beside what is read from now on? Not, when its changed values are counted
+ * nowhere; and under a snapshot only when it belongs to an earlier epoch than those that are missing, or when its
+ * epoch had an end. */
+static bool may_keep_chunks(const rvi_run *run)
+{
+    return (!run->plan.snapshot || run->plan.spans_epochs) && !may_have_changed_values(&run->plan.schema);
+}
+
+bool rvi_run_has_kept_chunks(rvi_run *run)
+{
+    chunk_survey chunks;
+    if (!may_keep_chunks(run) || survey_chunks(run, run->plan.n_chunks, &chunks, NULL) != RV_OK)
+        return false;
+    return run->plan.snapshot ? chunks.last_epoch > 0 : chunks.n_completed > 0;
 }
 
 static rv_code repeat(rvi_run *run, const rvi_place *place, rv_error *err)
@@ -169,8 +291,73 @@ static rv_code repeat(rvi_run *run, const rvi_place *place, rv_error *err)
     RV_TRY(rvi_unpublish(place, err));
     run->committing = false;
     RV_TRY(rvi_remove_run_objects(place, err));
+    run->plan.n_chunks = run->n_planned;
     RV_TRY(describe_for_state(run, &plan, err));
-    return rv_state_replan_run(run->state, &plan, run->plan.chunks, run->plan.n_chunks, &run->owner, err);
+    RV_TRY(rv_state_replan_run(run->state, &plan, run->plan.chunks, run->plan.n_chunks, &run->owner, err));
+    atomic_store(&run->counters.chunks_done, 0);
+    run->snapshot.epoch = 0;
+    return RV_OK;
+}
+
+/* Opens these chunks again, and removes what no record names then. */
+static rv_code reopen(rvi_run *run, const rvi_place *place, const rvi_index_list *which, rv_error *err)
+{
+    rvi_part_list parts;
+    rvi_index_list damaged;
+    rvi_name_list strays = {.arena = run->arena};
+    chunk_survey chunks;
+    if (which->n > 0)
+        RV_TRY(rv_state_reopen_chunks(run->state, run->run_id, &run->owner, which->items, which->n, err));
+    RV_TRY(rvi_list_parts(run, &parts, err));
+    RV_TRY(rvi_survey_objects(place, &parts, &strays, &damaged, err));
+    RV_TRY(rvi_remove_objects(run->dest, &strays, err));
+    RV_TRY(survey_chunks(run, run->plan.n_chunks, &chunks, err));
+    atomic_store(&run->counters.chunks_done, chunks.n_completed);
+    if (damaged.n > 0)
+        return rv_fail(err, RV_E_MANIFEST_MISMATCH, "files of %s are removed while it is being resumed",
+                       run->run_id);
+    return RV_OK;
+}
+
+/* The chunks that are to be read (again): those that were not completed, those whose files are not what they were,
+ * and under a snapshot all of the epoch that was not finished. */
+static rv_code choose_chunks(rvi_run *run, const chunk_survey *chunks, const rvi_index_list *damaged,
+                             rvi_index_list *out, rv_error *err)
+{
+    bool unfinished = chunks->n_completed < chunks->n;
+    size_t n = (size_t)chunks->n + (size_t)damaged->n;
+    *out = (rvi_index_list){.items = rv_arena_alloc(run->arena, n, sizeof *out->items)};
+    if (out->items == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "resuming %s", run->run_id);
+    for (int64_t i = 0; i < damaged->n; i++)
+        out->items[out->n++] = damaged->items[i];
+    for (int64_t i = 0; i < chunks->n; i++) {
+        bool of_open_epoch = run->plan.snapshot && unfinished && chunks->epochs[i] == chunks->last_epoch;
+        if (chunks->epochs[i] < 0 || of_open_epoch)
+            out->items[out->n++] = i;
+    }
+    run->snapshot.epoch = chunks->last_epoch + (run->plan.snapshot && !unfinished);
+    return RV_OK;
+}
+
+rv_code rvi_run_restart_epoch(rvi_run *run, rv_error *err)
+{
+    const rvi_place place = {run->dest, run->run_id, run->arena};
+    const rvi_index_list none = {0};
+    int64_t epoch = run->snapshot.epoch;
+    rvi_index_list which;
+    chunk_survey chunks;
+    if (!rv_dest_has(run->dest, RV_DEST_CAP_OBJECTS)) {
+        rv_fail(err, RV_E_SOURCE_LOST, "the snapshot was lost: %s", run->snapshot.loss.message);
+        rv_hint(err, "what went to a stream cannot be taken back; run it again");
+        return RV_E_SOURCE_LOST;
+    }
+    if (!run->plan.spans_epochs || epoch == 0)
+        return repeat(run, &place, err);
+    RV_TRY(survey_chunks(run, run->plan.n_chunks, &chunks, err));
+    chunks.last_epoch = epoch;
+    RV_TRY(choose_chunks(run, &chunks, &none, &which, err));
+    return reopen(run, &place, &which, err);
 }
 
 static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
@@ -178,23 +365,28 @@ static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
     const rvi_place place = {run->dest, run->run_id, run->arena};
     rvi_name_list strays = {.arena = run->arena};
     rvi_part_list parts;
-    bool complete = false, published = false;
+    rvi_index_list damaged, which;
+    chunk_survey chunks;
+    bool published = false;
     run->summary->resumed = true;
     run->recorded = true;
     run->committing = true; /* until it is known whether somebody may have seen its files */
     RV_TRY(rvi_is_published(&place, &published, err));
     RV_TRY(rvi_list_parts(run, &parts, err));
-    RV_TRY(rvi_survey_objects(&place, &parts, &strays, &complete, err));
-    bool all_read = open->n_completed == open->n_chunks;
-    if (!complete || !(published ? all_read : can_continue(run, open)))
+    RV_TRY(rvi_survey_objects(&place, &parts, &strays, &damaged, err));
+    RV_TRY(survey_chunks(run, open->n_chunks, &chunks, err));
+    bool whole = damaged.n == 0 && chunks.n_completed == chunks.n;
+    bool counted = !may_have_changed_values(&run->plan.schema);
+    if (published ? !whole : !(whole && counted) && !may_keep_chunks(run))
         return repeat(run, &place, err);
-    RV_TRY(rvi_remove_objects(run->dest, &strays, err));
     run->committing = published;
     /* The chunks are those that were recorded, whatever the table is now. */
     run->plan.n_chunks = open->n_chunks;
-    atomic_store(&run->counters.chunks_done, open->n_completed);
+    RV_TRY(adopt_window(run, open, err));
+    RV_TRY(choose_chunks(run, &chunks, &damaged, &which, err));
+    RV_TRY(reopen(run, &place, &which, err));
     rv_log(RV_LOG_INFO, "resuming %s: %" PRId64 " of %" PRId64 " chunks are complete", run->run_id,
-           open->n_completed, open->n_chunks);
+           (int64_t)atomic_load(&run->counters.chunks_done), open->n_chunks);
     return RV_OK;
 }
 

@@ -5,13 +5,14 @@
 #include "internal.h"
 
 #include "rivet/hash.h"
+#include "rivet/log.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUN_ARENA_BYTES = 64 << 20, IDLE_TIMEOUT_MS = 30 * 60 * 1000 };
+enum { RUN_ARENA_BYTES = 256 << 20 };
 
 rv_code rv_run_state_path(const rv_config *config, rv_arena *arena, const char **out, rv_error *err)
 {
@@ -57,21 +58,36 @@ rv_code rvi_source_json(const rv_server_info *server, const char *schema, const 
                      out, err);
 }
 
+static rv_code connect_once(rvi_run *run, rv_error *err)
+{
+    rv_read_options options;
+    rv_source_close(run->source);
+    run->source = NULL;
+    rvi_read_options(run, &options);
+    RV_TRY(rv_source_open(&run->source, &run->context->config->source, run->halt, err));
+    RV_TRY(rv_source_server(run->source, &run->server, err));
+    return rv_source_begin(run->source, &options, err);
+}
+
+/* Patient with a source that is away for a moment. */
 static rv_code open_source(rvi_run *run, rv_error *err)
 {
-    const rv_tuning *tuning = &run->export_config->tuning;
-    RV_TRY(rv_source_open(&run->source, &run->context->config->source, run->cancel, err));
-    RV_TRY(rv_source_server(run->source, &run->server, err));
-    rv_read_options options = {
-        .snapshot = run->export_config->consistency == RV_CONSISTENCY_SNAPSHOT,
-        .statement_timeout_ms = tuning->statement_timeout_s * 1000,
-        .lock_timeout_ms = tuning->lock_timeout_s * 1000,
-        .idle_timeout_ms =
-            tuning->max_snapshot_age_s > 0 ? tuning->max_snapshot_age_s * 1000 : IDLE_TIMEOUT_MS,
-        .accept_row_security = run->export_config->row_security_acknowledged,
-    };
-    run->snapshot_mono_us = run->context->clock->mono_us(run->context->clock);
-    return rv_source_begin(run->source, &options, err);
+    rvi_retry retry;
+    rvi_retry_init(&retry, &run->export_config->tuning, 0, (uint64_t)run->started_mono_us);
+    for (;;) {
+        rv_error failure = {0};
+        rv_code rc = connect_once(run, &failure);
+        int64_t pause_us = rc != RV_OK ? rvi_retry_pause_us(&retry, &failure) : 0;
+        if (rc == RV_OK)
+            return RV_OK;
+        if (pause_us < 0 || !run->context->clock->sleep_us(run->context->clock, pause_us, run->stop)) {
+            if (err != NULL)
+                *err = failure;
+            return rc;
+        }
+        atomic_fetch_add(&run->counters.retries, 1);
+        rv_log(RV_LOG_WARN, "export '%s': %s; trying again", run->export_config->name, failure.message);
+    }
 }
 
 /* The plan does not know where its relation lies, and a run is only resumed from there. A file is known by its path,
@@ -97,6 +113,7 @@ static rv_code plan_run(rvi_run *run, rv_error *err)
         .export_config = run->export_config, .source = run->source, .info = &info, .now_us = run->started_us};
     RV_TRY(rv_plan_make(run->arena, &input, &run->plan, err));
     RV_TRY(bind_plan_to_source(run, err));
+    run->n_planned = run->plan.n_chunks;
     run->policy_uses = rv_arena_alloc(run->arena, (size_t)run->plan.schema.n_fields * RV_INVALID_CLASSES,
                                       sizeof *run->policy_uses);
     if (run->policy_uses == NULL)
@@ -131,6 +148,47 @@ static rv_code name_run(rvi_run *run, rv_error *err)
     return RV_OK;
 }
 
+/* The snapshot is gone with the connection that held it. What was read under it is read again under a new one, as the
+ * next process would do after a crash. */
+static rv_code begin_epoch_again(rvi_run *run, rv_error *err)
+{
+    const rv_error *loss = &run->snapshot.loss;
+    rv_log(RV_LOG_WARN, "export '%s': the snapshot of epoch %" PRId64 " is lost (%s): it is read again",
+           run->export_config->name, run->snapshot.epoch, loss->message);
+    atomic_fetch_add(&run->counters.retries, 1);
+    rvi_run_journal(run, "RetryAttempted",
+                    json_pack("{s:I,s:s,s:s}", "epoch", (json_int_t)run->snapshot.epoch, "reason",
+                              rv_code_name(loss->code), "what", "the snapshot was lost"));
+    RV_TRY(open_source(run, err));
+    RV_TRY(rvi_run_restart_epoch(run, err));
+    return rvi_snapshot_begins(run, err);
+}
+
+/* Every chunk, or as many as a stop leaves. */
+static rv_code read_all(rvi_run *run, rv_error *err)
+{
+    rvi_retry retry;
+    rvi_retry_init(&retry, &run->export_config->tuning, 0, (uint64_t)run->started_us);
+    RV_TRY(rvi_snapshot_begins(run, err));
+    while (!rvi_run_is_read(run)) {
+        RV_TRY(rvi_pipeline_run(run, err));
+        if (rvi_run_is_read(run))
+            break;
+        if (rv_cancel_requested(run->stop))
+            return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+        if (!rvi_snapshot_is_lost(run))
+            break;
+        int64_t pause_us = rvi_retry_pause_us(&retry, &run->snapshot.loss);
+        if (pause_us < 0 || !run->context->clock->sleep_us(run->context->clock, pause_us, run->stop)) {
+            if (err != NULL)
+                *err = run->snapshot.loss;
+            return run->snapshot.loss.code;
+        }
+        RV_TRY(begin_epoch_again(run, err));
+    }
+    return rvi_run_check_read(run, err);
+}
+
 static rv_code execute(rvi_run *run, rv_error *err)
 {
     RV_TRY(name_run(run, err));
@@ -140,8 +198,7 @@ static rv_code execute(rvi_run *run, rv_error *err)
     RV_TRY(plan_run(run, err));
     RV_TRY(rvi_run_adopt_or_start(run, err));
     journal_plan(run);
-    if (atomic_load(&run->counters.chunks_done) < run->plan.n_chunks)
-        RV_TRY(rvi_pipeline_run(run, err));
+    RV_TRY(read_all(run, err));
     rv_source_end(run->source); /* the snapshot is given back before the commit, which may wait for a disk */
     return rvi_run_commit(run, err);
 }
@@ -149,6 +206,28 @@ static rv_code execute(rvi_run *run, rv_error *err)
 static void request_cancel(void *cancel)
 {
     rv_cancel_request(cancel);
+}
+
+/* While lanes read, they are to come to an end in order; at any other time there is nothing to wait for. */
+static void ask_to_stop(void *object)
+{
+    rvi_run *run = object;
+    rv_cancel_request(atomic_load(&run->reading) ? run->stop : run->cancel);
+}
+
+/* cancel ⇒ halt and stop. Whoever asks from outside asks to stop. */
+static rv_code link_tokens(rvi_run *run, rv_error *err)
+{
+    RV_TRY(rv_cancel_new(&run->cancel, err));
+    RV_TRY(rv_cancel_new(&run->halt, err));
+    RV_TRY(rv_cancel_new(&run->stop, err));
+    run->halt_waker = (rv_waker){.wake = request_cancel, .object = run->halt};
+    run->stop_waker = (rv_waker){.wake = request_cancel, .object = run->stop};
+    run->parent_waker = (rv_waker){.wake = ask_to_stop, .object = run};
+    rv_cancel_add_waker(run->cancel, &run->halt_waker);
+    rv_cancel_add_waker(run->cancel, &run->stop_waker);
+    rv_cancel_add_waker(run->context->cancel, &run->parent_waker);
+    return RV_OK;
 }
 
 static rv_code prepare(rvi_run *run, rv_error *err)
@@ -159,20 +238,25 @@ static rv_code prepare(rvi_run *run, rv_error *err)
     run->memory = rvi_memory_plan(&run->export_config->tuning);
     rv_budget_init(&run->budget, run->memory.budget);
     RV_TRY(rv_arena_new(&run->arena, RUN_ARENA_BYTES, err));
-    RV_TRY(rv_cancel_new(&run->cancel, err));
-    run->parent_waker = (rv_waker){.wake = request_cancel, .object = run->cancel};
-    rv_cancel_add_waker(run->context->cancel, &run->parent_waker);
-    return RV_OK;
+    RV_TRY(link_tokens(run, err));
+    return rvi_snapshot_init(run, err);
 }
 
 static void release(rvi_run *run)
 {
-    if (run->cancel != NULL)
+    if (run->parent_waker.wake != NULL)
         rv_cancel_remove_waker(run->context->cancel, &run->parent_waker);
     rv_source_close(run->source);
     rv_dest_close(run->dest);
     rv_state_close(run->state);
+    rvi_snapshot_deinit(run);
+    if (run->cancel != NULL) {
+        rv_cancel_remove_waker(run->cancel, &run->halt_waker);
+        rv_cancel_remove_waker(run->cancel, &run->stop_waker);
+    }
     rv_cancel_free(run->cancel);
+    rv_cancel_free(run->halt);
+    rv_cancel_free(run->stop);
     rv_arena_free(run->arena);
     pthread_mutex_destroy(&run->failure_lock);
 }

@@ -33,6 +33,7 @@ void rvi_record_free(void *record)
         free((char *)r->parts[i].column_digests);
     }
     free(r->parts);
+    json_decref(r->detail);
     free(r);
 }
 
@@ -55,41 +56,57 @@ static rv_code collect_part(rvi_record *record, rvi_part_item *item, rv_error *e
     return RV_OK;
 }
 
-static rv_code report_chunk(rvi_run *run, rvi_record **record, const rvi_part_item *item, rv_error *err)
+static rv_code report_chunk(rvi_run *run, const rvi_part_item *item, rv_error *err)
 {
-    (*record)->kind = RVI_RECORD_CHUNK_DONE;
-    (*record)->chunk_index = item->chunk_index;
-    (*record)->rows = item->chunk_rows;
-    if (!rv_queue_push(run->records, *record, 1))
+    rvi_record *record = item->lane->record;
+    record->kind = RVI_RECORD_CHUNK_DONE;
+    record->chunk_index = item->chunk_index;
+    record->rows = item->chunk_rows;
+    record->epoch = item->epoch;
+    record->claim = item->claim;
+    if (!rv_queue_push(run->records, record, 1))
         return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
-    *record = NULL;
+    item->lane->record = NULL;
     return RV_OK;
 }
 
-static rv_code upload_part(rvi_run *run, rvi_record **record, rvi_part_item *item, rv_error *err)
+/* The chunk is read again, and may come out in fewer parts. */
+static rv_code take_back(rvi_run *run, rvi_lane *lane, rv_error *err)
 {
-    if (*record == NULL)
-        *record = calloc(1, sizeof **record);
-    if (*record == NULL)
+    if (lane->record == NULL)
+        return RV_OK;
+    RV_TRY(rvi_lease_await(run, err));
+    for (int64_t i = 0; i < lane->record->n_parts; i++)
+        RV_TRY(rv_dest_remove(run->dest, lane->record->parts[i].name, err));
+    rvi_record_free(lane->record);
+    lane->record = NULL;
+    return RV_OK;
+}
+
+static rv_code upload_part(rvi_run *run, rvi_part_item *item, rv_error *err)
+{
+    rvi_lane *lane = item->lane;
+    if (item->again)
+        return take_back(run, lane, err);
+    if (lane->record == NULL)
+        lane->record = calloc(1, sizeof *lane->record);
+    if (lane->record == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "recording a part");
     RV_TRY_CTX(put_part(run, item, err), err, "chunk %" PRId64 " of %" PRId64, item->chunk_index + 1,
                run->plan.n_chunks);
-    RV_TRY(collect_part(*record, item, err));
-    return item->last ? report_chunk(run, record, item, err) : RV_OK;
+    RV_TRY(collect_part(lane->record, item, err));
+    return item->last ? report_chunk(run, item, err) : RV_OK;
 }
 
 void *rvi_uploader_main(void *argument)
 {
     rvi_run *run = argument;
-    rvi_record *record = NULL; /* of the chunk whose parts are arriving */
     rv_error err = {0};
     void *item = NULL;
     while (err.code == RV_OK && rv_queue_pop(run->parts, &item)) {
-        if (upload_part(run, &record, item, &err) != RV_OK)
+        if (upload_part(run, item, &err) != RV_OK)
             rvi_run_fail(run, &err);
         rvi_part_item_free(item);
     }
-    rvi_record_free(record);
-    rv_queue_close(run->records);
     return NULL;
 }

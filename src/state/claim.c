@@ -233,6 +233,26 @@ rv_code rv_state_release_chunk(rv_state *state, const char *run_id, const rv_own
     return rvi_tx_commit(&tx, err);
 }
 
+rv_code rv_state_reopen_chunks(rv_state *state, const char *run_id, const rv_owner *owner,
+                               const int64_t *indexes, int64_t n, rv_error *err)
+{
+    RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
+    RV_TRY(rvi_tx_begin(state, &tx, err));
+    RV_TRY(rvi_hold_lease(state, run_id, owner, err));
+    for (int64_t i = 0; i < n; i++) {
+        const rvi_args parts = {{rvi_bind_text(run_id), rvi_bind_int(indexes[i])}};
+        const rvi_args chunk = {
+            {rvi_bind_text(run_id), rvi_bind_int(indexes[i]), rvi_bind_int(rvi_now_us(state))}};
+        RV_TRY(
+            rvi_change(state, "DELETE FROM parts WHERE run_id = $1 AND chunk_index = $2", &parts, NULL, err));
+        RV_TRY(rvi_change(state,
+                          "UPDATE chunks SET status = 'pending', owner = NULL, lease_expires_us = NULL,"
+                          " n_rows = 0, epoch = 0, updated_us = $3 WHERE run_id = $1 AND chunk_index = $2",
+                          &chunk, NULL, err));
+    }
+    return rvi_tx_commit(&tx, err);
+}
+
 rv_code rvi_release_all(rv_state *state, const char *run_id, const char *owner, rv_error *err)
 {
     const rvi_args args = {

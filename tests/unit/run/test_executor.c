@@ -36,6 +36,48 @@ static void chunks_of_ranges_tile_the_table(void **state)
     assert_rows_once(b, 5000);
 }
 
+/* Ranges that need no snapshot, so that lanes with connections of their own can read them. */
+static void write_ranges(bench *b, int64_t n, const char *lines)
+{
+    char table[256];
+    (void)snprintf(table, sizeof table, "physical unit=block per_unit=7 strategy=blocks\n%s", lines);
+    write_numbered(b, n, "est_bytes=9000000000", table);
+    b->export_config.consistency = RV_CONSISTENCY_STATEMENT;
+}
+
+static void lanes_share_the_chunks(void **state)
+{
+    bench *b = *state;
+    write_ranges(b, 5000, "");
+    b->export_config.parallel = 4;
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_true(b->summary.n_chunks > 12);
+    assert_int_equal(b->summary.files, b->summary.n_chunks);
+    assert_int_equal(b->summary.rows, 5000);
+    assert_rows_once(b, 5000);
+}
+
+static void more_lanes_than_chunks_do_no_harm(void **state)
+{
+    bench *b = *state;
+    write_ranges(b, 5, "");
+    b->export_config.parallel = 50;
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_rows_once(b, 5);
+}
+
+static void a_failure_in_one_lane_ends_all(void **state)
+{
+    bench *b = *state;
+    write_ranges(b, 5000, "fail page code=SOURCE_DENIED after_rows=4000\n");
+    b->export_config.parallel = 4;
+    b->export_config.tuning.max_retries = 3; /* which a failure for good does not use */
+    assert_int_equal(bench_run(b), RV_E_SOURCE_DENIED);
+    assert_int_equal(b->summary.retries, 0);
+    assert_int_equal(b->summary.status, RV_RUN_FAILED);
+    assert_int_equal(count_files(b, ""), 0);
+}
+
 static void a_chunk_over_the_file_limit_becomes_parts(void **state)
 {
     bench *b = *state;
@@ -307,6 +349,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         bench_test(a_stream_is_exported_once),
         bench_test(chunks_of_ranges_tile_the_table),
+        bench_test(lanes_share_the_chunks),
+        bench_test(more_lanes_than_chunks_do_no_harm),
+        bench_test(a_failure_in_one_lane_ends_all),
         bench_test(a_chunk_over_the_file_limit_becomes_parts),
         bench_test(every_chunk_counts_its_own_parts),
         bench_test(one_part_under_a_limit_is_numbered_too),
