@@ -81,6 +81,21 @@ static void create(const suite_table *table)
         add("\n");
     }
     add("physical unit=block per_unit=90 strategy=blocks\n");
+    for (int c = 0; c < table->n_columns; c++) {
+        if (!table->columns[c].key)
+            continue;
+        quote_word(word, sizeof word, table->columns[c].name);
+        add("index pkey ");
+        add(word);
+        add(" primary\n");
+    }
+    for (int i = 0; i < table->n_indexes; i++) {
+        const suite_index *index = &table->indexes[i];
+        snprintf(word, sizeof word, "index %s %s%s%s%s\n", index->name, index->columns,
+                 index->unique ? " unique not_null" : "", index->descending != NULL ? " desc=" : "",
+                 index->descending != NULL ? index->descending : "");
+        add(word);
+    }
 }
 
 static void literal(char *out, size_t size, suite_type type, const char *text)

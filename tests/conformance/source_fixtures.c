@@ -68,6 +68,38 @@ static void append_columns(rv_bytes *sql, const suite_table *table)
     }
 }
 
+/* "a,b" and "a" give ("a" DESC, "b"). */
+static void append_index_columns(rv_bytes *sql, const suite_index *index)
+{
+    const char *from = index->columns;
+    append(sql, "(");
+    for (size_t len; (len = strcspn(from, ",")) > 0; from += len + (from[len] == ',' ? 1 : 0)) {
+        bool down = index->descending != NULL && strncmp(index->descending, from, len) == 0;
+        assert_int_equal(rv_bytes_printf(sql, NULL, "%s\"%.*s\"%s", from == index->columns ? "" : ", ",
+                                         (int)len, from, down ? " DESC" : ""),
+                         RV_OK);
+    }
+    append(sql, ")");
+}
+
+void suite_create_indexes_sql(const suite_table *table, const char *index_prefix, const char *table_prefix,
+                              void (*execute)(const char *sql))
+{
+    rv_bytes sql = RV_BYTES_INIT(1 << 16);
+    char name[512];
+    suite_quote(name, sizeof name, table->name);
+    for (int i = 0; i < table->n_indexes; i++) {
+        const suite_index *index = &table->indexes[i];
+        assert_int_equal(rv_bytes_printf(&sql, NULL, "CREATE %sINDEX %s\"%s\" ON %s%s ",
+                                         index->unique ? "UNIQUE " : "", index_prefix, index->name,
+                                         table_prefix, name),
+                         RV_OK);
+        append_index_columns(&sql, index);
+        execute_and_clear(&sql, execute);
+    }
+    rv_bytes_deinit(&sql);
+}
+
 void suite_create_sql(const suite_table *table, const char *schema, void (*execute)(const char *sql))
 {
     enum { ROWS_PER_INSERT = 100 };
@@ -110,6 +142,50 @@ void suite_counted_text(char *out, size_t size, int64_t row, int column)
         snprintf(out, size, "%08" PRIx64, (uint64_t)row);
 }
 
+int64_t suite_keyed_cell(int64_t row, int column, int64_t none)
+{
+    switch (column) {
+    case 0:
+        return row + 1;
+    case 1:
+        return row % 7 * 1000 - 3000;
+    case 2:
+        return row * 37 % SUITE_KEYED_ROWS;
+    case 3:
+        return row % 4 == 3 ? none : row * 3 % 101;
+    default:
+        return row % 8 == 3 ? none : row;
+    }
+}
+
+static void keyed_literal(char *out, size_t size, int64_t row, int column, const void *context)
+{
+    char text[32];
+    const suite_driver *driver = context;
+    int64_t cell = suite_keyed_cell(row, column, INT64_MIN);
+    snprintf(text, sizeof text, column == 2 ? "k%04" PRId64 : "%" PRId64, cell);
+    driver->literal(out, size, column == 2 ? SUITE_TEXT : SUITE_INT, cell == INT64_MIN ? NULL : text);
+}
+
+void suite_create_keyed(const suite_driver *driver)
+{
+    static const suite_index indexes[] = {{"keyed_ab", "a,b", NULL, true},
+                                          {"keyed_ba", "b,a", NULL, true},
+                                          {"keyed_mixed", "a,b", "a", true},
+                                          {"keyed_n", "n", NULL, false}};
+    const char *integer = driver->declared[SUITE_INT];
+    const suite_column columns[SUITE_KEYED_COLUMNS] = {
+        {"id", integer, true, true},
+        {"a", integer, true, false},
+        {"b", driver->declared[SUITE_TEXT], true, false},
+        {"n", integer, false, false},
+        {"m", integer, false, false},
+    };
+    const suite_table table = {"keyed", columns, SUITE_KEYED_COLUMNS, SUITE_KEYED_ROWS, keyed_literal, driver,
+                               indexes, 4};
+    driver->create(&table);
+}
+
 static const suite_type counted_types[SUITE_COUNTED_COLUMNS] = {SUITE_INT, SUITE_INT, SUITE_FLOAT, SUITE_TEXT,
                                                                 SUITE_BLOB};
 
@@ -128,7 +204,8 @@ void suite_create_counted(const suite_driver *driver, const char *name, int64_t 
         {"f", driver->declared[SUITE_FLOAT], false, false}, {"t", driver->declared[SUITE_TEXT], false, false},
         {"b", driver->declared[SUITE_BLOB], false, false},
     };
-    const suite_table table = {name, columns, SUITE_COUNTED_COLUMNS, n_rows, counted_literal, driver};
+    const suite_table table = {name, columns, SUITE_COUNTED_COLUMNS, n_rows, counted_literal, driver,
+                               NULL, 0};
     driver->create(&table);
 }
 
@@ -150,7 +227,7 @@ static void create_typed(const suite_driver *driver)
         snprintf(names[i], sizeof names[i], "c%d", i);
         columns[i] = (suite_column){.name = names[i], .declared = driver->typed[i].declared};
     }
-    const suite_table table = {"every_type", columns, driver->n_typed, 3, typed_literal, driver};
+    const suite_table table = {"every_type", columns, driver->n_typed, 3, typed_literal, driver, NULL, 0};
     driver->create(&table);
 }
 
@@ -183,7 +260,7 @@ static void create_two_columns(const suite_driver *driver, const char *name, con
 {
     const suite_column columns[] = {{"id", driver->declared[SUITE_INT], true, true},
                                     {second, declared, false, false}};
-    const suite_table table = {name, columns, 2, n_rows, literal, driver};
+    const suite_table table = {name, columns, 2, n_rows, literal, driver, NULL, 0};
     driver->create(&table);
 }
 
@@ -221,8 +298,8 @@ static void create_hostile(const suite_driver *driver)
         columns[i] = (suite_column){suite_hostile_names[i], driver->declared[SUITE_INT], false, false};
     columns[SUITE_HOSTILE_NAMES] = (suite_column){longest, driver->declared[SUITE_INT], false, false};
     for (int i = 0; i <= SUITE_HOSTILE_NAMES; i++) {
-        const suite_table table = {columns[i].name, columns, SUITE_HOSTILE_NAMES + 1, 2,
-                                   hostile_literal, driver};
+        const suite_table table = {
+            columns[i].name, columns, SUITE_HOSTILE_NAMES + 1, 2, hostile_literal, driver, NULL, 0};
         driver->create(&table);
     }
 }

@@ -65,6 +65,7 @@ static void config(rv_arena *arena, rv_source_config *out)
 static void create(const suite_table *table)
 {
     suite_create_sql(table, SCHEMA, execute);
+    suite_create_indexes_sql(table, "", SCHEMA ".", execute);
 }
 
 static void literal(char *out, size_t size, suite_type type, const char *text)

@@ -49,6 +49,7 @@ static void create(const suite_table *table)
 {
     execute("BEGIN");
     suite_create_sql(table, "main", execute);
+    suite_create_indexes_sql(table, "main.", "", execute);
     execute("COMMIT");
 }
 

@@ -27,6 +27,12 @@ typedef struct suite_column {
 /* Writes the literal of one cell, in the driver's own words. */
 typedef void (*suite_literal_fn)(char *out, size_t size, int64_t row, int column, const void *context);
 
+/* Columns by commas; those of them that sort downwards likewise, or NULL. */
+typedef struct suite_index {
+    const char *name, *columns, *descending;
+    bool unique;
+} suite_index;
+
 typedef struct suite_table {
     const char *name;
     const suite_column *columns;
@@ -34,6 +40,8 @@ typedef struct suite_table {
     int64_t n_rows;
     suite_literal_fn literal;
     const void *context;
+    const suite_index *indexes; /* besides that of the primary key */
+    int n_indexes;
 } suite_table;
 
 /* One of the driver's types, a value of it, and that value's canonical text (rv_column_text). */
@@ -92,8 +100,13 @@ int suite_run(const suite_driver *driver);
  *   every_type   a column for each suite_typed: its value, NULL, its value
  *   wide         SUITE_WIDE_ROWS rows with a text of SUITE_WIDE_VALUE_BYTES in column v
  *   odd          three rows, the second of which holds the suite_odd in column v
- * and one table for each hostile name and the longest one, with a column for each as well. */
+ * and one table for each hostile name and the longest one, with a column for each as well.
+ * For keys and ranges there is, by itself,
+ *   keyed        SUITE_KEYED_ROWS rows of suite_keyed_cell(), with the indexes keyed_ab (a, b), keyed_ba (b, a),
+ *                keyed_mixed (a downwards, b), keyed_n (n, not unique) */
 enum {
+    SUITE_KEYED_COLUMNS = 5,
+    SUITE_KEYED_ROWS = 600,
     SUITE_LITERAL_BYTES = 8192,
     SUITE_COUNTED_COLUMNS = 5,
     SUITE_COUNTED_ROWS = 3000,
@@ -106,12 +119,20 @@ extern const char *const suite_hostile_names[SUITE_HOSTILE_NAMES];
 void suite_longest_name(const suite_driver *driver, char out[129]);
 void suite_create_all(const suite_driver *driver);
 void suite_create_counted(const suite_driver *driver, const char *name, int64_t n_rows);
+void suite_create_keyed(const suite_driver *driver);
+/* Column 0: id, the primary key; 1: a, some values often; 2: b, unique, a text; 3: n, every fourth one NULL; 4: m, every
+ * eighth one NULL, where n is NULL too. Texts sort as their numbers do. `none`: the number of a NULL. */
+int64_t suite_keyed_cell(int64_t row, int column, int64_t none);
 /* The text of cell (row, column) of "counted"; "" for a NULL, which no other cell is. */
 void suite_counted_text(char *out, size_t size, int64_t row, int column);
 
 /* For drivers that speak SQL: CREATE TABLE and INSERTs for a table, names in double quotes, given to
  * `execute`. */
 void suite_create_sql(const suite_table *table, const char *schema, void (*execute)(const char *sql));
+/* CREATE INDEX for all of the table's, names behind the prefixes: some databases want the schema before the one, some
+ * before the other. */
+void suite_create_indexes_sql(const suite_table *table, const char *index_prefix, const char *table_prefix,
+                              void (*execute)(const char *sql));
 /* A name between double quotes, those within doubled. */
 void suite_quote(char *out, size_t size, const char *name);
 /* A text between single quotes, those within doubled. */

@@ -6,7 +6,7 @@
  * sqlite3_column_decltype() says does not.
  * Spec: https://www.sqlite.org/pragma.html (table_list, table_xinfo, index_list),
  * https://www.sqlite.org/fileformat2.html (section 2.6.3: sqlite_stat1). */
-#include "source/sqlite/internal.h"
+#include "source/sqlite/select.h"
 
 #include "rivet/utf8.h"
 
@@ -265,10 +265,10 @@ static rv_code read_rowid_ends(rvi_sqlite *session, const char *name, const char
     return RV_OK;
 }
 
-/* The row id is asked for beside the columns, and a result has room for only so many. */
-static bool has_room_for_rowid(const rvi_sqlite *session, const rv_schema *schema)
+/* The row id, or the key, is asked for beside the columns, and a result has room for only so many. */
+static bool has_room(const rvi_sqlite *session, const rv_schema *schema, int n_more)
 {
-    return schema->n_fields < sqlite3_limit(session->db, SQLITE_LIMIT_COLUMN, -1);
+    return schema->n_fields + n_more <= sqlite3_limit(session->db, SQLITE_LIMIT_COLUMN, -1);
 }
 
 static rv_code find_physical(rvi_sqlite *session, const table *about, bool key_is_rowid,
@@ -285,7 +285,7 @@ static rv_code find_physical(rvi_sqlite *session, const table *about, bool key_i
         physical->why_not = "the table is WITHOUT ROWID";
     else if (rowid == NULL)
         physical->why_not = "columns named rowid, oid and _rowid_ hide the row id";
-    else if (!has_room_for_rowid(session, &info->schema))
+    else if (!has_room(session, &info->schema, 1))
         physical->why_not = "the table has as many columns as SQLite can return at once";
     if (physical->why_not != NULL)
         return RV_OK;
@@ -362,6 +362,9 @@ static rv_code describe_table(rvi_sqlite *session, const rv_relation *relation, 
     else
         RV_TRY(read_columns(session, arena, &about, key_is_rowid, &info->schema, err));
     RV_TRY(find_physical(session, &about, key_is_rowid, info, err));
+    if (about.is_table && has_room(session, &info->schema, RV_MAX_KEY_COLUMNS))
+        RV_TRY(rvi_sqlite_find_indexes(session, about.name, about.without_rowid, key_is_rowid, arena, info,
+                                       err));
     return about.is_table ? estimate(session, &about, info, err) : RV_OK;
 }
 

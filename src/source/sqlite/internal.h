@@ -116,5 +116,7 @@ rv_code rvi_sqlite_scan_open(rv_scan **out, rv_source *src, const rv_scan_reques
 rv_code rvi_sqlite_scan_next(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
                              rv_error *err) RV_MUST_CHECK;
 void rvi_sqlite_scan_close(rv_scan *scan);
+rv_code rvi_sqlite_scan_position(rv_scan *scan, rv_arena *arena, rv_key_value *out,
+                                 rv_error *err) RV_MUST_CHECK;
 
 #endif

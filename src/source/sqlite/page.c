@@ -1,21 +1,25 @@
 /* page.c - the rows of a chunk, page by page.
  *
- * There are two ways to read, and both count their pages in rows:
+ * There are three ways to read, and all count their pages in rows:
  *
  *   by row id   WHERE rowid >= next AND rowid <= last ORDER BY rowid LIMIT n. Each page is a statement of
  *               its own, which seeks to where the last page ended and leaves nothing open behind it. A page
  *               that failed is read again from the same place.
+ *   along a key ORDER BY the key, strictly after the values that the last row delivered had in it, LIMIT n.
+ *               INDEXED BY makes sure that this is a walk along the index and never a sort. As by row id,
+ *               each page is a statement of its own and can be asked for again.
  *   stream      One statement, stepped n rows a page. For what has no row ids: views, queries, virtual
- *               tables, WITHOUT ROWID tables. The statement stays open between pages; once it failed, the
- *               stream is over.
+ *               tables, WITHOUT ROWID tables; and for ranges that are not read in any order, where SQLite
+ *               chooses the index. The statement stays open between pages; once it failed, the stream is
+ *               over.
  *
  * SQLite hands rows out one by one, so a page never has to be given up for its size: it ends before the
  * row that would not fit. In a stream that row has been stepped to already and waits in the statement for
  * the next page; its cells stay valid, because nothing touches the statement in between.
  *
- * What must hold: a row id is delivered at most once, because `next` moves past a page only when the page
+ * What must hold: a row is delivered at most once, because `next` and `at` move past a page only when the page
  * is whole, and the next page begins strictly after it. */
-#include "source/sqlite/internal.h"
+#include "source/sqlite/select.h"
 
 #include "rivet/checked.h"
 #include "rivet/clock.h"
@@ -42,12 +46,20 @@ typedef struct scan {
     sqlite3_stmt *stmt;
     rvi_sqlite_cell *cells; /* of the row that the statement stands on, one per field */
     rv_bytes scratch;
-    uint64_t max_value_bytes; /* 0: no limit */
-    int64_t next, last;       /* by row id: what is left, inclusive */
-    int64_t rowid;            /* by row id: of the row that the statement stands on */
-    int64_t delivered;        /* by row id: of the last row appended to the page */
-    int64_t rows_before;      /* delivered by earlier pages */
-    size_t row_weight;        /* bytes of batch content that the row that the statement stands on will make */
+    uint64_t max_value_bytes;                 /* 0: no limit */
+    int64_t next, last;                       /* by row id: what is left, inclusive */
+    int64_t rowid;                            /* by row id: of the row that the statement stands on */
+    int64_t delivered;                        /* by row id: of the last row appended to the page */
+    const rv_key *key;                        /* along a key: borrowed from the request, as what is next */
+    const char *declared[RV_MAX_KEY_COLUMNS]; /* its columns' types */
+    rvi_sqlite_cell key_cells[RV_MAX_KEY_COLUMNS]; /* of the row that the statement stands on */
+    rvi_sqlite_value at[RV_MAX_KEY_COLUMNS];       /* pages begin after this place … */
+    int n_at;                                      /* … which has so many cells; 0: at the beginning */
+    rvi_sqlite_value page_end[RV_MAX_KEY_COLUMNS]; /* the place of the last row appended to the page */
+    sqlite3_stmt *resume; /* along a key: takes the place of `stmt` once a row was delivered; NULL: it has */
+    int first_parameter;  /* of those that change from page to page */
+    int64_t rows_before;  /* delivered by earlier pages */
+    size_t row_weight;    /* bytes of batch content that the row that the statement stands on will make */
     bool by_rowid;
     bool by_position; /* a query: fields are found by ordinal, not by name */
     bool row_waiting; /* stream: the row stepped to has not been delivered */
@@ -61,6 +73,11 @@ static void scan_free(scan *s)
     if (s == NULL)
         return;
     sqlite3_finalize(s->stmt);
+    sqlite3_finalize(s->resume);
+    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++) {
+        rvi_sqlite_value_deinit(&s->at[i]);
+        rvi_sqlite_value_deinit(&s->page_end[i]);
+    }
     if (s->session != NULL)
         sqlite3_limit(s->session->db, SQLITE_LIMIT_LENGTH,
                       INT_MAX); /* back to the most that the library allows */
@@ -70,42 +87,131 @@ static void scan_free(scan *s)
 }
 RV_DEFINE_AUTO(scan, scan_free)
 
-/* Columns are qualified with the table's alias: an unqualified "name" might be taken for something else. */
-static rv_code select_list(const rv_schema *schema, rv_bytes *sql, rv_error *err)
+/* Columns are qualified with the relation's alias: an unqualified "name" might be taken for something else. */
+static rv_code add_columns(const scan *s, const rv_scan_request *request, rvi_sqlite_select *select,
+                           rv_error *err)
 {
-    for (int i = 0; i < schema->n_fields; i++) {
-        RV_TRY(rv_bytes_append_str(sql, i == 0 ? "SELECT t." : ", t.", err));
-        RV_TRY(rvi_sqlite_quote(sql, schema->fields[i].name, err));
+    if (s->by_position)
+        RV_TRY(rv_bytes_append_str(&select->sql, "SELECT t.*", err));
+    for (int i = 0; !s->by_position && i < request->schema->n_fields; i++) {
+        RV_TRY(rv_bytes_append_str(&select->sql, i == 0 ? "SELECT t." : ", t.", err));
+        RV_TRY(rvi_sqlite_quote(&select->sql, request->schema->fields[i].name, err));
+    }
+    if (s->by_rowid)
+        RV_TRY(rv_bytes_printf(&select->sql, err, ", t.%s", rvi_sqlite_rowid_name(&request->info->schema)));
+    for (int i = 0; s->key != NULL && i < s->key->n_columns; i++) {
+        RV_TRY(rv_bytes_append_str(&select->sql, ", ", err));
+        RV_TRY(rvi_sqlite_select_value(select, s->key->columns[i], NULL, err));
     }
     return RV_OK;
 }
 
-static rv_code table_sql(const scan *s, const rv_scan_request *request, rv_bytes *sql, const char **out,
-                         rv_error *err)
+static bool same_key(const rv_key *a, const rv_key *b)
 {
-    const char *rowid = s->by_rowid ? rvi_sqlite_rowid_name(&request->info->schema) : NULL;
-    RV_TRY(select_list(request->schema, sql, err));
-    if (rowid != NULL)
-        RV_TRY(rv_bytes_printf(sql, err, ", t.%s", rowid));
-    RV_TRY(rv_bytes_append_str(sql, " FROM main.", err));
-    RV_TRY(rvi_sqlite_quote(sql, request->relation->table, err));
-    RV_TRY(rv_bytes_append_str(sql, " AS t", err));
-    if (rowid != NULL) /* NOT INDEXED forbids other indexes, not the row id: no sort, whatever ANALYZE said */
-        RV_TRY(rv_bytes_printf(sql, err,
-                               " NOT INDEXED WHERE t.%s >= ?1 AND t.%s <= ?2 ORDER BY t.%s LIMIT ?3", rowid,
-                               rowid, rowid));
-    return rv_bytes_cstr(sql, out, err);
+    bool same = a->n_columns == b->n_columns;
+    for (int i = 0; same && i < a->n_columns; i++)
+        same = strcmp(a->columns[i], b->columns[i]) == 0 && a->descending[i] == b->descending[i];
+    return same;
 }
 
-static rv_code prepare_table(scan *s, const rv_scan_request *request, rv_error *err)
+/* A key that is none of the relation's (a query's, a view's) is walked as SQLite thinks best. */
+static rv_code add_index(const scan *s, const rv_scan_request *request, rvi_sqlite_select *select,
+                         rv_error *err)
 {
-    rv_bytes sql = RV_BYTES_INIT(RVI_SQLITE_MAX_SQL_BYTES);
-    const char *text = NULL;
-    rv_code rc = table_sql(s, request, &sql, &text, err);
+    const rv_relation_info *info = request->info;
+    const char *name = s->by_rowid ? rvi_sqlite_rowid_index : NULL;
+    for (int i = 0; s->key != NULL && name == NULL && i < info->n_indexes; i++)
+        if (info->indexes[i].complete && same_key(&info->indexes[i].key, s->key))
+            name = info->indexes[i].name;
+    if (name == NULL)
+        return RV_OK;
+    if (name ==
+        rvi_sqlite_rowid_index) /* forbids other indexes, not the row id: no sort, whatever ANALYZE said */
+        return rv_bytes_append_str(&select->sql, " NOT INDEXED", err);
+    RV_TRY(rv_bytes_append_str(&select->sql, " INDEXED BY ", err));
+    return rvi_sqlite_quote(&select->sql, name, err);
+}
+
+/* Which rows of those in the ranges a page holds, and in which order; n_after: cells of the place that it follows. */
+static rv_code add_page(const scan *s, const rv_scan_request *request, int n_after, rvi_sqlite_select *select,
+                        rv_error *err)
+{
+    int first = select->n_values + 1;
+    if (s->by_rowid) {
+        const char *rowid = rvi_sqlite_rowid_name(&request->info->schema);
+        RV_TRY(rvi_sqlite_select_and(select, err));
+        return rv_bytes_printf(&select->sql, err, "t.%s >= ?%d AND t.%s <= ?%d ORDER BY t.%s LIMIT ?%d",
+                               rowid, first, rowid, first + 1, rowid, first + 2);
+    }
+    if (s->key == NULL)
+        return RV_OK;
+    if (n_after > 0)
+        RV_TRY(rvi_sqlite_select_after(select, s->key, n_after, first, err));
+    RV_TRY(rvi_sqlite_select_order(select, s->key, err));
+    return rv_bytes_printf(&select->sql, err, " LIMIT ?%d", first + n_after);
+}
+
+static rv_code make_statement(scan *s, const rv_scan_request *request, int n_after, sqlite3_stmt **out,
+                              rv_error *err)
+{
+    rvi_sqlite_select select;
+    rvi_sqlite_select_init(&select, s->session, &request->info->schema);
+    rv_code rc = add_columns(s, request, &select, err);
     if (rc == RV_OK)
-        rc = rvi_sqlite_prepare(s->session, text, &s->stmt, err);
-    rv_bytes_deinit(&sql);
+        rc = rvi_sqlite_select_from(&select, request->relation, err);
+    if (rc == RV_OK)
+        rc = add_index(s, request, &select, err);
+    if (rc == RV_OK)
+        rc = rvi_sqlite_select_ranges(&select, request->bounds.ranges, request->bounds.n_ranges, err);
+    if (rc == RV_OK)
+        rc = add_page(s, request, n_after, &select, err);
+    if (rc == RV_OK)
+        rc = rvi_sqlite_select_finish(&select, out, err);
+    s->first_parameter = select.n_values + 1;
+    rvi_sqlite_select_deinit(&select);
     return rc;
+}
+
+static rv_code prepare_statements(scan *s, const rv_scan_request *request, rv_error *err)
+{
+    bool as_it_is = s->by_position && s->key == NULL && request->bounds.n_ranges == 0;
+    if (as_it_is)
+        return rvi_sqlite_prepare_query(s->session, request->relation->query, &s->stmt, err);
+    RV_TRY(make_statement(s, request, s->n_at, &s->stmt, err));
+    if (s->key == NULL || s->n_at == s->key->n_columns)
+        return RV_OK;
+    return make_statement(s, request, s->key->n_columns, &s->resume, err);
+}
+
+/* What the scan goes along, and where it begins. */
+static rv_code set_key(scan *s, const rv_scan_request *request, rv_error *err)
+{
+    s->key = request->bounds.key;
+    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++) {
+        rvi_sqlite_value_init(&s->at[i]);
+        rvi_sqlite_value_init(&s->page_end[i]);
+    }
+    for (int i = 0; s->key != NULL && i < s->key->n_columns; i++) {
+        const rv_field *field = rvi_sqlite_column(&request->info->schema, s->key->columns[i]);
+        if (field == NULL)
+            return rv_fail(err, RV_E_SOURCE_QUERY, "%s has no column '%s'", request->schema->origin,
+                           s->key->columns[i]);
+        s->declared[i] = field->native_type;
+    }
+    for (int i = 0; request->after != NULL && i < request->after->n; i++)
+        RV_TRY_CTX(rvi_sqlite_value_parse(&s->at[i], request->after->cells[i], s->declared[i], err), err,
+                   "a place in the key's column '%s'", s->key->columns[i]);
+    s->n_at = request->after != NULL ? request->after->n : 0;
+    return RV_OK;
+}
+
+/* By row id where the bounds are, and where all rows are wanted and row ids stay what they are meanwhile. */
+static bool reads_by_rowid(const scan *s, const rv_scan_request *request)
+{
+    const rv_physical *physical = &request->info->physical;
+    if (request->bounds.kind != RV_BOUNDS_ALL || request->bounds.n_ranges > 0)
+        return request->bounds.kind == RV_BOUNDS_PHYSICAL;
+    return physical->available && (!physical->needs_snapshot || s->session->in_transaction);
 }
 
 /* The outermost chunks are open-ended, so that rows which came between describing and the snapshot are
@@ -115,7 +221,7 @@ static void set_bounds(scan *s, const rv_scan_request *request)
     const rv_physical *physical = &request->info->physical;
     s->next = INT64_MIN;
     s->last = INT64_MAX;
-    if (request->bounds.kind == RV_BOUNDS_ALL)
+    if (request->bounds.kind != RV_BOUNDS_PHYSICAL)
         return;
     s->exhausted = request->bounds.first > request->bounds.last;
     if (request->bounds.first != physical->first)
@@ -138,6 +244,8 @@ static void limit_values(const scan *s)
 
 rv_code rvi_sqlite_scan_open(rv_scan **out, rv_source *src, const rv_scan_request *request, rv_error *err)
 {
+    if (request->bounds.leaf_table != NULL)
+        return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "a SQLite table has no leaves");
     RV_AUTO(scan_free) scan *s = calloc(1, sizeof *s);
     if (s == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "opening a scan");
@@ -147,17 +255,14 @@ rv_code rvi_sqlite_scan_open(rv_scan **out, rv_source *src, const rv_scan_reques
     s->scratch = RV_BYTES_INIT(SCRATCH_MAX_BYTES);
     s->max_value_bytes = request->max_value_bytes;
     s->by_position = request->relation->kind == RV_RELATION_QUERY;
-    const rv_physical *physical = &request->info->physical;
-    s->by_rowid = physical->available && (!physical->needs_snapshot || s->session->in_transaction);
+    s->by_rowid = reads_by_rowid(s, request);
+    RV_TRY(set_key(s, request, err));
     set_bounds(s, request);
     s->cells = calloc((size_t)request->schema->n_fields, sizeof *s->cells);
     if (s->cells == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "opening a scan");
     rvi_sqlite_start(s->session);
-    if (s->by_position)
-        RV_TRY(rvi_sqlite_prepare_query(s->session, request->relation->query, &s->stmt, err));
-    else
-        RV_TRY(prepare_table(s, request, err));
+    RV_TRY(prepare_statements(s, request, err));
     limit_values(s);
     *out = &s->base;
     s = NULL;
@@ -238,7 +343,23 @@ static rv_code fetch_row(scan *s, rv_error *err)
     }
     if (s->by_rowid)
         s->rowid = sqlite3_column_int64(s->stmt, s->schema->n_fields);
+    int first_of_key = s->key != NULL ? sqlite3_column_count(s->stmt) - s->key->n_columns : 0;
+    for (int i = 0; s->key != NULL && i < s->key->n_columns; i++)
+        RV_TRY(rvi_sqlite_fetch(s->session, s->stmt, first_of_key + i, &s->key_cells[i], err));
     s->row_weight = weight;
+    return RV_OK;
+}
+
+/* Of a row that was appended, before the statement moves on. */
+static rv_code keep_place(scan *s, rv_error *err)
+{
+    s->delivered = s->rowid;
+    for (int i = 0; s->key != NULL && i < s->key->n_columns; i++) {
+        if (s->key_cells[i].storage_class == SQLITE_NULL)
+            return rv_fail(err, RV_E_VALUE_MALFORMED, "column '%s' of the key holds a NULL",
+                           s->key->columns[i]);
+        RV_TRY(rvi_sqlite_value_set(&s->page_end[i], &s->key_cells[i], err));
+    }
     return RV_OK;
 }
 
@@ -292,20 +413,19 @@ static rv_code read_rows(scan *s, int64_t most, size_t max_bytes, rv_batch *out,
             name_row(s, out->rows, name);
             return rv_wrap(err, rc, "row %s", name);
         }
+        RV_TRY(keep_place(s, err));
         *bytes += s->row_weight;
         s->row_waiting = false;
-        s->delivered = s->rowid;
     }
     return RV_OK;
 }
 
 static rv_code bind_page(scan *s, int64_t most, rv_error *err)
 {
-    int result = sqlite3_bind_int64(s->stmt, 1, s->next);
-    if (result == SQLITE_OK)
-        result = sqlite3_bind_int64(s->stmt, 2, s->last);
-    if (result == SQLITE_OK)
-        result = sqlite3_bind_int64(s->stmt, 3, most);
+    const int64_t values[] = {s->next, s->last, most};
+    int result = SQLITE_OK;
+    for (int i = 0; result == SQLITE_OK && i < 3; i++)
+        result = sqlite3_bind_int64(s->stmt, s->first_parameter + i, values[i]);
     return result == SQLITE_OK ? RV_OK : rvi_sqlite_fail(s->session, result, "preparing a page", err);
 }
 
@@ -323,6 +443,38 @@ static rv_code page_by_rowid(scan *s, int64_t most, size_t max_bytes, rv_batch *
     else
         s->next = s->delivered + 1;
     return RV_OK;
+}
+
+/* The page is whole: the next one begins after it. */
+static void move_on(scan *s)
+{
+    for (int i = 0; i < s->key->n_columns; i++) {
+        rvi_sqlite_value passed = s->at[i];
+        s->at[i] = s->page_end[i];
+        s->page_end[i] = passed;
+    }
+    s->n_at = s->key->n_columns;
+    if (s->resume == NULL)
+        return;
+    sqlite3_finalize(s->stmt);
+    s->stmt = s->resume;
+    s->resume = NULL;
+}
+
+static rv_code page_by_key(scan *s, int64_t most, size_t max_bytes, rv_batch *out, size_t *bytes,
+                           rv_error *err)
+{
+    for (int i = 0; i < s->n_at; i++)
+        RV_TRY(rvi_sqlite_value_bind(s->session, s->stmt, s->first_parameter + i, &s->at[i].cell, err));
+    int result = sqlite3_bind_int64(s->stmt, s->first_parameter + s->n_at, most);
+    if (result != SQLITE_OK)
+        return rvi_sqlite_fail(s->session, result, "preparing a page", err);
+    rv_code rc = read_rows(s, most, max_bytes, out, bytes, err);
+    s->row_waiting = false; /* as by row id */
+    sqlite3_reset(s->stmt);
+    if (rc == RV_OK && out->rows > 0)
+        move_on(s);
+    return rc;
 }
 
 static rv_code page_of_stream(scan *s, int64_t most, size_t max_bytes, rv_batch *out, size_t *bytes,
@@ -350,6 +502,8 @@ rv_code rvi_sqlite_scan_next(rv_scan *base, const rv_page_limits *limits, rv_bat
         most = limits->max_rows;
     if (!s->exhausted && s->by_rowid)
         RV_TRY(page_by_rowid(s, most, max_bytes, out, &bytes, err));
+    else if (!s->exhausted && s->key != NULL)
+        RV_TRY(page_by_key(s, most, max_bytes, out, &bytes, err));
     else if (!s->exhausted)
         RV_TRY(page_of_stream(s, most, max_bytes, out, &bytes, err));
     s->rows_before += out->rows;
@@ -360,6 +514,18 @@ rv_code rvi_sqlite_scan_next(rv_scan *base, const rv_page_limits *limits, rv_bat
         .wire_bytes = bytes,
         .end = s->exhausted,
     };
+    return RV_OK;
+}
+
+rv_code rvi_sqlite_scan_position(rv_scan *base, rv_arena *arena, rv_key_value *out, rv_error *err)
+{
+    const scan *s = (const scan *)base;
+    rv_key_value place = {0};
+    if (s->key != NULL && s->rows_before > 0)
+        place.n = s->key->n_columns;
+    for (int i = 0; i < place.n; i++)
+        RV_TRY(rvi_sqlite_value_text(&s->at[i].cell, s->declared[i], arena, &place.cells[i], err));
+    *out = place;
     return RV_OK;
 }
 

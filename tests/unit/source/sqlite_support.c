@@ -163,7 +163,7 @@ rv_code sqlite_try_scan(sqlite_fixture *f, rv_bounds bounds, uint64_t max_value_
 {
     close_scan(f);
     RV_TRY(rv_batch_new(&f->batch, &f->schema, NULL, &f->err));
-    const rv_scan_request request = {&f->relation, &f->info, &f->schema, bounds, max_value_bytes};
+    const rv_scan_request request = {&f->relation, &f->info, &f->schema, bounds, NULL, max_value_bytes};
     return rv_scan_open(&f->scan, f->source, &request, &f->err);
 }
 
