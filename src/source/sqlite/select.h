@@ -6,8 +6,11 @@
  * as texts, so a window fits a column that keeps them in one ISO form. Every other value is in a form of our own, after
  * RV_KEY_OWN_FORM:
  *
- *   i123        INTEGER                  t…      TEXT as it is
- *   r0x1.8p+1   REAL, as C99 "%a"        x00ff   TEXT that is not UTF-8 or holds a NUL: its bytes as the file has them
+ *   i123        INTEGER
+ *   r0x1.8p+1   REAL, as C99 "%a"
+ *   t…          TEXT as it is
+ *   x00ff       TEXT that holds a NUL or is not UTF-8: its bytes, in UTF-8 as far as it is that
+ *   w00d8       TEXT of a UTF-16 file that is not UTF-16: its bytes as the file has them
  *   b00ff       BLOB
  *
  * So a value comes back with its storage class, and only SQLite ever compares: by the column's affinity and collation. */

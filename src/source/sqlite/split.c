@@ -8,7 +8,8 @@
  * what a dense beginning made seem heavy, and the widest, which finds what a sparse beginning hid. The number of cuts
  * is bounded, whatever the table holds.
  *
- * Nothing depends on the guess but how even the parts are. */
+ * Nothing depends on the guess but how even the parts are: an island of neighbours far inside a thin sea of values can
+ * stay unseen, and then lies in one part. */
 #include "source/sqlite/select.h"
 
 #include <inttypes.h>

@@ -82,17 +82,17 @@ static rv_code unreadable(const char *text, rv_error *err)
                    text[0] == RV_KEY_OWN_FORM ? text + 1 : text);
 }
 
-static rv_code parse_hex(rvi_sqlite_value *value, const char *text, const char *hex, int storage_class,
-                         rv_error *err)
+static rv_code parse_hex(rvi_sqlite_value *value, const char *text, rv_error *err)
 {
+    const char *hex = text + 2;
     size_t len = strlen(hex) / 2;
     rv_bytes_clear(&value->bytes);
     RV_TRY(rv_bytes_reserve(&value->bytes, len + 1, err));
     if (strlen(hex) % 2 != 0 || !decode_hex(hex, value->bytes.data))
         return unreadable(text, err);
     value->bytes.len = len;
-    value->cell = (rvi_sqlite_cell){.storage_class = storage_class,
-                                    .malformed = storage_class == SQLITE_TEXT,
+    value->cell = (rvi_sqlite_cell){.storage_class = text[1] == 'b' ? SQLITE_BLOB : SQLITE_TEXT,
+                                    .malformed = text[1] == 'w',
                                     .bytes = value->bytes.data,
                                     .len = len};
     return RV_OK;
@@ -122,9 +122,9 @@ static rv_code parse_own_form(rvi_sqlite_value *value, const char *text, rv_erro
     case 't':
         return parse_text(value, content, err);
     case 'x':
-        return parse_hex(value, text, content, SQLITE_TEXT, err);
+    case 'w':
     case 'b':
-        return parse_hex(value, text, content, SQLITE_BLOB, err);
+        return parse_hex(value, text, err);
     default:
         return unreadable(text, err);
     }
@@ -162,7 +162,9 @@ static char *text_text(const rvi_sqlite_cell *cell, const char *declared, rv_are
 {
     const char *text = (const char *)cell->bytes;
     int64_t integer = 0;
-    if (cell->malformed || !rv_utf8_valid(cell->bytes, cell->len) || memchr(text, '\0', cell->len) != NULL)
+    if (cell->malformed)
+        return hex_text(arena, 'w', cell->bytes, cell->len);
+    if (!rv_utf8_valid(cell->bytes, cell->len) || memchr(text, '\0', cell->len) != NULL)
         return hex_text(arena, 'x', cell->bytes, cell->len);
     bool own = (cell->len > 0 && text[0] == RV_KEY_OWN_FORM) ||
                (!has_text_affinity(declared) && is_plain_integer(text, cell->len, &integer));

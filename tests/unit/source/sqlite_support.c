@@ -159,12 +159,23 @@ static void close_scan(sqlite_fixture *f)
     f->batch = NULL;
 }
 
-rv_code sqlite_try_scan(sqlite_fixture *f, rv_bounds bounds, uint64_t max_value_bytes)
+static rv_code open_scan(sqlite_fixture *f, rv_bounds bounds, const rv_key_value *after,
+                         uint64_t max_value_bytes)
 {
     close_scan(f);
     RV_TRY(rv_batch_new(&f->batch, &f->schema, NULL, &f->err));
-    const rv_scan_request request = {&f->relation, &f->info, &f->schema, bounds, NULL, max_value_bytes};
+    const rv_scan_request request = {&f->relation, &f->info, &f->schema, bounds, after, max_value_bytes};
     return rv_scan_open(&f->scan, f->source, &request, &f->err);
+}
+
+rv_code sqlite_try_scan(sqlite_fixture *f, rv_bounds bounds, uint64_t max_value_bytes)
+{
+    return open_scan(f, bounds, NULL, max_value_bytes);
+}
+
+rv_code sqlite_try_scan_after(sqlite_fixture *f, rv_bounds bounds, const rv_key_value *after)
+{
+    return open_scan(f, bounds, after, 0);
 }
 
 void sqlite_scan(sqlite_fixture *f, rv_bounds bounds)

@@ -50,6 +50,7 @@ void sqlite_describe_table(sqlite_fixture *f,
                            const char *table); /* opens and begins as well, with a snapshot */
 void sqlite_describe_query(sqlite_fixture *f, const char *query);
 rv_code sqlite_try_scan(sqlite_fixture *f, rv_bounds bounds, uint64_t max_value_bytes);
+rv_code sqlite_try_scan_after(sqlite_fixture *f, rv_bounds bounds, const rv_key_value *after);
 void sqlite_scan(sqlite_fixture *f, rv_bounds bounds);
 rv_code sqlite_next(sqlite_fixture *f, int64_t units); /* one page into the emptied batch */
 void sqlite_close_source(sqlite_fixture *f);           /* scan and source; may be opened again */

@@ -123,6 +123,54 @@ static void reading_utf16_survives_any_failed_allocation(void **state)
     fail_each_allocation(f, relation, FAULT_TRANSIENT, expected_rows);
 }
 
+/* All that goes with keys: describing indexes, ends, cuts, pages within a range, the place where a scan stands. */
+static rv_code use_keys(sqlite_fixture *f, rv_key_value *place)
+{
+    static const rv_key key = {.n_columns = 2, .columns = {"x", "id"}};
+    static const rv_key first = {.n_columns = 1, .columns = {"x"}};
+    static const rv_range range = {.key = &first, .lo = {1, {"a"}}, .lo_inclusive = true};
+    const rv_range *within[] = {&range};
+    const rv_read_options options = {.snapshot = true, .lock_timeout_ms = 10000};
+    const rv_page_limits limits = {.units = 1, .max_bytes = 1 << 20};
+    const rv_bounds bounds = {.kind = RV_BOUNDS_KEY, .key = &key, .ranges = {&range}, .n_ranges = 1};
+    rv_key_ends ends;
+    rv_key_value places[3];
+    int64_t n_places = 0;
+    RV_TRY(sqlite_try_open(f));
+    RV_TRY(rv_source_begin(f->source, &options, &f->err));
+    RV_TRY(sqlite_try_describe(f, (rv_relation){.kind = RV_RELATION_TABLE, .table = "t"}, NULL));
+    RV_TRY(rv_source_key_ends(f->source, &f->relation, &f->info, &first, "y", within, 1, f->arena, &ends,
+                              &f->err));
+    RV_TRY(rv_source_split(f->source, &f->relation, &f->info, &f->info.indexes[0], 3, f->arena, places,
+                           &n_places, &f->err));
+    RV_TRY(sqlite_try_scan(f, bounds, 0));
+    for (f->page.end = false; !f->page.end;) {
+        rv_batch_reset(f->batch);
+        RV_TRY(rv_scan_next(f->scan, &limits, f->batch, &f->page, &f->err));
+    }
+    return rv_scan_position(f->scan, f->arena, place, &f->err);
+}
+
+static void keys_survive_any_failed_allocation(void **state)
+{
+    sqlite_fixture *f = *state;
+    make_table(f);
+    sqlite_execute(f, "CREATE UNIQUE INDEX t_x ON t(x, id)");
+    for (int n = 1, hit = 1; hit; n++) {
+        rv_key_value place = {0};
+        rv_arena_free(f->arena);
+        assert_int_equal(rv_arena_new(&f->arena, 1 << 20, NULL), RV_OK);
+        fault_arm(FAULT_ALLOC, n, n % 2 != 0 ? FAULT_TRANSIENT : FAULT_PERSISTENT, 0);
+        rv_code rc = use_keys(f, &place);
+        hit = fault_disarm();
+        sqlite_close_source(f);
+        if (rc != RV_OK && (rc != RV_E_OUT_OF_MEMORY || !hit))
+            fail_msg("allocation %d: %s: %s", n, rv_code_name(rc), f->err.message);
+        if (rc == RV_OK)
+            assert_string_equal(place.cells[0], "c");
+    }
+}
+
 static rv_code count_entry(void *context, const rv_table_entry *entry, rv_error *err)
 {
     int *n = context;
@@ -164,6 +212,7 @@ int main(void)
         FAULT_TEST(reading_a_view_survives_any_failed_allocation),
         FAULT_TEST(reading_a_query_survives_any_failed_allocation),
         FAULT_TEST(reading_utf16_survives_any_failed_allocation),
+        FAULT_TEST(keys_survive_any_failed_allocation),
         FAULT_TEST(listing_survives_any_failed_allocation),
     };
     return cmocka_run_group_tests(tests, route, NULL);
