@@ -192,7 +192,7 @@ static rv_code append_points_sql(const split *s, rv_bytes *sql, rv_error *err)
                             " FROM p",
                             err));
     RV_TRY(append_between_ends(s, sql, err));
-    return rv_bytes_append_str(sql, " GROUP BY v ORDER BY v", err);
+    return rv_bytes_append_str(sql, " GROUP BY p.v ORDER BY p.v", err);
 }
 
 static rv_code read_points(split *s, const PGresult *result, rv_error *err)
@@ -399,7 +399,7 @@ static rv_code ask_values(const split *s, const cuts *from, PGresult **out, rv_e
                            " pg_catalog.unnest($1::pg_catalog.int8[]) AS u(o)) AS t",
                            s->ordinals->from_before, s->ordinals->from_after));
     RV_TRY(append_between_ends(s, &sql, err));
-    RV_TRY(rv_bytes_append_str(&sql, " GROUP BY v ORDER BY v", err));
+    RV_TRY(rv_bytes_append_str(&sql, " GROUP BY t.v ORDER BY t.v", err));
     return query(s, &sql, &text, 1, out, err);
 }
 
