@@ -5,7 +5,8 @@
  * two processes never run one export at once, and a dead owner's run can be taken over. One thread at a time per
  * handle; several processes may have the same store open.
  *
- * Every call may fail STATE_UNUSABLE, STATE_BUSY, STATE_CORRUPT; only others are named below. No secrets. */
+ * Every call may fail STATE_UNUSABLE, STATE_BUSY (locked for too long, or its server cannot be reached: what was
+ * recorded is safe, try again), STATE_CORRUPT; only others are named below. No secrets. */
 #ifndef RIVET_STATE_H
 #define RIVET_STATE_H
 
@@ -143,9 +144,15 @@ typedef rv_code (*rv_part_fn)(void *context, const rv_part *part, rv_error *err)
 typedef enum rv_state_access { RV_STATE_READ = 1, RV_STATE_WRITE } rv_state_access;
 
 /* Open a store, creating (WRITE) and migrating it. READ of a store that does not exist gives an empty one and
- * creates nothing. location: the path of an SQLite file, or a postgresql:// URL. Fails STATE_NEWER. */
+ * creates nothing. location: the path of an SQLite file, or a postgresql:// URL with TLS as sources have it
+ * (?sslmode=, ?sslrootcert=), whose tables lie in the schema `rivet` of its database. There, leases are counted by the
+ * server's clock, and no call waits longer than a minute. Fails STATE_NEWER, CONFIG_VALUE (a URL). */
 rv_code rv_state_open(rv_state **out, const char *location, rv_state_access access, const rv_clock *clock,
                       rv_error *err) RV_MUST_CHECK;
+/* Is it a URL, and not a path? A URL may hold a password: show rv_state_location() instead. */
+bool rv_state_is_url(const char *location);
+/* Where the store lies, for people; borrowed. */
+const char *rv_state_location(const rv_state *state);
 void rv_state_close(rv_state *state);
 RV_DEFINE_AUTO(rv_state, rv_state_close)
 

@@ -71,9 +71,9 @@ rv_code rvi_forget_chunks(rv_state *state, const char *run_id, rv_error *err)
 static rv_code fail_bounds(const rv_state *state, const char *run_id, int64_t index, const char *why,
                            rv_error *err)
 {
-    rv_code rc =
-        rvi_fail_content(state, err, "bounds of chunk %lld of run '%.64s' that cannot be read: %.160s",
-                         (long long)index, run_id, why);
+    rv_code rc = rv_fail(err, RV_E_STATE_CORRUPT,
+                         "the bounds of chunk %lld of run '%s' cannot be read: %s (state store '%s')",
+                         (long long)index, run_id, why, state->location);
     rv_hint(err,
             "nothing was read or changed; 'rivet state reset-chunks' gives this run up, and the next one "
             "reads everything anew");

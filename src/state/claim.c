@@ -220,8 +220,9 @@ rv_code rv_state_release_chunk(rv_state *state, const char *run_id, const rv_own
     RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
     RV_TRY(rvi_tx_begin(state, &tx, err));
     RV_TRY(hold_run(state, run_id, err));
+    char message[RVI_MESSAGE_BYTES];
     const rvi_args args = {{rvi_bind_text(run_id), rvi_bind_int(chunk_index), rvi_bind_text(owner->text),
-                            rvi_bind_text_or_null(reason), rvi_bind_int(rvi_now_us(state))}};
+                            rvi_bind_message(message, reason), rvi_bind_int(rvi_now_us(state))}};
     int64_t n_changed;
     RV_TRY(rvi_change(state,
                       "UPDATE chunks SET status = 'pending', owner = NULL, lease_expires_us = NULL,"

@@ -35,6 +35,10 @@ typedef struct rvi_args {
 rvi_value rvi_bind_int(int64_t number);
 rvi_value rvi_bind_text(const char *text); /* borrowed; NULL becomes "" */
 rvi_value rvi_bind_text_or_null(const char *text);
+/* A message for people, which may have been cut inside a character or quote bytes that are no text: copied to `room`,
+ * with '?' for each byte that is not UTF-8, since not every store takes those. NULL stays NULL. */
+enum { RVI_MESSAGE_BYTES = 2048 };
+rvi_value rvi_bind_message(char room[RVI_MESSAGE_BYTES], const char *text);
 rvi_value rvi_bind_blob(const void *bytes, size_t len);
 
 /* A whole result. No lock is held once a statement has returned, so a slow reader of a listing (a pager) never
@@ -82,6 +86,7 @@ typedef enum rvi_open_mode {
 
 typedef struct rvi_state_options {
     int busy_timeout_ms; /* how long a call waits for another process's transaction before STATE_BUSY */
+    bool own_clock;      /* leases are counted by the clock that was given, also where the store has one */
 } rvi_state_options;
 
 /* What a backend implements. One const table each; called by one thread at a time per handle. Every slot may fail
@@ -89,6 +94,7 @@ typedef struct rvi_state_options {
 typedef struct rv_state_ops {
     const char *kind;
     const char *removal; /* what a user does to be rid of a store, for hints: "rename the file away" */
+    bool copies; /* can open RVI_OPEN_COPY; if not, a store must be brought up to date before it is read */
     const rvi_migration *migrations; /* oldest first */
     int n_migrations;
 
@@ -118,11 +124,13 @@ typedef struct rv_state_ops {
 struct rv_state {
     const rv_state_ops *ops;
     const rv_clock *clock;
-    const char *location; /* for messages; owned by the backend */
-    bool read_only;       /* rv_state_open() was asked to change nothing: no transaction begins */
+    const char *location; /* for messages, without secrets; owned by the backend */
+    int64_t skew_us; /* how far the store's clock is ahead of ours; 0: it has none. The backend's to keep */
+    bool read_only;  /* rv_state_open() was asked to change nothing: no transaction begins */
 };
 
 extern const rv_state_ops rvi_state_sqlite_ops;
+extern const rv_state_ops rvi_state_postgres_ops; /* only where RIVET_HAVE_POSTGRES */
 
 /* rv_state_open() with the choices that only tests make. */
 rv_code rvi_state_open(rv_state **out, const rv_state_ops *ops, const char *location, rv_state_access access,
@@ -143,6 +151,7 @@ rv_code rvi_query(rv_state *state, const char *sql, const rvi_args *args, rvi_ro
                   rv_error *err) RV_MUST_CHECK;
 rv_code rvi_change(rv_state *state, const char *sql, const rvi_args *args, int64_t *n_changed,
                    rv_error *err) RV_MUST_CHECK;
+/* Wall-clock time, by the store's own clock where it has one: leases are counted by it, on every machine. */
 int64_t rvi_now_us(const rv_state *state);
 /* STATE_CORRUPT: the store answered, but with something it cannot hold. */
 rv_code rvi_fail_content(const rv_state *state, rv_error *err, const char *fmt, ...) RV_PRINTF(3, 4);

@@ -158,6 +158,7 @@ static int64_t to_i64(uint64_t bytes)
 
 static rv_code update_result(rv_state *state, const rv_run_result *result, rv_error *err)
 {
+    char message[RVI_MESSAGE_BYTES];
     const rvi_args args = {{
         rvi_bind_text(result->run_id),
         rvi_bind_text(rv_run_status_name(result->status)),
@@ -172,7 +173,7 @@ static rv_code update_result(rv_state *state, const rv_run_result *result, rv_er
         rvi_bind_int(result->longest_statement_ms),
         rvi_bind_int(result->retries),
         rvi_bind_int(result->code),
-        rvi_bind_text_or_null(result->error_message),
+        rvi_bind_message(message, result->error_message),
         rvi_bind_text_or_null(result->detail_json),
     }};
     return rvi_change(

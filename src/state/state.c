@@ -8,6 +8,16 @@
 /* Longer than any transaction of ours by orders of magnitude, shorter than a human's patience. */
 enum { DEFAULT_BUSY_TIMEOUT_MS = 10000 };
 
+/* What may be migrated without touching the store. One that does not exist, on a server, is an empty one in memory. */
+static rv_code open_copy(rv_state **out, const rv_state_ops **ops, int64_t version, const char *location,
+                         const rvi_state_options *options, rv_error *err)
+{
+    if (version > 0 || (*ops)->copies)
+        return (*ops)->open(out, location, RVI_OPEN_COPY, options, err);
+    *ops = &rvi_state_sqlite_ops;
+    return (*ops)->open(out, ":memory:", RVI_OPEN_WRITE, options, err);
+}
+
 rv_code rvi_state_open(rv_state **out, const rv_state_ops *ops, const char *location, rv_state_access access,
                        const rv_clock *clock, const rvi_state_options *options, rv_error *err)
 {
@@ -23,9 +33,10 @@ rv_code rvi_state_open(rv_state **out, const rv_state_ops *ops, const char *loca
         return rvi_fail_newer(state, version, newest, err);
     if (version < newest && reading) {
         /* A command that only shows something must not change the store, not even its version. */
+        RV_AUTO(rv_state_close) rv_state *copy = NULL;
+        RV_TRY(open_copy(&copy, &ops, version, location, options, err));
         rv_state_close(state);
-        state = NULL;
-        RV_TRY(ops->open(&state, location, RVI_OPEN_COPY, options, err));
+        RV_MOVE(&state, copy);
         state->clock = clock;
     }
     if (version < newest)
@@ -35,12 +46,39 @@ rv_code rvi_state_open(rv_state **out, const rv_state_ops *ops, const char *loca
     return RV_OK;
 }
 
-rv_code rv_state_open(rv_state **out, const char *path, rv_state_access access, const rv_clock *clock,
+bool rv_state_is_url(const char *location)
+{
+    return strncmp(location, "postgresql://", 13) == 0 || strncmp(location, "postgres://", 11) == 0;
+}
+
+static rv_code choose_backend(const char *location, const rv_state_ops **out, rv_error *err)
+{
+    *out = &rvi_state_sqlite_ops;
+    if (!rv_state_is_url(location))
+        return RV_OK;
+#ifdef RIVET_HAVE_POSTGRES
+    (void)err;
+    *out = &rvi_state_postgres_ops;
+    return RV_OK;
+#else
+    return rv_fail(err, RV_E_STATE_UNUSABLE,
+                   "this program was built without PostgreSQL and cannot keep its state there");
+#endif
+}
+
+rv_code rv_state_open(rv_state **out, const char *location, rv_state_access access, const rv_clock *clock,
                       rv_error *err)
 {
-    assert(out && path && clock);
+    assert(out && location && clock);
     const rvi_state_options options = {.busy_timeout_ms = DEFAULT_BUSY_TIMEOUT_MS};
-    return rvi_state_open(out, &rvi_state_sqlite_ops, path, access, clock, &options, err);
+    const rv_state_ops *ops = NULL;
+    RV_TRY(choose_backend(location, &ops, err));
+    return rvi_state_open(out, ops, location, access, clock, &options, err);
+}
+
+const char *rv_state_location(const rv_state *state)
+{
+    return state->location;
 }
 
 void rv_state_close(rv_state *state)
@@ -115,7 +153,7 @@ rv_code rvi_change(rv_state *state, const char *sql, const rvi_args *args, int64
 
 int64_t rvi_now_us(const rv_state *state)
 {
-    return state->clock->now_us(state->clock);
+    return state->clock->now_us(state->clock) + state->skew_us;
 }
 
 rv_code rvi_fail_content(const rv_state *state, rv_error *err, const char *fmt, ...)

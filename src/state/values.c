@@ -1,6 +1,7 @@
 #include "state/internal.h"
 
 #include "rivet/checked.h"
+#include "rivet/utf8.h"
 
 #include <string.h>
 
@@ -18,6 +19,34 @@ rvi_value rvi_bind_text(const char *text)
 rvi_value rvi_bind_text_or_null(const char *text)
 {
     return text ? rvi_bind_text(text) : (rvi_value){.kind = RVI_NULL};
+}
+
+/* Bytes of the UTF-8 character that begins here; 0: none does. */
+static size_t character_len(const char *at)
+{
+    const uint8_t lead = (uint8_t)*at;
+    const size_t len = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    return strnlen(at, len) == len && rv_utf8_valid((const uint8_t *)at, len) ? len : 0;
+}
+
+rvi_value rvi_bind_message(char room[RVI_MESSAGE_BYTES], const char *text)
+{
+    size_t len = 0;
+    if (!text)
+        return rvi_bind_text_or_null(NULL);
+    while (*text) {
+        const size_t n = character_len(text);
+        if (len + (n > 0 ? n : 1) >= RVI_MESSAGE_BYTES)
+            break;
+        if (n > 0)
+            memcpy(room + len, text, n);
+        else
+            room[len] = '?';
+        len += n > 0 ? n : 1;
+        text += n > 0 ? n : 1;
+    }
+    room[len] = '\0';
+    return rvi_bind_text(room);
 }
 
 rvi_value rvi_bind_blob(const void *bytes, size_t len)

@@ -379,6 +379,7 @@ static rv_code store_schema_version(rv_state *state, int64_t *out, rv_error *err
 const rv_state_ops rvi_state_sqlite_ops = {
     .kind = "sqlite",
     .removal = "rename the file away",
+    .copies = true,
     .migrations = rvi_state_sqlite_migrations,
     .n_migrations = RVI_SQLITE_MIGRATIONS,
     .open = store_open,

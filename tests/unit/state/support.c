@@ -27,6 +27,17 @@ static bool hand_sleep(const rv_clock *clock, int64_t us, rv_cancel *cancel)
     return true;
 }
 
+/* Which the environment asks for. */
+static const test_backend *backend(void)
+{
+#ifdef RIVET_HAVE_POSTGRES
+    const char *name = getenv("RIVET_STATE_BACKEND");
+    if (name && strcmp(name, "postgres") == 0)
+        return &postgres_backend;
+#endif
+    return &sqlite_backend;
+}
+
 /* The last component, the start time, or the second, the boot id, of an owner made different. */
 static void make_others(fixture *f)
 {
@@ -44,7 +55,8 @@ int fixture_setup(void **state)
     if (!f || rv_owner_self(&f->self, NULL) != RV_OK)
         return -1;
     f->folder = temp_dir_new();
-    f->path = temp_dir_join(f->folder, "state.db");
+    f->backend = backend();
+    f->path = f->backend->make(f);
     f->clock.base = (rv_clock){.now_us = hand_now, .mono_us = hand_now, .sleep_us = hand_sleep};
     f->clock.now_us = T0_US;
     make_others(f);
@@ -67,8 +79,8 @@ int fixture_teardown(void **state)
 
 rv_code try_open(fixture *f, rv_state_access access, rv_state **out, rv_error *err)
 {
-    const rvi_state_options options = {.busy_timeout_ms = BUSY_MS};
-    return rvi_state_open(out, &rvi_state_sqlite_ops, f->path, access, &f->clock.base, &options, err);
+    const rvi_state_options options = {.busy_timeout_ms = BUSY_MS, .own_clock = true};
+    return rvi_state_open(out, f->backend->ops, f->path, access, &f->clock.base, &options, err);
 }
 
 rv_state *open_store(fixture *f, rv_state_access access)
@@ -203,6 +215,37 @@ void assert_seen(const seen *all, int n, const char *const *expected)
     assert_int_equal(all->n, n);
 }
 
+/* ---- backends ---- */
+
+bool backend_is_missing(void)
+{
+    if (backend() == &sqlite_backend || getenv("RIVET_TEST_PG_URL"))
+        return false;
+    fprintf(stderr, "RIVET_TEST_PG_URL does not name a server\n");
+    return true;
+}
+
+int64_t ask(fixture *f, const char *sql)
+{
+    return f->backend->ask(f, sql);
+}
+
+void tell(fixture *f, const char *sql)
+{
+    f->backend->tell(f, sql);
+}
+
+void assert_sound(fixture *f)
+{
+    if (f->backend == &sqlite_backend)
+        assert_int_equal(ask(f, "SELECT 'ok' = integrity_check FROM pragma_integrity_check"), 1);
+}
+
+static char *sqlite_make(fixture *f)
+{
+    return temp_dir_join(f->folder, "state.db");
+}
+
 static sqlite3 *connect_to(fixture *f)
 {
     sqlite3 *db = NULL;
@@ -212,7 +255,7 @@ static sqlite3 *connect_to(fixture *f)
     return db;
 }
 
-int64_t ask(fixture *f, const char *sql)
+static int64_t sqlite_ask(fixture *f, const char *sql)
 {
     sqlite3 *db = connect_to(f);
     sqlite3_stmt *statement = NULL;
@@ -225,10 +268,20 @@ int64_t ask(fixture *f, const char *sql)
     return answer;
 }
 
-void tell(fixture *f, const char *sql)
+static void sqlite_tell(fixture *f, const char *sql)
 {
     sqlite3 *db = connect_to(f);
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
         fail_msg("%s: %s", sql, sqlite3_errmsg(db));
     sqlite3_close(db);
 }
+
+const test_backend sqlite_backend = {&rvi_state_sqlite_ops, sqlite_make, sqlite_ask, sqlite_tell};
+
+#ifndef RIVET_HAVE_POSTGRES
+int backend_group_teardown(void **state)
+{
+    (void)state;
+    return 0;
+}
+#endif

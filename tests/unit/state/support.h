@@ -1,4 +1,7 @@
-/* tests/unit/state/support.h - a store in a folder of its own, a clock that a test moves, and a run to record. */
+/* tests/unit/state/support.h - a store of its own for each test, a clock that a test moves, and a run to record.
+ *
+ * The store is an SQLite file, or, where RIVET_STATE_BACKEND is "postgres", a schema in a database of this process on
+ * the server that RIVET_TEST_PG_URL names. */
 #ifndef TESTS_STATE_SUPPORT_H
 #define TESTS_STATE_SUPPORT_H
 
@@ -15,13 +18,23 @@ typedef struct hand_clock {
 enum { LEASE_MS = 60000, BUSY_MS = 20, N_CHUNKS = 3 };
 #define T0_US INT64_C(1795253400000000) /* 2026-11-21T09:30:00Z */
 
-typedef struct fixture {
-    char *folder, *path;
+typedef struct fixture fixture;
+typedef struct test_backend {
+    const rv_state_ops *ops;
+    char *(*make)(fixture *f); /* an empty store; returns its location, which the fixture frees */
+    int64_t (*ask)(fixture *f, const char *sql);
+    void (*tell)(fixture *f, const char *sql);
+} test_backend;
+extern const test_backend sqlite_backend, postgres_backend;
+
+struct fixture {
+    const test_backend *backend;
+    char *folder, *path; /* path: the store's location, a file or a URL */
     hand_clock clock;
     rv_owner self;    /* this process: alive */
     rv_owner dead;    /* a process of this boot that is gone */
     rv_owner foreign; /* of another machine: only its lease is known */
-} fixture;
+};
 
 /* cmocka's set-up and tear-down: *state is a fixture. */
 int fixture_setup(void **state);
@@ -65,9 +78,17 @@ void assert_seen(const seen *all, int n, const char *const *expected);
         assert_seen((all), (int)(sizeof expected_ / sizeof expected_[0]), expected_); \
     } while (0)
 
-/* One number from SQL over the store's file, by a connection of its own. */
+/* One number (or truth) from SQL over the store, by a connection of its own; SQL that changes it. */
 int64_t ask(fixture *f, const char *sql);
 void tell(fixture *f, const char *sql);
+
+/* A file that SQLite finds sound; other stores look after themselves. */
+void assert_sound(fixture *f);
+/* cmocka_run_group_tests_name(), where the chosen backend can be had; 77, for "skipped", where not. */
+#define run_state_tests(name, tests) \
+    (backend_is_missing() ? 77 : cmocka_run_group_tests_name((name), (tests), NULL, backend_group_teardown))
+bool backend_is_missing(void);
+int backend_group_teardown(void **state);
 
 #define test_with_store(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 

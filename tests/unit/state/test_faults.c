@@ -81,9 +81,14 @@ static rv_code take_claim(fixture *f, rv_state *store, rv_error *err)
     return claim_chunk(store, "orders_1", &f->self, &chunk, &found, err);
 }
 
+static rv_code take_release(fixture *f, rv_state *store, rv_error *err)
+{
+    return rv_state_release_chunk(store, "orders_1", &f->self, 0, "no reason", err);
+}
+
 static rv_code take_complete(fixture *f, rv_state *store, rv_error *err)
 {
-    const rv_chunk chunk = {.index = 0, .claim = 1};
+    const rv_chunk chunk = {.index = 0, .claim = 2};
     rv_part parts[] = {part_of(0, "a", 6), part_of(0, "b", 4)};
     parts[1].sequence = 1;
     return complete_chunk(store, "orders_1", &f->self, &chunk, 10, parts, 2, err);
@@ -103,12 +108,23 @@ static rv_code take_replan(fixture *f, rv_state *store, rv_error *err)
 
 static rv_code take_finish(fixture *f, rv_state *store, rv_error *err)
 {
-    const rv_run_result result = result_of("orders_1", RV_RUN_SUCCEEDED);
+    const rv_cursor cursor = {.columns = "id", .type = "int64", .value = "[\"42\"]", .mark = "7"};
+    rv_run_result result = result_of("orders_1", RV_RUN_SUCCEEDED);
+    result.cursor = &cursor;
     return rv_state_finish_run(store, &result, &f->self, err);
+}
+
+static rv_code take_reset(fixture *f, rv_state *store, rv_error *err)
+{
+    bool found;
+    (void)f;
+    return rv_state_reset_cursor(store, "orders", &found, err);
 }
 
 static const step steps[] = {
     {take_start, "SELECT (SELECT count(*) FROM runs) * 10 + (SELECT count(*) FROM chunks)", 10 + N_CHUNKS},
+    {take_claim, "SELECT count(*) FROM chunks WHERE status = 'running'", 1},
+    {take_release, "SELECT count(*) FROM chunks WHERE last_error = 'no reason' AND owner IS NULL", 1},
     {take_claim, "SELECT count(*) FROM chunks WHERE status = 'running'", 1},
     {take_complete,
      "SELECT (SELECT count(*) FROM parts) * 10 + (SELECT count(*) FROM chunks WHERE status = 'completed')",
@@ -117,9 +133,10 @@ static const step steps[] = {
     {take_replan, "SELECT (SELECT count(*) FROM parts) = 0 AND (SELECT count(*) FROM chunks) = 0", 1},
     {take_finish,
      "SELECT (SELECT count(*) FROM runs WHERE status = 'success') * 100 + (SELECT count(*) FROM "
-     "export_state) * 10"
+     "export_state WHERE cursor_mark = '7') * 10"
      " + (SELECT count(*) FROM export_schema)",
      111},
+    {take_reset, "SELECT count(*) FROM export_state WHERE cursor_value IS NULL", 1},
 };
 enum { N_STEPS = sizeof steps / sizeof steps[0] };
 
@@ -173,13 +190,13 @@ static void the_nth_allocation_of_ours_fails_cleanly(void **state)
         }
 }
 
-/* SQLite does without some of its allocations (caches), so a run may succeed although one failed. It makes about
- * 5,000; the first ones of each kind come one by one, the rest by sample. */
+/* SQLite does without some of its allocations (caches), so a run may succeed although one failed. It makes
+ * thousands; the first ones of each kind come one by one, the rest by sample. */
 static void the_nth_allocation_of_sqlite_fails_cleanly(void **state)
 {
     fixture *f = *state;
     for (int mode = 0; mode <= 1; mode++)
-        for (int n = 1;; n += n < 200 ? 1 : 37) {
+        for (int n = 1;; n += n < 150 ? 1 : 151) {
             temp_dir_empty(f->folder);
             rv_error err = {0};
             int n_done;
@@ -286,6 +303,14 @@ static rv_code ignore_part(void *context, const rv_part *part, rv_error *err)
     return RV_OK;
 }
 
+static rv_code ignore_chunk(void *context, const rv_chunk_row *row, rv_error *err)
+{
+    (void)context;
+    (void)row;
+    (void)err;
+    return RV_OK;
+}
+
 static rv_code ignore_cursor(void *context, const rv_cursor_row *row, rv_error *err)
 {
     (void)context;
@@ -319,6 +344,10 @@ static rv_code use_store(fixture *f, rv_state_access access, rv_error *err)
     RV_TRY(try_open(f, access, &store, err));
     rv_open_run open;
     RV_TRY(rv_state_find_open_run(store, "users", arena, &open, err));
+    RV_TRY(rv_state_find_run(store, "users_1", arena, &open, err));
+    rv_export_memory memory;
+    RV_TRY(rv_state_recall(store, "orders", arena, &memory, err));
+    RV_TRY(rv_state_list_chunks(store, "users_1", ignore_chunk, NULL, err));
     RV_TRY(rv_state_list_runs(store, NULL, 0, ignore_run, NULL, err));
     RV_TRY(rv_state_list_parts(store, "orders_1", ignore_part, NULL, err));
     RV_TRY(rv_state_list_cursors(store, ignore_cursor, NULL, err));
@@ -538,5 +567,5 @@ int main(void)
         test_with_store(a_folder_that_may_not_be_written_says_so),
         test_with_store(a_store_that_may_only_be_read_can_be_read),
     };
-    return cmocka_run_group_tests_name("state/faults", tests, NULL, NULL);
+    return run_state_tests("state/faults", tests);
 }

@@ -175,5 +175,5 @@ int main(void)
         test_with_store(an_ended_run_is_nobodys),
         test_with_store(a_replanned_run_keeps_its_name_and_nothing_it_read),
     };
-    return cmocka_run_group_tests_name("state/lease", tests, NULL, NULL);
+    return run_state_tests("state/lease", tests);
 }

@@ -178,13 +178,15 @@ static void a_store_that_stays_locked_is_busy(void **state)
     fixture *f = *state;
     RV_AUTO(rv_state_close) rv_state *holder = open_store(f, RV_STATE_WRITE);
     RV_AUTO(rv_state_close) rv_state *store = open_store(f, RV_STATE_WRITE);
-    assert_int_equal(rvi_state_sqlite_ops.begin(holder, NULL), RV_OK);
+    start_run(f, store, "a_1", "a", &f->self);
+    assert_int_equal(holder->ops->begin(holder, NULL), RV_OK);
+    assert_int_equal(rvi_hold_lease(holder, "a_1", &f->self, NULL), RV_OK);
     rv_error err;
-    assert_int_equal(rv_state_journal(store, "a_1", "a", "PlanResolved", NULL, &err), RV_E_STATE_BUSY);
+    assert_int_equal(rv_state_heartbeat(store, "a_1", &f->self, LEASE_MS, &err), RV_E_STATE_BUSY);
     assert_int_equal(err.retry, RV_RETRY_BACKOFF);
     assert_non_null(strstr(err.hint, "another process"));
-    rvi_state_sqlite_ops.rollback(holder);
-    assert_int_equal(rv_state_journal(store, "a_1", "a", "PlanResolved", NULL, &err), RV_OK);
+    holder->ops->rollback(holder);
+    assert_int_equal(rv_state_heartbeat(store, "a_1", &f->self, LEASE_MS, &err), RV_OK);
 }
 
 static void statuses_have_the_names_of_the_contract(void **state)
@@ -209,5 +211,5 @@ int main(void)
         test_with_store(a_store_that_stays_locked_is_busy),
         cmocka_unit_test(statuses_have_the_names_of_the_contract),
     };
-    return cmocka_run_group_tests_name("state/list", tests, NULL, NULL);
+    return run_state_tests("state/list", tests);
 }

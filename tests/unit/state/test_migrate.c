@@ -400,5 +400,5 @@ int main(void)
         test_with_store(a_store_in_wal_mode_is_switched_back),
         test_with_store(sixteen_cold_starts_at_once_all_succeed),
     };
-    return cmocka_run_group_tests_name("state/migrate", tests, NULL, NULL);
+    return run_state_tests("state/migrate", tests);
 }

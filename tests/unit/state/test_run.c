@@ -358,5 +358,5 @@ int main(void)
         test_with_store(a_full_run_does_not_reset_the_cursor),
         test_with_store(the_schema_is_recorded_when_it_changes),
     };
-    return cmocka_run_group_tests_name("state/run", tests, NULL, NULL);
+    return run_state_tests("state/run", tests);
 }
