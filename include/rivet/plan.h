@@ -18,6 +18,8 @@ typedef enum rv_strategy {
     RV_STRATEGY_STREAM,
 } rv_strategy;
 
+enum { RV_MAX_CHUNKS = 100000, RV_PLAN_NOTES = 8, RV_FINGERPRINT_BYTES = 32 };
+
 typedef struct rv_plan {
     const rv_export_config *export_config;
     rv_relation_info info; /* as the source describes it */
@@ -37,13 +39,12 @@ typedef struct rv_plan {
         cursor; /* where the export stands when this run has succeeded; columns NULL: not incremental, or
                                nothing is there yet */
     int64_t
-        held_since_us;    /* the window ends early because of a transaction open since then; 0: it does not */
-    const char *notes[8]; /* for the summary: what the user should know of this plan */
+        held_since_us; /* the window ends early because of a transaction open since then; 0: it does not */
+    const char *notes[RV_PLAN_NOTES]; /* for the summary: what the user should know of this plan */
     int n_notes;
-    char fingerprint[32]; /* of everything that decides rows and files, the window excepted */
+    char fingerprint
+        [RV_FINGERPRINT_BYTES]; /* of everything that decides rows and files, the window excepted */
 } rv_plan;
-
-enum { RV_MAX_CHUNKS = 100000 };
 
 typedef struct rv_plan_input {
     const rv_export_config *export_config;
@@ -63,6 +64,11 @@ rv_code rv_plan_make(rv_arena *arena, const rv_plan_input *input, rv_plan *out, 
 enum { RV_MAX_PARTITIONS = 10000 };
 rv_code rv_plan_partitions(rv_arena *arena, const rv_plan_input *input, rv_export_config **out, int *n_out,
                            rv_error *err) RV_MUST_CHECK;
+
+/* The same of the export's configuration alone, whatever the source says: machines that share a run must agree on it.
+ * Of a partition: of what it is a part of, and which part. Fails OUT_OF_MEMORY. */
+rv_code rv_plan_config_fingerprint(const rv_export_config *export_config, char out[RV_FINGERPRINT_BYTES],
+                                   rv_error *err) RV_MUST_CHECK;
 
 /* Split first..last (inclusive units) into n ranges that tile it without gap or overlap and differ by at most one
  * unit; fewer than n when there are fewer units. Returns how many were written. Any int64 bounds. */

@@ -82,6 +82,7 @@ typedef struct rv_relation_info {
     const rv_leaf *leaves; /* of a partitioned table whose leaves can all be read by themselves */
     int n_leaves;
     bool row_security; /* row-level security would hide rows from this user */
+    bool history;      /* CAP_HISTORY: rows tell which transaction wrote them: ranges may have a history */
 } rv_relation_info;
 
 /* Can pages go along this index: does every row have exactly one place in it? */

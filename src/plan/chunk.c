@@ -4,14 +4,43 @@
  * stores shrinks to roughly a third in compressed Parquet (docs/benchmarks.md), so more of it goes into a part. */
 enum { PART_BYTES = 256 << 20, COMPRESSED_PARQUET_RATIO = 3 };
 
+static int64_t at_most(int64_t value, int64_t most)
+{
+    return value < most ? value : most;
+}
+
+/* Both at least 1. */
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return (a - 1) / b + 1;
+}
+
 int64_t rvi_chunk_count(int64_t est_bytes, const rv_format_config *format)
 {
     bool shrinks = format->kind == RV_FORMAT_PARQUET && format->codec != RV_CODEC_NONE;
     int64_t target = (int64_t)PART_BYTES * (shrinks ? COMPRESSED_PARQUET_RATIO : 1);
-    if (est_bytes <= target)
+    return est_bytes <= target ? 1 : at_most(divide_up(est_bytes, target), RV_MAX_CHUNKS);
+}
+
+int64_t rvi_chunk_rows(const rv_chunk_config *chunk, int64_t est_rows, int64_t est_bytes)
+{
+    /* chunk_size_memory_mb: from the average row, 512 bytes where it is unknown; within what is sensible. */
+    enum { UNKNOWN_ROW_BYTES = 512, LEAST = 10000, MOST = 5000000 };
+    if (chunk->size > 0 || chunk->size_memory_mb <= 0)
+        return chunk->size;
+    int64_t row_bytes = est_rows > 0 && est_bytes > 0 ? divide_up(est_bytes, est_rows) : UNKNOWN_ROW_BYTES;
+    int64_t rows = (chunk->size_memory_mb << 20) / row_bytes;
+    return rows < LEAST ? LEAST : at_most(rows, MOST);
+}
+
+int64_t rvi_plan_n_chunks(const rvi_planner *p, int64_t est_rows, int64_t est_bytes)
+{
+    int64_t rows = rvi_chunk_rows(&p->config->chunk, est_rows, est_bytes);
+    if (p->one_stream)
         return 1;
-    int64_t n = est_bytes / target + (est_bytes % target != 0);
-    return n < RV_MAX_CHUNKS ? n : RV_MAX_CHUNKS;
+    if (rows > 0 && est_rows >= 0)
+        return est_rows <= rows ? 1 : at_most(divide_up(est_rows, rows), RV_MAX_CHUNKS);
+    return rvi_chunk_count(est_bytes, &p->config->format);
 }
 
 /* The number of units can be 2^64 (all of int64), so spans are kept as `last - first` in uint64 and one unit is

@@ -316,6 +316,7 @@ static rv_code describe_table(rvi_pg *pg, const rv_relation *relation, rv_arena 
         .est_rows = rvi_pg_get_i64(found, 0, REL_ROWS, -1),
         .est_bytes = rvi_pg_get_i64(found, 0, REL_BYTES, -1),
         .row_security = rvi_pg_get_bool(found, 0, REL_RLS),
+        .history = strchr("rpm", PQgetvalue(found, 0, REL_KIND)[0]) != NULL,
         .schema = {.origin = rv_arena_printf(arena, "%s.%s", schema, name)},
     };
     if (info.namespace == NULL || info.schema.origin == NULL)

@@ -43,7 +43,7 @@ static int bench_setup(void **state)
         .est_bytes = 1000000,
         .physical = {
             .available = true, .strategy = "ctid", .unit = "block", .last = 99, .needs_snapshot = true}};
-    assert_int_equal(rv_arena_new(&b.arena, (size_t)1 << 20, NULL), RV_OK);
+    assert_int_equal(rv_arena_new(&b.arena, (size_t)64 << 20, NULL), RV_OK);
     *state = &b;
     return 0;
 }
