@@ -122,6 +122,16 @@ static void partitions_have_folders(rvi_report *report, rvi_node *block)
                     "has {partition}, which only 'partition_by' gives a value");
 }
 
+/* A partition's name is the export's and the bucket's, and begins the names of its files. */
+static void partitions_have_short_names(rvi_report *report, rvi_node *block)
+{
+    enum { MOST_BYTES = 100 };
+    rvi_node *name = good(block, RVI_K_EXPORT_NAME);
+    if (name && good(block, RVI_K_EXPORT_PARTITION_BY) && name->len > MOST_BYTES)
+        rvi_problem(report, name, RV_E_CONFIG_VALUE, "is %d bytes long; with 'partition_by' at most %d",
+                    (int)name->len, MOST_BYTES);
+}
+
 static void no_partitions_without_a_column(rvi_report *report, rvi_node *block)
 {
     rvi_node *granularity = good(block, RVI_K_EXPORT_PARTITION_GRANULARITY);
@@ -153,5 +163,6 @@ void rvi_check_mode_rules(rvi_report *report, rvi_node *root, rvi_node *block)
     sizes_beside_fixed_ranges_have_no_effect(report, block);
     partitions_have_folders(report, block);
     no_partitions_without_a_column(report, block);
+    partitions_have_short_names(report, block);
     row_counts_leave_room(report, block);
 }

@@ -331,12 +331,8 @@ static rv_code export_nulls(rvi_planner *p, const increment *w, rv_error *err)
     if (p->one_stream)
         return rvi_plan_note(p, err, "rows without a value of '%s' are left out: a stream takes one chunk",
                              w->key->columns[0]);
-    int n_within = p->n_within;
     RV_TRY(nulls_of(p, w, &nulls, err));
-    p->n_within--; /* these rows are outside of the window, but inside of a partition */
-    rv_code rc = rvi_plan_add_chunk(p, &bounds, nulls, err);
-    p->n_within = n_within;
-    return rc;
+    return rvi_plan_add_chunk(p, &bounds, nulls, err);
 }
 
 static rv_code report_nulls(rvi_planner *p, const increment *w, rv_error *err)
@@ -448,5 +444,6 @@ rv_code rvi_plan_increment(rvi_planner *p, rv_error *err)
     RV_TRY(plan_window(p, &w, err));
     if (!may_be_null(&w))
         return RV_OK;
+    p->n_within--; /* rows without a cursor are outside of the window, but inside of a partition */
     return w.first_run ? export_nulls(p, &w, err) : report_nulls(p, &w, err);
 }

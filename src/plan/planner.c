@@ -104,8 +104,10 @@ rv_code rvi_plan_field(const rvi_planner *p, const char *key, const char *column
 const rv_key *rvi_plan_key_of(rvi_planner *p, const char *column, bool descending)
 {
     rv_key *key = rv_arena_alloc(p->arena, 1, sizeof *key);
-    if (key != NULL)
-        *key = (rv_key){.n_columns = 1, .columns = {column}, .descending = {descending}};
+    const char *kept = rv_arena_strdup(p->arena, column);
+    if (key == NULL || kept == NULL)
+        return NULL;
+    *key = (rv_key){.n_columns = 1, .columns = {kept}, .descending = {descending}};
     return key;
 }
 

@@ -17,6 +17,7 @@ enum {
     MAX_TABLES = 4096,            /* as many exports as a configuration may have */
     NAME_BYTES = 129,             /* the longest name of an export, and a NUL */
     TABLE_KEY_BYTES = 1024,       /* the longest `table:` that the loader takes */
+    LIMIT_MS = 10000,             /* of a statement while planning */
 };
 
 typedef struct table {
@@ -203,7 +204,12 @@ static rv_code prepare(scaffold_writer *w, const table *about, draft *d, rv_erro
     RV_TRY(write_key(about, d, err));
     RV_TRY(rv_source_describe(w->source, &export_config.relation, d->arena, &d->info, err));
     const rv_plan_input input = {.export_config = &export_config, .source = w->source, .info = &d->info};
-    return rv_plan_make(d->arena, &input, &plan, err);
+    /* Each table by itself: what fails for one leaves the source usable for the next. */
+    const rv_read_options options = {.statement_timeout_ms = LIMIT_MS, .lock_timeout_ms = LIMIT_MS};
+    RV_TRY(rv_source_begin(w->source, &options, err));
+    rv_code rc = rv_plan_make(d->arena, &input, &plan, err);
+    rv_source_end(w->source);
+    return rc;
 }
 
 /* A failure that says nothing about one table: going on would only repeat it. */
@@ -347,11 +353,7 @@ rv_code rv_scaffold_write(rv_source *source, const rv_scaffold *scaffold, rv_byt
     scaffold_writer w = {.scaffold = scaffold, .source = source, .out = out};
     *needs_password = false;
     RV_TRY(rv_arena_new(&w.arena, ARENA_BYTES, err));
-    rv_read_options options = {.snapshot = false};
-    rv_code rc = rv_source_begin(source, &options, err);
-    if (rc == RV_OK)
-        rc = write_all(&w, needs_password, err);
-    rv_source_end(source);
+    rv_code rc = write_all(&w, needs_password, err);
     rv_arena_free(w.arena);
     return rc;
 }

@@ -47,20 +47,29 @@ static void check_source(preflight *p)
     report(p, "source", detail, &err);
 }
 
-/* What a run does first: describe the relation and plan it. */
+/* No question that planning asks may take long: they are about catalogs and the ends of indexes. */
+static int64_t limit_ms(int64_t given_s)
+{
+    enum { MOST_MS = 10000 };
+    return given_s > 0 && given_s < MOST_MS / 1000 ? given_s * 1000 : MOST_MS;
+}
+
+/* What a run does first: describe the relation and plan it, here without a snapshot that would be held. */
 static rv_code try_plan(preflight *p, const rv_export_config *e, rv_arena *arena, rv_plan *plan,
                         rv_error *err)
 {
-    rv_read_options options = {.snapshot = e->consistency == RV_CONSISTENCY_SNAPSHOT,
-                               .statement_timeout_ms = e->tuning.statement_timeout_s * 1000,
-                               .lock_timeout_ms = e->tuning.lock_timeout_s * 1000,
+    rv_read_options options = {.statement_timeout_ms = limit_ms(e->tuning.statement_timeout_s),
+                               .lock_timeout_ms = limit_ms(e->tuning.lock_timeout_s),
                                .accept_row_security = e->row_security_acknowledged};
     rv_relation_info info;
     RV_TRY(rv_source_begin(p->source, &options, err));
     rv_code rc = rv_source_describe(p->source, &e->relation, arena, &info, err);
     if (rc == RV_OK)
-        rc = rv_plan_make(arena, &(rv_plan_input){.export_config = e, .source = p->source, .info = &info},
-                          plan, err);
+        rc = rv_plan_make(
+            arena,
+            &(rv_plan_input){
+                .export_config = e, .source = p->source, .info = &info, .now_us = p->clock->now_us(p->clock)},
+            plan, err);
     rv_source_end(p->source);
     return rc;
 }
@@ -89,8 +98,11 @@ static void check_destination(preflight *p, const rv_export_config *e)
     rv_bytes path = RV_BYTES_INIT(DEST_PATH_BYTES);
     char name[192];
     const char *expanded = "";
+    rv_export_config sample = *e;
+    if (e->partition.column != NULL) /* one partition's folder stands for all */
+        sample.partition.label = "partition";
     (void)snprintf(name, sizeof name, "destination of %s", e->name);
-    rv_code rc = rv_run_dest_path(e, "doctor", p->clock->now_us(p->clock), &path, &err);
+    rv_code rc = rv_run_dest_path(&sample, "doctor", p->clock->now_us(p->clock), &path, &err);
     if (rc == RV_OK)
         rc = rv_bytes_cstr(&path, &expanded, &err);
     if (rc == RV_OK)

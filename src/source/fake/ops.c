@@ -198,7 +198,7 @@ static rv_code fake_describe(rv_source *src, const rv_relation *relation, rv_are
     const rvi_fake_table *table = NULL;
     RV_TRY(find_table(f, relation, &table, err));
     RV_TRY(fail_as_scripted(f, RVI_FAKE_DESCRIBE, table, 0, err));
-    rv_relation_info info = {.est_rows = table->est_rows, .est_bytes = table->est_bytes};
+    rv_relation_info info = {.est_rows = table->est_rows, .est_bytes = table->est_bytes, .history = true};
     info.kind = of_query ? "query" : table->kind;
     info.namespace = of_query ? NULL : "script";
     info.schema.origin = of_query ? "query" : rv_arena_printf(arena, "script.%s", table->name);
