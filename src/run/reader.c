@@ -135,6 +135,7 @@ typedef struct chunk_reading {
     rvi_pace pace;
     bool has_pace;
     int64_t rows;       /* delivered so far */
+    int64_t furthest;   /* most of them that any attempt has delivered */
     rv_key_value after; /* of a KEY chunk: the place of the last row delivered; n 0: none was */
     bool done;
     rvi_retry retry;
@@ -166,7 +167,10 @@ static rv_code read_and_hand_on(rvi_lane *lane, rv_scan *scan, chunk_reading *re
     size_t bytes = rv_batch_bytes(batch);
     reading->rows += rows;
     reading->done = page->end;
-    rvi_retry_succeeded(&reading->retry);
+    if (reading->rows > reading->furthest || page->end) { /* not what was read before, up to where it broke */
+        reading->furthest = reading->rows;
+        rvi_retry_succeeded(&reading->retry);
+    }
     count_page(lane->run, page, rows);
     rvi_pace_learn(&reading->pace, page, rows, bytes);
     const rvi_page_item item = {.batch = batch,

@@ -174,7 +174,7 @@ static bool copy_index(const rv_index *from, rv_arena *arena, rv_index *out)
     return whole;
 }
 
-/* The primary key first. Copied, because a description may outlive its connection. */
+/* The primary key first. */
 static rv_code describe_indexes(const rvi_fake_table *table, rv_arena *arena, rv_relation_info *out,
                                 rv_error *err)
 {
@@ -188,6 +188,26 @@ static rv_code describe_indexes(const rvi_fake_table *table, rv_arena *arena, rv
     }
     out->indexes = indexes;
     return enough ? RV_OK : rv_fail(err, RV_E_OUT_OF_MEMORY, "describing %s", table->name);
+}
+
+/* A description outlives its connection, so its texts move into the arena of whoever asked. */
+static bool keep_text(rv_arena *arena, const char **text)
+{
+    if (*text != NULL)
+        *text = rv_arena_strdup(arena, *text);
+    return *text != NULL;
+}
+
+static rv_code keep_texts(rv_arena *arena, rv_relation_info *info, rv_error *err)
+{
+    bool enough = keep_text(arena, &info->kind);
+    if (info->physical.available)
+        enough =
+            enough && keep_text(arena, &info->physical.strategy) && keep_text(arena, &info->physical.unit);
+    for (int i = 0; enough && i < info->schema.n_fields; i++)
+        enough = keep_text(arena, &info->schema.fields[i].name) &&
+                 keep_text(arena, &info->schema.fields[i].native_type);
+    return enough ? RV_OK : rv_fail(err, RV_E_OUT_OF_MEMORY, "describing %s", info->schema.origin);
 }
 
 static rv_code fake_describe(rv_source *src, const rv_relation *relation, rv_arena *arena,
@@ -211,6 +231,7 @@ static rv_code fake_describe(rv_source *src, const rv_relation *relation, rv_are
     describe_ranges(table, of_query, &info.physical);
     if (!of_query)
         RV_TRY(describe_indexes(table, arena, &info, err));
+    RV_TRY(keep_texts(arena, &info, err));
     *out = info;
     return RV_OK;
 }

@@ -124,7 +124,9 @@ void assert_rows_once(const bench *b, int64_t n)
 /* 0, 1, 2, … as literal rows would be long; a row number column is what the generator's first bigint is made of. */
 void write_numbered(bench *b, int64_t n, const char *table_words, const char *lines)
 {
-    FILE *file = fopen(b->script, "we");
+    char fresh[PATH_BYTES + 8];
+    (void)snprintf(fresh, sizeof fresh, "%s.new", b->script);
+    FILE *file = fopen(fresh, "we");
     assert_non_null(file);
     fprintf(file, "%s\ntable t %s\ncolumn id bigint not_null key\ncolumn note text null_every=3\n",
             strncmp(lines, "fail", 4) == 0 ? lines : "", table_words);
@@ -133,6 +135,7 @@ void write_numbered(bench *b, int64_t n, const char *table_words, const char *li
     for (int64_t i = 0; i < n; i++)
         fprintf(file, "row %lld \"note %lld\"\n", (long long)i, (long long)i);
     assert_int_equal(fclose(file), 0);
+    assert_int_equal(rename(fresh, b->script), 0); /* a lane may be opening it */
 }
 
 /* Records a run as an earlier process would have, up to `completed` chunks of it. */
