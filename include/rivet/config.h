@@ -7,6 +7,7 @@
 #define RIVET_CONFIG_H
 
 #include "rivet/bounds.h"
+#include "rivet/meta.h"
 #include "rivet/schema.h"
 #include "rivet/secret.h"
 #include "rivet/sink.h"
@@ -212,13 +213,6 @@ typedef struct rv_partition_config {
     const char *label; /* stands for {partition}: "ordered_at=2024-01-31", "…=__HIVE_DEFAULT_PARTITION__" */
     const char *parent; /* name of the export that it is a part of */
 } rv_partition_config;
-
-typedef struct rv_meta_columns {
-    bool exported_at;                    /* _rivet_exported_at */
-    bool row_hash;                       /* _rivet_row_hash */
-    const char *const *row_hash_columns; /* of these; NULL: of all */
-    int n_row_hash_columns;
-} rv_meta_columns;
 
 typedef struct rv_null_ratio {
     const char *column;

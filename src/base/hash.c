@@ -94,6 +94,54 @@ uint64_t rv_xxh3(const void *data, size_t len, uint64_t seed)
     return XXH3_64bits_withSeed(address(data, len), len, seed);
 }
 
+rv_hash128 rv_xxh3_128(const void *data, size_t len)
+{
+    XXH128_hash_t hash = XXH3_128bits(data, len);
+    return (rv_hash128){.low = hash.low64, .high = hash.high64};
+}
+
+struct rv_stream128 {
+    XXH3_state_t *state;
+};
+
+rv_code rv_stream128_new(rv_stream128 **out, rv_error *err)
+{
+    RV_AUTO(rv_stream128_free) rv_stream128 *stream = calloc(1, sizeof *stream);
+    if (!stream)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "cannot allocate a hash");
+    stream->state = XXH3_createState();
+    if (!stream->state)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "cannot allocate a hash");
+    rv_stream128_reset(stream);
+    RV_MOVE(out, stream);
+    return RV_OK;
+}
+
+void rv_stream128_free(rv_stream128 *stream)
+{
+    if (!stream)
+        return;
+    XXH3_freeState(stream->state);
+    free(stream);
+}
+
+void rv_stream128_reset(rv_stream128 *stream)
+{
+    must(XXH3_128bits_reset(stream->state) == XXH_OK);
+}
+
+void rv_stream128_update(rv_stream128 *stream, const void *data, size_t len)
+{
+    if (len > 0)
+        must(XXH3_128bits_update(stream->state, data, len) == XXH_OK);
+}
+
+rv_hash128 rv_stream128_value(const rv_stream128 *stream)
+{
+    XXH128_hash_t hash = XXH3_128bits_digest(stream->state);
+    return (rv_hash128){.low = hash.low64, .high = hash.high64};
+}
+
 void rv_xxh3_text(char out[RV_XXH3_TEXT_BYTES], uint64_t hash)
 {
     static const char prefix[5] = {'x', 'x', 'h', '3', ':'};

@@ -15,10 +15,12 @@
  * batch    rows of each batch; an array of sizes is gone through again and again
  * threads  optional: so many beside the writer's own
  * repeat   optional: the rows are written this many times
+ * meta     optional: columns that the program adds: {"exported_at": microseconds, "row_hash": true or names}
  *
  * Prints rows, bytes, row groups, the budget's peak and libzstd's version, for the test to look at. */
 #include "rivet/dest.h"
 #include "rivet/format.h"
+#include "rivet/meta.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -239,13 +241,22 @@ static int64_t row_count(const json_t *columns)
     return (int64_t)json_array_size(json_object_get(json_array_get(columns, 0), "values"));
 }
 
-static void write_batch(rv_writer *writer, const rv_batch *batch, uint64_t *sums, rv_error *err)
+/* Where batches go: the columns that the program adds, then the file, and the digests of what is in it. */
+typedef struct output {
+    rv_meta *meta;
+    rv_writer *writer;
+    uint64_t *sums;
+} output;
+
+static void write_batch(output *out, const rv_batch *batch, rv_error *err)
 {
-    check(rv_writer_write(writer, batch, err), err);
-    rv_batch_digest(batch, sums);
+    const rv_batch *rows = NULL;
+    check(rv_meta_extend(out->meta, batch, &rows, err), err);
+    check(rv_writer_write(out->writer, rows, err), err);
+    rv_batch_digest(rows, out->sums);
 }
 
-static void write_rows(rv_writer *writer, rv_batch *batch, const json_t *root, uint64_t *sums, rv_error *err)
+static void write_rows(output *out, rv_batch *batch, const json_t *root, rv_error *err)
 {
     const json_t *columns = json_object_get(root, "columns");
     int64_t n_rows = row_count(columns), at = 0;
@@ -261,8 +272,26 @@ static void write_rows(rv_writer *writer, rv_batch *batch, const json_t *root, u
             }
             rv_batch_end_row(batch);
         }
-        write_batch(writer, batch, sums, err);
+        write_batch(out, batch, err);
     }
+}
+
+/* What the key "meta" asks for; the names' array is the caller's. */
+static rv_meta_columns read_meta(const json_t *meta)
+{
+    const json_t *hash = json_object_get(meta, "row_hash");
+    rv_meta_columns columns = {.exported_at = json_object_get(meta, "exported_at") != NULL,
+                               .row_hash = hash != NULL};
+    if (!json_is_array(hash))
+        return columns;
+    const char **names = calloc(json_array_size(hash) + 1, sizeof *names);
+    if (names == NULL)
+        die("out of memory");
+    for (size_t i = 0; i < json_array_size(hash); i++)
+        names[i] = json_string_value(json_array_get(hash, i));
+    columns.row_hash_columns = names;
+    columns.n_row_hash_columns = (int)json_array_size(hash);
+    return columns;
 }
 
 /* Rivet's own reader is one more judge of every file: whatever it says about itself is true, and its columns have the
@@ -321,10 +350,16 @@ static void convert(const json_t *root, const rv_config *config, FILE *file, con
 {
     rv_error err = {0};
     rv_budget budget;
-    rv_schema schema = {.origin = "torture"};
+    rv_schema schema = {.origin = "torture"}, files;
+    const json_t *added = json_object_get(root, "meta");
+    const rv_meta_columns meta = read_meta(added);
+    int64_t exported_at_us = json_integer_value(json_object_get(added, "exported_at"));
     file_sink sink = {.base = {.write = file_sink_write}, .file = file};
     rv_budget_init(&budget, (size_t)4 << 30);
     read_schema(json_object_get(root, "columns"), &schema);
+    RV_AUTO(rv_arena_free) rv_arena *arena = NULL;
+    check(rv_arena_new(&arena, (size_t)1 << 24, &err), &err);
+    check(rv_meta_schema(arena, &schema, &meta, &files, &err), &err);
     int64_t memory = json_integer_value(json_object_get(root, "memory"));
     int threads = (int)json_integer_value(json_object_get(root, "threads"));
     RV_AUTO(rv_workers_free) rv_workers *workers = NULL;
@@ -332,35 +367,37 @@ static void convert(const json_t *root, const rv_config *config, FILE *file, con
     RV_AUTO(rv_scratch_file_free) rv_scratch *scratch = NULL;
     check(rv_scratch_file_new(&scratch, NULL, "torture", &err), &err);
     rv_writer_options options = {.format = &config->exports[0].format,
-                                 .schema = &schema,
+                                 .schema = &files,
                                  .budget = &budget,
                                  .memory_bytes = memory > 0 ? (size_t)memory : (size_t)24 << 20,
                                  .workers = workers,
                                  .scratch = scratch};
-    rv_writer *writer = NULL;
+    output out = {.sums = calloc((size_t)files.n_fields + 1, sizeof *out.sums)};
+    if (out.sums == NULL)
+        die("out of memory");
     rv_batch *batch = NULL;
     rv_writer_stats stats = {0};
     check(rv_batch_new(&batch, &schema, NULL, &err), &err);
-    check(rv_writer_open(&writer, &sink.base, &options, &err), &err);
+    check(rv_meta_new(&out.meta, &files, &meta, exported_at_us, NULL, &err), &err);
+    check(rv_writer_open(&out.writer, &sink.base, &options, &err), &err);
     int64_t repeat = json_integer_value(json_object_get(root, "repeat"));
-    uint64_t *sums = calloc((size_t)schema.n_fields + 1, sizeof *sums);
-    if (sums == NULL)
-        die("out of memory");
-    write_rows(writer, batch, root, sums, &err);
+    write_rows(&out, batch, root, &err);
     bool is_whole = batch->rows == row_count(json_object_get(root, "columns"));
     for (int64_t i = 1; i < repeat; i++)
         if (is_whole)
-            write_batch(writer, batch, sums, &err);
+            write_batch(&out, batch, &err);
         else
-            write_rows(writer, batch, root, sums, &err);
-    check(rv_writer_finish(writer, &stats, &err), &err);
+            write_rows(&out, batch, root, &err);
+    check(rv_writer_finish(out.writer, &stats, &err), &err);
     size_t peak = rv_budget_peak(&budget); /* of writing */
-    rv_writer_close(writer);
+    rv_writer_close(out.writer);
+    rv_meta_free(out.meta);
     rv_batch_free(batch);
     if (fflush(file) != 0)
         die("cannot write the output");
-    read_back(path, &options, sums, stats.rows);
-    free(sums);
+    read_back(path, &options, out.sums, stats.rows);
+    free(out.sums);
+    free((void *)meta.row_hash_columns);
     free(schema.fields);
     printf("{\"zstd\": \"%s\", \"rows\": %" PRId64 ", \"bytes\": %" PRIu64 ", \"raw_bytes\": %" PRIu64
            ", \"row_groups\": %" PRId64 ", \"peak\": %zu, \"left\": %zu}\n",
