@@ -100,14 +100,15 @@ typedef struct rv_read_options {
     bool accept_row_security;     /* read what row-level security leaves */
 } rv_read_options;
 
+/* What it points to outlives the scan. */
 typedef struct rv_scan_request {
     const rv_relation *relation;
     const rv_relation_info *info;
     const rv_schema *schema; /* resolved; its fields are read in this order */
     rv_bounds bounds;
-    const rv_key_value
-        *after; /* KEY: go on strictly after this place of bounds.key; NULL: from the beginning */
-    uint64_t max_value_bytes; /* 0: no limit; checked before a value is copied */
+    const rv_key_value *after; /* KEY: go on strictly after this place of bounds.key; NULL, or a place
+                                  that is none: from the beginning. Drivers never see the latter */
+    uint64_t max_value_bytes;  /* 0: no limit; checked before a value is copied */
 } rv_scan_request;
 
 /* The ends of a key's order among the rows of some ranges. */

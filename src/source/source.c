@@ -192,8 +192,11 @@ rv_code rv_scan_open(rv_scan **out, rv_source *src, const rv_scan_request *reque
     if (what != NULL)
         return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "reading %s: sources of type '%s' cannot read %s",
                        request->schema->origin, src->ops->kind, what);
+    rv_scan_request asked = *request;
+    if (asked.after != NULL && asked.after->n == 0)
+        asked.after = NULL;
     rv_scan *opened = NULL;
-    RV_TRY_CTX(src->ops->scan_open(&opened, src, request, err), err, "reading %s", request->schema->origin);
+    RV_TRY_CTX(src->ops->scan_open(&opened, src, &asked, err), err, "reading %s", asked.schema->origin);
     assert(opened->unit != NULL);
     opened->source = src;
     *out = opened;

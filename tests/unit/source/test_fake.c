@@ -594,6 +594,43 @@ static void a_page_along_a_key_that_failed_is_asked_again(void **state)
     assert_true(f->page.end);
 }
 
+/* Everything that keys need memory for. */
+static rv_code use_keys(fixture *f)
+{
+    static const rv_range range = {.key = &by_id, .lo = {1, {"1"}}};
+    const rv_bounds along = {.kind = RV_BOUNDS_KEY, .key = &by_ab, .ranges = {&range}, .n_ranges = 1};
+    rv_key_value at = {0}, places[3];
+    rv_key_ends ends;
+    const char *name = NULL;
+    int64_t n = 0;
+    RV_TRY(try_open(f));
+    RV_TRY(try_begin(f, 0));
+    RV_TRY(rv_source_share_snapshot(f->source, f->arena, &name, &f->err));
+    RV_TRY(rv_source_horizon(f->source, f->arena, &name, &n, &f->err));
+    RV_TRY(try_scan_after(f, "t", along, &(rv_key_value){1, {"11"}}));
+    RV_TRY(next(f, 1));
+    RV_TRY(rv_scan_position(f->scan, f->arena, &at, &f->err));
+    RV_TRY(rv_source_key_ends(f->source, &f->relation, &f->info, &by_a, "id", NULL, 0, f->arena, &ends,
+                              &f->err));
+    return rv_source_split(f->source, &f->relation, &f->info, &f->info.indexes[0], 3, f->arena, places, &n,
+                           &f->err);
+}
+
+static void keys_survive_any_failed_allocation(void **state)
+{
+    fixture *f = *state;
+    write_script(f, keyed);
+    for (int n = 1, hit = 1; hit; n++) {
+        rv_arena_free(f->arena);
+        assert_int_equal(rv_arena_new(&f->arena, 1 << 20, NULL), RV_OK);
+        fault_arm(FAULT_ALLOC, n, n % 2 != 0 ? FAULT_TRANSIENT : FAULT_PERSISTENT, 0);
+        rv_code rc = use_keys(f);
+        hit = fault_disarm();
+        close_source(f);
+        assert_int_equal(rc, hit ? RV_E_OUT_OF_MEMORY : RV_OK);
+    }
+}
+
 static void every_question_fails_as_written(void **state)
 {
     fixture *f = *state;
@@ -642,6 +679,7 @@ int main(void)
         FAKE_TEST(answers_come_in_turn_and_the_last_one_stays),
         FAKE_TEST(a_snapshot_is_shared_by_its_name),
         FAKE_TEST(a_page_along_a_key_that_failed_is_asked_again),
+        FAKE_TEST(keys_survive_any_failed_allocation),
         FAKE_TEST(every_question_fails_as_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

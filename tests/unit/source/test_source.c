@@ -529,6 +529,39 @@ static void bounds_beyond_a_driver_are_refused_and_never_read_wider(void **state
     }
 }
 
+static const rv_key_value *opened_after;
+
+static rv_code stub_scan_open(rv_scan **out, rv_source *src, const rv_scan_request *request, rv_error *err)
+{
+    stub *s = (stub *)src;
+    (void)err;
+    opened_after = request->after;
+    s->scan.unit = "row";
+    *out = &s->scan;
+    return RV_OK;
+}
+
+/* rv_scan_position() of a scan that delivered nothing gives such a place. */
+static void a_place_that_is_none_is_the_beginning(void **state)
+{
+    (void)state;
+    static const rv_source_ops ops = {
+        .kind = "keys", .caps = RV_SOURCE_CAP_KEYS, .scan_open = stub_scan_open};
+    static const rv_key_value none = {0}, some = {1, {"17"}};
+    stub s = {.base = {.ops = &ops}};
+    rv_scan_request request = {.relation = &table_t,
+                               .info = &info_t,
+                               .schema = &one_column,
+                               .bounds = {.kind = RV_BOUNDS_KEY, .key = &by_id}};
+    rv_scan *scan = NULL;
+    request.after = &none;
+    assert_int_equal(rv_scan_open(&scan, &s.base, &request, NULL), RV_OK);
+    assert_null(opened_after);
+    request.after = &some;
+    assert_int_equal(rv_scan_open(&scan, &s.base, &request, NULL), RV_OK);
+    assert_ptr_equal(opened_after, &some);
+}
+
 static void a_snapshot_of_others_is_refused_where_none_can_be_joined(void **state)
 {
     (void)state;
@@ -560,6 +593,7 @@ int main(void)
         cmocka_unit_test(one_part_needs_no_cut),
         cmocka_unit_test(a_cancelled_run_still_learns_where_its_scan_stands),
         cmocka_unit_test(bounds_beyond_a_driver_are_refused_and_never_read_wider),
+        cmocka_unit_test(a_place_that_is_none_is_the_beginning),
         cmocka_unit_test(a_snapshot_of_others_is_refused_where_none_can_be_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
