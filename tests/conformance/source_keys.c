@@ -22,6 +22,7 @@ static const rv_key by_id = {.n_columns = 1, .columns = {"id"}};
 static const rv_key by_n = {.n_columns = 1, .columns = {"n"}};
 static const rv_key by_ab = {.n_columns = 2, .columns = {"a", "b"}};
 static const rv_key by_ba = {.n_columns = 2, .columns = {"b", "a"}};
+static const rv_key by_an = {.n_columns = 2, .columns = {"a", "n"}};
 static const rv_key mixed = {.n_columns = 2, .columns = {"a", "b"}, .descending = {true, false}};
 static const rv_key *const keys[] = {&by_id, &by_ab, &by_ba, &mixed};
 enum { N_KEYS = sizeof keys / sizeof *keys };
@@ -347,6 +348,16 @@ static bool pair_beyond(int64_t row)
     return suite_keyed_cell(row, 1, 0) > 0 || a_is_0_and_b_beyond_300(row);
 }
 
+static bool a_beyond_0_and_n(int64_t row)
+{
+    return suite_keyed_cell(row, 1, 0) > 0 && !n_is_null(row);
+}
+
+static bool a_and_n_beyond(int64_t row)
+{
+    return a_beyond_0_and_n(row) || (suite_keyed_cell(row, 1, 0) == 0 && n_beyond_50(row));
+}
+
 static bool pair_beyond_downwards(int64_t row)
 {
     return a_is_less_than_0(row) || a_is_0_and_b_beyond_300(row);
@@ -380,6 +391,9 @@ static const struct {
      pair_up_to_downwards,
      "(a desc, b) up to (0, k0300)"},
     {{.key = &mixed, .lo = {1, {"0"}}}, a_is_less_than_0, "(a desc) after (0)"},
+    {{.key = &by_an, .null_only = true}, n_is_null, "NULL in the second column"},
+    {{.key = &by_an, .lo = {1, {"0"}}}, a_beyond_0_and_n, "(a, n) > (0), n not NULL"},
+    {{.key = &by_an, .lo = {2, {"0", "50"}}}, a_and_n_beyond, "(a, n) > (0, 50)"},
     {{.key = &by_ab, .null_only = true}, nowhere, "columns that are never NULL"},
 };
 enum { N_RANGE_CASES = sizeof range_cases / sizeof *range_cases };
