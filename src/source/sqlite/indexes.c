@@ -1,9 +1,9 @@
 /* indexes.c - the indexes that pages and ranges can use.
  *
- * What is left out, or ends the usable part of an index: partial indexes, expressions, the row id as a column, and
- * columns whose collation in the index is not that of the table. Every comparison is made by the column's own collation,
- * so such an index could neither be searched nor is its uniqueness the one that is needed. Collations that the program
- * does not know SQLite itself refuses to compare by.
+ * What is left out, or ends the usable part of an index: partial indexes, expressions, the row id as a column,
+ * and columns whose collation in the index is not that of the table. Every comparison is made by the column's
+ * own collation, so such an index could neither be searched nor is its uniqueness the one that is needed.
+ * Collations that the program does not know SQLite itself refuses to compare by.
  * Spec: https://www.sqlite.org/pragma.html (index_list, index_xinfo), https://www.sqlite.org/withoutrowid.html. */
 #include "source/sqlite/select.h"
 

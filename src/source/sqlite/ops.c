@@ -2,9 +2,10 @@
 #include "source/registry.h"
 #include "source/sqlite/select.h"
 
-/* No CAP_SHARED_SNAPSHOT: sqlite3_snapshot_get() is not in the libraries that distributions build. No CAP_HISTORY: rows
- * carry no trace of their transaction, and none is needed to know which are decided, because writers go one after
- * another: whatever a read sees is all there is, and a row that comes later with an older cursor value was made so. */
+/* No CAP_SHARED_SNAPSHOT: sqlite3_snapshot_get() is not in the libraries that distributions build. No
+ * CAP_HISTORY: rows carry no trace of their transaction, and none is needed to know which are decided, because
+ * writers go one after another: whatever a read sees is all there is, and a row that comes later with an older
+ * cursor value was made so. */
 const rv_source_ops rvi_sqlite_ops = {
     .kind = "sqlite",
     .caps = RV_SOURCE_CAP_PHYSICAL | RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_SNAPSHOT | RV_SOURCE_CAP_INTERRUPT |

@@ -1,8 +1,8 @@
 /* select.c - statements whose conditions are ranges of keys.
  *
- * A place in a key of several columns is compared as a row value, (a, b) > (?1, ?2), which SQLite answers by one
- * descent of an index that sorts its columns the same way. Where they sort in different ways there is no row value; the
- * condition is then spelled out, behind one on the first column alone, by which the index is entered.
+ * A place in a key of several columns is compared as a row value, (a, b) > (?1, ?2), which SQLite answers by
+ * one descent of an index that sorts its columns the same way. Where they sort in different ways there is no row
+ * value; the condition is then spelled out, behind one on the first column alone, by which the index is entered.
  * Spec: https://www.sqlite.org/rowvalue.html, section 2.3 (pages by a row value). */
 #include "source/sqlite/select.h"
 

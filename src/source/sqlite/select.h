@@ -1,10 +1,10 @@
 /* source/sqlite/select.h - key values as text, and statements whose conditions are ranges of keys.
  *
- * A cell of a key value is the plain text that bounds.h speaks of where that text, read for its column, gives the very
- * value again: an integer in a column that is not of the TEXT affinity, a text that does not look like such an integer
- * (or any text, in a column of that affinity). Dates and times are texts to SQLite and stand as they are; they compare
- * as texts, so a window fits a column that keeps them in one ISO form. Every other value is in a form of our own, after
- * RV_KEY_OWN_FORM:
+ * A cell of a key value is the plain text that bounds.h speaks of where that text, read for its column, gives
+ * the very value again: an integer in a column that is not of the TEXT affinity, a text that does not look like
+ * such an integer (or any text, in a column of that affinity). Dates and times are texts to SQLite and stand as
+ * they are; they compare as texts, so a window fits a column that keeps them in one ISO form. Every other value
+ * is in a form of our own, after RV_KEY_OWN_FORM:
  *
  *   i123        INTEGER
  *   r0x1.8p+1   REAL, as C99 "%a"
@@ -13,7 +13,8 @@
  *   w00d8       TEXT of a UTF-16 file that is not UTF-16: its bytes as the file has them
  *   b00ff       BLOB
  *
- * So a value comes back with its storage class, and only SQLite ever compares: by the column's affinity and collation. */
+ * So a value comes back with its storage class, and only SQLite ever compares: by the column's affinity and
+ * collation. */
 #ifndef SOURCE_SQLITE_SELECT_H
 #define SOURCE_SQLITE_SELECT_H
 

@@ -1,12 +1,12 @@
 /* split.c - where a key begins and ends, and where to cut it into parts of equal rows.
  *
- * SQLite keeps no histogram (sqlite_stat4 is not in the libraries that distributions build), and its trees know no rank:
- * the only cheap questions are "the next values from here on" and "the value before". So an integer key is felt out. It
- * begins as one interval between its ends. Again and again an interval is cut in the middle and its halves shrunk to the
- * values that are there, so gaps fall out by themselves, however wide. What an interval weighs is guessed from the
- * distance over which its first few values lie. The next one to be cut is in turn the heaviest, which corrects
- * what a dense beginning made seem heavy, and the widest, which finds what a sparse beginning hid. The number of cuts
- * is bounded, whatever the table holds.
+ * SQLite keeps no histogram (sqlite_stat4 is not in the libraries that distributions build), and its trees know
+ * no rank: the only cheap questions are "the next values from here on" and "the value before". So an integer key
+ * is felt out. It begins as one interval between its ends. Again and again an interval is cut in the middle and
+ * its halves shrunk to the values that are there, so gaps fall out by themselves, however wide. What an interval
+ * weighs is guessed from the distance over which its first few values lie. The next one to be cut is in turn the
+ * heaviest, which corrects what a dense beginning made seem heavy, and the widest, which finds what a sparse
+ * beginning hid. The number of cuts is bounded, whatever the table holds.
  *
  * Nothing depends on the guess but how even the parts are: an island of neighbours far inside a thin sea of values can
  * stay unseen, and then lies in one part. */
