@@ -143,10 +143,25 @@ static int64_t read_chunk(bench *b, const rv_chunk *chunk)
     return rows;
 }
 
+/* What every driver demands of ranges. */
+static void check_ranges(const rv_bounds *bounds)
+{
+    assert_in_range(bounds->n_ranges, 0, RV_MAX_RANGES);
+    for (int i = 0; i < bounds->n_ranges; i++) {
+        const rv_range *range = bounds->ranges[i];
+        assert_in_range(range->key->n_columns, 1, RV_MAX_KEY_COLUMNS);
+        assert_true(range->lo.n <= range->key->n_columns && range->hi.n <= range->key->n_columns);
+        assert_true(range->fallback == NULL || range->key->n_columns == 1);
+        if (range->history != NULL && range->history->late_from.n > 0)
+            assert_true(range->history->since != NULL && range->lo.n > 0);
+    }
+}
+
 static int64_t read_plan(bench *b)
 {
     int64_t rows = 0;
     for (int64_t i = 0; i < b->plan.n_chunks; i++) {
+        check_ranges(&b->plan.chunks[i].bounds);
         assert_int_equal(b->plan.chunks[i].index, i);
         rows += read_chunk(b, &b->plan.chunks[i]);
     }

@@ -54,9 +54,66 @@ static int bench_teardown(void **state)
     return 0;
 }
 
+/* What the scripted source below answers; calls are counted. */
+static struct {
+    const char *first, *last;               /* of key_ends; NULL: no value */
+    const char *finite_first, *finite_last; /* when infinite values are left out; NULL: no value */
+    bool has_null;
+    int n_ends, n_splits, n_described;
+} answers;
+
+static rv_code key_ends(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
+                        const rv_key *key, const char *fallback, const rv_range *const *within, int n_within,
+                        rv_arena *arena, rv_key_ends *out, rv_error *err)
+{
+    (void)src, (void)relation, (void)info, (void)key, (void)fallback, (void)arena, (void)err;
+    const rv_range *last = n_within > 0 ? within[n_within - 1] : NULL;
+    bool finite = last != NULL && last->hi.n == 1 && strcmp(last->hi.cells[0], "infinity") == 0;
+    const char *from = finite ? answers.finite_first : answers.first;
+    const char *to = finite ? answers.finite_last : answers.last;
+    answers.n_ends++;
+    *out = (rv_key_ends){.empty = from == NULL, .has_null = answers.has_null};
+    if (from != NULL) {
+        out->first = (rv_key_value){.n = 1, .cells = {from}};
+        out->last = (rv_key_value){.n = 1, .cells = {to}};
+    }
+    return RV_OK;
+}
+
+static rv_code split(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
+                     const rv_index *index, int64_t n, rv_arena *arena, rv_key_value *out, int64_t *n_out,
+                     rv_error *err)
+{
+    (void)src, (void)relation, (void)info, (void)index, (void)err;
+    for (int64_t i = 0; i + 1 < n; i++)
+        out[i] = (rv_key_value){.n = 1, .cells = {rv_arena_printf(arena, "%d", (int)(100 * (i + 1)))}};
+    *n_out = n - 1;
+    answers.n_splits++;
+    return RV_OK;
+}
+
+static const rv_index leaf_key = {
+    .name = "leaf_pkey", .key = {1, {"id"}, {false}}, .complete = true, .unique = true, .not_null = true};
+
+static rv_code describe(rv_source *src, const rv_relation *relation, rv_arena *arena, rv_relation_info *out,
+                        rv_error *err)
+{
+    static rv_field field = {.name = "id", .native_type = "bigint", .natural = {.id = RV_TYPE_INT64}};
+    (void)src, (void)relation, (void)arena, (void)err;
+    answers.n_described++;
+    *out = (rv_relation_info){.schema = {.fields = &field, .n_fields = 1, .origin = "t_1"},
+                              .kind = "table",
+                              .est_rows = -1,
+                              .est_bytes = -1,
+                              .indexes = &leaf_key,
+                              .n_indexes = 1};
+    return RV_OK;
+}
+
 static rv_code make(bench *b, uint32_t caps)
 {
-    rv_source_ops ops = {.kind = "test", .caps = caps};
+    rv_source_ops ops = {
+        .kind = "test", .caps = caps, .key_ends = key_ends, .split = split, .describe = describe};
     rv_source source = {.ops = &ops};
     const rv_plan_input input = {.export_config = &b->export_config, .source = &source, .info = &b->info};
     return rv_plan_make(b->arena, &input, &b->plan, &b->err);
@@ -145,6 +202,126 @@ static void hidden_rows_are_refused_unless_acknowledged(void **state)
     assert_int_equal(make(b, ALL_CAPS), RV_OK);
 }
 
+/* ---- partitioned tables ---- */
+
+static void a_partitioned_table_is_read_leaf_by_leaf(void **state)
+{
+    bench *b = *state;
+    const rv_physical physical = b->info.physical;
+    rv_leaf leaves[] = {{"public", "t_1", 10, INT64_C(1) << 30, physical},
+                        {"other", "t_2", 10, 100, physical}};
+    b->info.physical = (rv_physical){.why_not = "it is partitioned"};
+    b->info.leaves = leaves;
+    b->info.n_leaves = 2;
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+    assert_string_equal(b->plan.strategy_name, "partition(ctid)");
+    assert_int_equal(b->plan.n_chunks, 5);
+    assert_string_equal(b->plan.chunks[0].bounds.leaf_table, "t_1");
+    assert_string_equal(b->plan.chunks[4].bounds.leaf_schema, "other");
+    b->export_config.dest = (rv_dest_config){.kind = "stdout"};
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+    assert_int_equal(b->plan.n_chunks, 1);
+    assert_null(b->plan.chunks[0].bounds.leaf_table);
+}
+
+static void leaves_that_have_no_storage_order_are_read_along_the_key(void **state)
+{
+    bench *b = *state;
+    rv_leaf leaves[] = {{"public", "t_1", 10, INT64_C(1) << 30, {.why_not = "foreign"}},
+                        {"public", "t_2", 10, 100, b->info.physical}};
+    rv_index key = leaf_key;
+    b->info.leaves = leaves;
+    b->info.n_leaves = 2;
+    b->info.indexes = &key;
+    b->info.n_indexes = 1;
+    answers.n_described = 0;
+    assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_KEYS), RV_OK);
+    assert_string_equal(b->plan.strategy_name, "partition(keyset)");
+    assert_int_equal(b->plan.n_chunks, 5);
+    assert_int_equal(answers.n_described, 1); /* the large one only */
+    assert_string_equal(b->plan.chunks[1].bounds.leaf_table, "t_1");
+    assert_string_equal(b->plan.chunks[1].bounds.ranges[0]->lo.cells[0], "100");
+    assert_int_equal(b->plan.chunks[4].bounds.n_ranges, 0);
+    b->info.n_indexes = 0;
+    assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_KEYS), RV_OK);
+    assert_string_equal(b->plan.strategy_name, "partition(stream)");
+    assert_int_equal(b->plan.n_chunks, 2);
+}
+
+/* ---- infinities ---- */
+
+static void infinite_values_lie_in_the_outermost_ranges(void **state)
+{
+    bench *b = *state;
+    b->export_config.mode = RV_MODE_CHUNKED;
+    b->export_config.chunk = (rv_chunk_config){.column = "id", .count = 2};
+    b->field.natural.id = b->field.type.id = RV_TYPE_TIMESTAMP_TZ;
+    answers.first = "-infinity";
+    answers.last = "infinity";
+    answers.finite_first = "2024-01-01 00:00:00+00";
+    answers.finite_last = "2024-01-03 00:00:00+00";
+    assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_KEYS), RV_OK);
+    assert_int_equal(b->plan.n_chunks, 2);
+    assert_int_equal(b->plan.chunks[0].bounds.ranges[0]->lo.n, 0);
+    assert_string_equal(b->plan.chunks[1].bounds.ranges[0]->lo.cells[0], "2024-01-02 00:00:00.000001+00");
+    answers.finite_first = NULL; /* nothing but infinities */
+    assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_KEYS), RV_OK);
+    assert_int_equal(b->plan.n_chunks, 1);
+    answers.first = answers.last = "a while ago";
+    assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_KEYS), RV_E_CONFIG_VALUE);
+    assert_non_null(strstr(b->err.message, "holds 'a while ago'"));
+}
+
+static void an_infinite_cursor_is_refused(void **state)
+{
+    bench *b = *state;
+    b->export_config.mode = RV_MODE_INCREMENTAL;
+    b->export_config.cursor.key = (rv_key){.n_columns = 1, .columns = {"id"}};
+    b->field.natural.id = b->field.type.id = RV_TYPE_TIMESTAMP_TZ;
+    answers.first = "2024-01-01 00:00:00+00";
+    answers.last = "infinity";
+    assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_KEYS), RV_E_CONFIG_VALUE);
+    assert_non_null(strstr(b->err.message, "nothing can come above"));
+}
+
+static void modes_that_need_ranges_are_refused_where_there_are_none(void **state)
+{
+    bench *b = *state;
+    b->export_config.mode = RV_MODE_INCREMENTAL;
+    b->export_config.cursor.key = (rv_key){.n_columns = 1, .columns = {"id"}};
+    assert_int_equal(make(b, ALL_CAPS), RV_E_SOURCE_UNSUPPORTED);
+    assert_non_null(strstr(b->err.message, "cannot read ranges"));
+}
+
+static void lanes_share_a_snapshot_or_are_one(void **state)
+{
+    bench *b = *state;
+    b->info.est_bytes = INT64_C(1) << 30;
+    b->export_config.parallel = 3;
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+    assert_int_equal(b->plan.lanes, 1);
+    assert_int_equal(b->plan.n_notes, 1);
+    assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_SHARED_SNAPSHOT), RV_OK);
+    assert_int_equal(b->plan.lanes, 3);
+    b->export_config.parallel = 30;
+    assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_SHARED_SNAPSHOT), RV_OK);
+    assert_int_equal(b->plan.lanes, 4); /* chunks */
+}
+
+static void a_configuration_has_a_fingerprint_of_its_own(void **state)
+{
+    bench *b = *state;
+    char before[RV_FINGERPRINT_BYTES], after[RV_FINGERPRINT_BYTES];
+    assert_int_equal(rv_plan_config_fingerprint(&b->export_config, before, NULL), RV_OK);
+    b->export_config.parallel = 7;
+    b->export_config.tuning.max_retries = 9;
+    assert_int_equal(rv_plan_config_fingerprint(&b->export_config, after, NULL), RV_OK);
+    assert_string_equal(before, after);
+    b->export_config.cursor.key = (rv_key){.n_columns = 1, .columns = {"id"}};
+    assert_int_equal(rv_plan_config_fingerprint(&b->export_config, after, NULL), RV_OK);
+    assert_string_not_equal(before, after);
+}
+
 /* ---- fingerprints ---- */
 
 typedef void (*change_fn)(bench *b);
@@ -219,12 +396,28 @@ static void change_bloom(bench *b)
     b->export_config.format.parquet = (rv_parquet_options){.bloom = names, .n_bloom = 1};
 }
 
+static void change_hash(bench *b)
+{
+    b->export_config.meta.row_hash = true;
+}
+
+static void change_chunk_size(bench *b)
+{
+    b->export_config.chunk.size = 5;
+}
+
+static void change_partition(bench *b)
+{
+    b->export_config.partition.label = "d=1";
+}
+
 static void whatever_decides_rows_or_files_changes_the_fingerprint(void **state)
 {
     static const change_fn changes[] = {
-        change_table,       change_schema, change_query,     change_name,   change_path,   change_format,
-        change_codec,       change_level,  change_delimiter, change_null,   change_header, change_line_ending,
-        change_consistency, change_type,   change_column,    change_policy, change_bloom,
+        change_table,  change_schema,      change_query,       change_name,       change_path,
+        change_format, change_codec,       change_level,       change_delimiter,  change_null,
+        change_header, change_line_ending, change_consistency, change_type,       change_column,
+        change_policy, change_bloom,       change_hash,        change_chunk_size, change_partition,
     };
     bench *b = *state;
     char before[sizeof b->plan.fingerprint];
@@ -267,6 +460,13 @@ int main(void)
         plan_test(encodings_are_checked_against_the_columns),
         plan_test(what_cannot_be_read_is_refused_with_the_reason),
         plan_test(hidden_rows_are_refused_unless_acknowledged),
+        plan_test(a_partitioned_table_is_read_leaf_by_leaf),
+        plan_test(leaves_that_have_no_storage_order_are_read_along_the_key),
+        plan_test(infinite_values_lie_in_the_outermost_ranges),
+        plan_test(an_infinite_cursor_is_refused),
+        plan_test(modes_that_need_ranges_are_refused_where_there_are_none),
+        plan_test(lanes_share_a_snapshot_or_are_one),
+        plan_test(a_configuration_has_a_fingerprint_of_its_own),
         plan_test(whatever_decides_rows_or_files_changes_the_fingerprint),
         plan_test(pace_size_and_what_follows_the_files_leave_the_fingerprint_alone),
     };
