@@ -165,15 +165,22 @@ static rv_code add_buckets(partitions *s, const rvi_ends *ends, rv_error *err)
 
 /* ---- checks ---- */
 
+static rv_code refuse_type(const rv_field *field, rv_error *err)
+{
+    rv_fail(err, RV_E_CONFIG_VALUE, "partition_by: column '%s' (%s) is neither a date nor a timestamp",
+            field->name, field->native_type);
+    if (field->loose)
+        rv_hint(err, "if its texts are dates or times, say so: `columns: {%s: date}`", field->name);
+    return RV_E_CONFIG_VALUE;
+}
+
 static rv_code find_column(partitions *s, rv_error *err)
 {
     rvi_planner *p = s->planner;
     RV_TRY(rvi_plan_field(p, "partition_by", p->config->partition.column, &s->field, err));
     rvi_scale scale = rvi_scale_of(s->field);
     if (scale != RVI_SCALE_DAYS && scale != RVI_SCALE_US)
-        return rv_fail(err, RV_E_CONFIG_VALUE,
-                       "partition_by: column '%s' (%s) is neither a date nor a timestamp", s->field->name,
-                       s->field->native_type);
+        return refuse_type(s->field, err);
     if ((p->caps & RV_SOURCE_CAP_KEYS) == 0)
         return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "partition_by: this source cannot read ranges of %s",
                        p->info->schema.origin);
@@ -195,13 +202,16 @@ static rv_code refuse_infinity(const partitions *s, rv_error *err)
 rv_code rv_plan_partitions(rv_arena *arena, const rv_plan_input *input, rv_export_config **out, int *n_out,
                            rv_error *err)
 {
+    rv_plan plan = {.export_config = input->export_config};
     rvi_planner planner = {.arena = arena,
+                           .plan = &plan,
                            .input = input,
                            .config = input->export_config,
                            .info = input->info,
                            .caps = input->source->ops->caps};
     partitions s = {.planner = &planner};
     rvi_ends ends;
+    RV_TRY(rv_schema_resolve(arena, &input->info->schema, &input->export_config->schema, &plan.schema, err));
     RV_TRY(find_column(&s, err));
     RV_TRY(rvi_plan_ends(&planner, s.field, NULL, &ends, err));
     if (ends.infinite)

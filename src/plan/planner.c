@@ -82,8 +82,8 @@ rv_code rvi_plan_add_chunk(rvi_planner *p, const rv_bounds *bounds, const rv_ran
 rv_code rvi_plan_field(const rvi_planner *p, const char *key, const char *column, const rv_field **out,
                        rv_error *err)
 {
-    enum { MAX_NAMES = 256 }; /* that a suggestion is looked for among */
-    const rv_schema *schema = &p->info->schema;
+    enum { MAX_NAMES = 256 };                   /* that a suggestion is looked for among */
+    const rv_schema *schema = &p->plan->schema; /* with the user's overrides */
     const char *names[MAX_NAMES];
     size_t n = 0;
     for (int i = 0; i < schema->n_fields; i++) {

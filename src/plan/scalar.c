@@ -13,6 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A source that keeps times as texts says text; the user's override says what the texts are. */
+static rv_type_id type_of(const rv_field *field)
+{
+    return field->loose && field->natural.id == RV_TYPE_STRING ? field->type.id : field->natural.id;
+}
+
 rvi_scale rvi_scale_of(const rv_field *field)
 {
     static const rvi_scale scales[RV_TYPE_COUNT] = {
@@ -21,7 +27,7 @@ rvi_scale rvi_scale_of(const rv_field *field)
         [RV_TYPE_DATE] = RVI_SCALE_DAYS,       [RV_TYPE_TIMESTAMP] = RVI_SCALE_US,
         [RV_TYPE_TIMESTAMP_TZ] = RVI_SCALE_US,
     };
-    return scales[field->natural.id];
+    return scales[type_of(field)];
 }
 
 static bool read_int(const char *text, int64_t *out)
@@ -123,12 +129,12 @@ static const char *time_text(rv_arena *arena, const rv_field *field, int64_t us)
     if (field->loose && us == days * RVI_US_PER_DAY)
         return date_text(arena, days);
     rv_civil_from_us(us, &at);
-    return civil_text(arena, &at, true, field->natural.id == RV_TYPE_TIMESTAMP_TZ);
+    return civil_text(arena, &at, true, type_of(field) == RV_TYPE_TIMESTAMP_TZ);
 }
 
 const char *rvi_scale_text(rv_arena *arena, const rv_field *field, int64_t place)
 {
-    rv_type_id id = field->natural.id;
+    rv_type_id id = type_of(field);
     switch (rvi_scale_of(field)) {
     case RVI_SCALE_INT:
         place = place < least_int(id) ? least_int(id) : place > most_int(id) ? most_int(id) : place;

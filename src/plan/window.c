@@ -40,8 +40,12 @@ static rv_code refuse_type(const rv_field *field, bool unix_seconds, rv_error *e
 {
     rv_fail(err, RV_E_CONFIG_VALUE, "time_column: column '%s' (%s) is %s", field->name, field->native_type,
             unix_seconds ? "no number, as `time_column_type: unix` says" : "neither a date nor a timestamp");
-    rv_hint(err,
-            unix_seconds ? "leave time_column_type out" : "seconds since 1970 need `time_column_type: unix`");
+    if (!unix_seconds && field->loose && field->natural.id == RV_TYPE_STRING)
+        rv_hint(err, "if its texts are dates or times, say so: `columns: {%s: date}`", field->name);
+    else
+        rv_hint(err, "%s",
+                unix_seconds ? "leave time_column_type out"
+                             : "seconds since 1970 need `time_column_type: unix`");
     return RV_E_CONFIG_VALUE;
 }
 

@@ -29,6 +29,7 @@ typedef struct bench {
     rv_export_config config;
     rv_export_memory memory;
     int64_t now_us;
+    bool loose; /* the source does not hold values to their types */
     rv_plan plan;
     rv_error err;
     int seen[MAX_ROWS]; /* how often the row with this id was read */
@@ -87,7 +88,7 @@ static void open_source(bench *b)
     assert_int_equal(rv_source_open(&b->source, &config, b->cancel, &b->err), RV_OK);
     assert_int_equal(rv_source_describe(b->source, &b->config.relation, b->arena, &b->info, &b->err), RV_OK);
     for (int i = 0; i < b->info.schema.n_fields; i++)
-        b->info.schema.fields[i].loose = false;
+        b->info.schema.fields[i].loose = b->loose;
     assert_int_equal(rv_source_begin(b->source, &options, &b->err), RV_OK);
 }
 
@@ -746,6 +747,26 @@ static void increments_of_partitions_stay_in_them(void **state)
     assert_int_equal(b->seen[1], 1);
 }
 
+/* As SQLite has them: the declared type is a wish, and times are texts. */
+static void texts_are_times_where_the_user_says_so(void **state)
+{
+    bench *b = *state;
+    rv_export_config *parts = NULL;
+    int n = 0;
+    const rv_column_override is_date = {.column = "s", .type = {.id = RV_TYPE_DATE}};
+    b->loose = true;
+    b->config.partition = (rv_partition_config){.column = "s", .granularity = RV_GRANULARITY_YEAR};
+    say(b, "table t\ncolumn id int64 not_null\ncolumn s string\nrow 0 2023-12-31\nrow 1 2024-02-01\n");
+    open_source(b);
+    const rv_plan_input input = input_of(b);
+    assert_int_equal(rv_plan_partitions(b->arena, &input, &parts, &n, &b->err), RV_E_CONFIG_VALUE);
+    assert_non_null(strstr(b->err.hint, "columns: {s: date}"));
+    b->config.schema = (rv_schema_options){.overrides = &is_date, .n_overrides = 1};
+    assert_int_equal(rv_plan_partitions(b->arena, &input, &parts, &n, &b->err), RV_OK);
+    assert_int_equal(n, 2);
+    assert_string_equal(parts[1].partition.range->lo.cells[0], "2024-01-01");
+}
+
 #define mode_test(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 
 int main(void)
@@ -771,6 +792,7 @@ int main(void)
         mode_test(rows_that_are_committed_late_are_exported_once_by_a_later_run),
         mode_test(late_rows_are_looked_for_within_the_lookback),
         mode_test(increments_of_partitions_stay_in_them),
+        mode_test(texts_are_times_where_the_user_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
