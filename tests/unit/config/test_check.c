@@ -116,6 +116,21 @@ static void each_mistake_in_an_export_is_reported_at_its_place(void **state)
          RV_E_CONFIG_VALUE, 7, 38, "exports[0].destination.path", "not valid UTF-8"},
         {"missing key of a block", "    destination: {path: x}\n", RV_E_CONFIG_MISSING_KEY, 7, 18,
          "exports[0].destination", "'type' is missing"},
+        {"destination of a later version", "    destination: {type: gcs}\n", RV_E_CONFIG_NOT_SUPPORTED_YET, 7,
+         25, "exports[0].destination.type", "'type: gcs'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        loading l;
+        loading_run_export(&l, cases[i].text);
+        expect_problem(&l, &cases[i]);
+        loading_end(&l);
+    }
+}
+
+static void each_mistake_in_a_mode_is_reported_at_its_place(void **state)
+{
+    (void)state;
+    static const problem_case cases[] = {
         {"cursor that is a block", "    cursor_column: {a: b}\n", RV_E_CONFIG_TYPE, 7, 20,
          "exports[0].cursor_column", "expected a column's name or a list of up to 4"},
         {"key of no columns", "    chunk_by_key: []\n", RV_E_CONFIG_TYPE, 7, 19, "exports[0].chunk_by_key",
@@ -144,8 +159,6 @@ static void each_mistake_in_an_export_is_reported_at_its_place(void **state)
          "exports[0].meta_columns.row_hash", "expected true, false or a list of columns"},
         {"hash of nothing", "    meta_columns: {row_hash: []}\n", RV_E_CONFIG_TYPE, 7, 30,
          "exports[0].meta_columns.row_hash", "expected true, false or a list of columns"},
-        {"destination of a later version", "    destination: {type: gcs}\n", RV_E_CONFIG_NOT_SUPPORTED_YET, 7,
-         25, "exports[0].destination.type", "'type: gcs'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         loading l;
@@ -297,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_mistake_in_an_export_is_reported_at_its_place),
+        cmocka_unit_test(each_mistake_in_a_mode_is_reported_at_its_place),
         cmocka_unit_test(each_mistake_in_the_file_is_reported_at_its_place),
         cmocka_unit_test(every_key_of_a_later_version_is_refused_by_name),
         cmocka_unit_test(all_problems_are_reported_in_one_pass_and_in_file_order),
