@@ -139,14 +139,15 @@ static rv_code append_after(rvi_pg_scan *scan, rv_bytes *sql, rv_error *err)
     return rvi_pg_append_after_prefix(&scan->from, sql, key_of(scan), &after, keyset->n_equal, err);
 }
 
-/* The place comes last: of two lower bounds that it cannot compare, an index scan begins at the later one.
- * Spec: nbtutils.c, _bt_preprocess_keys() (keys it cannot compare); nbtsearch.c, _bt_first(). */
+/* The place comes first: of two row comparisons, which it cannot weigh against each other, an index scan begins at
+ * the one that was written first, and would pass over all that lies between a range's start and the place.
+ * Spec: nbtutils.c, _bt_preprocess_keys() (keys that cannot be compared); nbtsearch.c, _bt_first(). */
 static rv_code append_copy(rvi_pg_scan *scan, int64_t n, rv_bytes *sql, rv_error *err)
 {
     RV_TRY(rv_bytes_append_str(sql, "COPY (", err));
     RV_TRY(rv_bytes_append_str(sql, scan->select, err));
-    RV_TRY(rvi_pg_append_ranges(scan, sql, err));
     RV_TRY(append_after(scan, sql, err));
+    RV_TRY(rvi_pg_append_ranges(scan, sql, err));
     RV_TRY(rv_bytes_append_str(sql, " ORDER BY ", err));
     RV_TRY(rvi_pg_append_order(&scan->from, sql, key_of(scan), RVI_PG_FORWARDS, err));
     return rv_bytes_printf(sql, err, " LIMIT %" PRId64 ") TO STDOUT (FORMAT binary);", n);

@@ -340,8 +340,8 @@ static void pressure_is_what_others_cause_and_not_ourselves(void **state)
     assert_int_equal(calm.replica_lag_ms, 0);
     server_execute(f, "BEGIN; LOCK TABLE h");
     assert_true(PQsendQuery(f->other, "INSERT INTO h VALUES (1)") != 0);
-    while (pressure(f).lock_waits != calm.lock_waits + 1)
-        ;
+    for (int i = 0; pressure(f).lock_waits != calm.lock_waits + 1; i++)
+        assert_true(i < 10000);
     assert_true(pressure(f).active_sessions >= 1);
     server_execute(f, "COMMIT");
     for (PGresult *left = PQgetResult(f->other); left != NULL; left = PQgetResult(f->other))
@@ -350,10 +350,9 @@ static void pressure_is_what_others_cause_and_not_ourselves(void **state)
     server_execute_on(f->other, "SET application_name = 'rivet_pressure'");
     server_execute(f, "BEGIN; LOCK TABLE h");
     assert_true(PQsendQuery(f->other, "INSERT INTO h VALUES (1)") != 0);
-    while (
-        strcmp(server_ask(f, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'h'::regclass"),
-               "1") != 0)
-        ;
+    const char *waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'h'::regclass";
+    for (int i = 0; strcmp(server_ask(f, waiting), "1") != 0; i++)
+        assert_true(i < 10000);
     assert_int_equal(pressure(f).lock_waits, calm.lock_waits);
     server_execute(f, "COMMIT");
 }
