@@ -67,7 +67,8 @@ static inline bool rv_summary_validated(const rv_summary *summary)
 rv_code rv_run_export(const rv_run_context *context, const rv_export_config *export_config,
                       rv_summary *summary);
 
-/* Where the state of a configuration lies: .rivet_state.db in its folder. */
+/* Where the state of a configuration lies: what RIVET_STATE_URL says (it may hold a password), or .rivet_state.db in
+ * the configuration's folder. */
 rv_code rv_run_state_path(const rv_config *config, rv_arena *arena, const char **out,
                           rv_error *err) RV_MUST_CHECK;
 

@@ -24,6 +24,9 @@ typedef struct rv_owner {
     char text[RV_OWNER_BYTES];
 } rv_owner;
 rv_code rv_owner_self(rv_owner *out, rv_error *err) RV_MUST_CHECK;
+/* "process 4711 on db1", or "nobody" for a run that was handed back; for messages. */
+enum { RV_OWNER_WORDS_BYTES = 160 };
+void rv_owner_words(char out[RV_OWNER_WORDS_BYTES], const char *owner);
 
 typedef enum rv_run_status {
     RV_RUN_RUNNING = 1,

@@ -77,8 +77,8 @@ struct rvi_cli {
 
 /* Load -c FILE with -p K=V. Findings are printed (or put into the JSON error) and counted as reported. */
 rv_code rvi_load_config(rvi_cli *cli, const rvi_args *args, rv_config **out, rv_error *err) RV_MUST_CHECK;
-rv_code rvi_open_state(const rv_config *config, rv_state **out,
-                       rv_error *err) RV_MUST_CHECK; /* for reading */
+rv_code rvi_open_state(const rv_config *config, rv_state_access access, rv_state **out,
+                       rv_error *err) RV_MUST_CHECK;
 
 /* Help and documents. */
 void rvi_help_program(FILE *out);
@@ -131,6 +131,10 @@ rv_code rvi_cmd_inspect(rvi_cli *cli, const rvi_args *args, rv_error *err);
 rv_code rvi_cmd_doctor(rvi_cli *cli, const rvi_args *args, rv_error *err);
 rv_code rvi_cmd_state_show(rvi_cli *cli, const rvi_args *args, rv_error *err);
 rv_code rvi_cmd_state_files(rvi_cli *cli, const rvi_args *args, rv_error *err);
+rv_code rvi_cmd_state_chunks(rvi_cli *cli, const rvi_args *args, rv_error *err);
+rv_code rvi_cmd_state_progression(rvi_cli *cli, const rvi_args *args, rv_error *err);
+rv_code rvi_cmd_state_reset(rvi_cli *cli, const rvi_args *args, rv_error *err);
+rv_code rvi_cmd_state_reset_chunks(rvi_cli *cli, const rvi_args *args, rv_error *err);
 rv_code rvi_cmd_metrics(rvi_cli *cli, const rvi_args *args, rv_error *err);
 rv_code rvi_cmd_journal(rvi_cli *cli, const rvi_args *args, rv_error *err);
 rv_code rvi_cmd_completions(rvi_cli *cli, const rvi_args *args, rv_error *err);

@@ -67,6 +67,26 @@ static const rvi_option doctor_options[] = {OPT_CONFIG, OPT_PARAM, OPT_JSON};
 static const rvi_option state_show_options[] = {OPT_CONFIG, OPT_PARAM, OPT_JSON};
 static const rvi_option state_files_options[] = {OPT_CONFIG, OPT_EXPORT("only files of this export"),
                                                  OPT_LIMIT, OPT_PARAM, OPT_JSON};
+static const rvi_option state_chunks_options[] = {
+    OPT_CONFIG,
+    {.letter = 'e', .name = "export", .value = "NAME", .help = "the export", .required = true},
+    {.name = "run-id", .value = "ID", .help = "this run (default: the open one, or the last that succeeded)"},
+    OPT_PARAM,
+    OPT_JSON};
+static const rvi_option state_progression_options[] = {OPT_CONFIG, OPT_EXPORT("only this export"), OPT_PARAM,
+                                                       OPT_JSON};
+static const rvi_option state_reset_options[] = {
+    OPT_CONFIG,
+    {.letter = 'e', .name = "export", .value = "NAME", .help = "the export", .required = true},
+    OPT_PARAM,
+    OPT_JSON};
+static const rvi_option state_reset_chunks_options[] = {
+    OPT_CONFIG,
+    OPT_EXPORT("the export whose open run is given up"),
+    {.name = "stuck-checkpoints", .help = "every export of the configuration whose run's process is gone"},
+    {.name = "failed", .help = "the same as --stuck-checkpoints"},
+    OPT_PARAM,
+    OPT_JSON};
 static const rvi_option metrics_options[] = {OPT_CONFIG, OPT_EXPORT("only runs of this export"), OPT_LIMIT,
                                              OPT_PARAM, OPT_JSON};
 static const rvi_option journal_options[] = {
@@ -116,7 +136,8 @@ const rvi_command rvi_commands[] = {
     {.group = "state",
      .name = "show",
      .summary = "Show each export's last run and cursor",
-     .description = "Reads the state store beside the configuration (.rivet_state.db).",
+     .description =
+         "Reads the state store: .rivet_state.db beside the configuration, or what RIVET_STATE_URL names.",
      .options = state_show_options,
      .n_options = COUNT(state_show_options),
      .run = rvi_cmd_state_show},
@@ -127,6 +148,43 @@ const rvi_command rvi_commands[] = {
      .options = state_files_options,
      .n_options = COUNT(state_files_options),
      .run = rvi_cmd_state_files},
+    {.group = "state",
+     .name = "chunks",
+     .summary = "List the chunks of an export's run",
+     .description =
+         "What each chunk covers, who reads it, how often it was tried and why the last attempt failed.",
+     .options = state_chunks_options,
+     .n_options = COUNT(state_chunks_options),
+     .run = rvi_cmd_state_chunks},
+    {.group = "state",
+     .name = "progression",
+     .summary = "Show what each export has committed",
+     .description =
+         "The last run that succeeded: how it read, how many chunks it committed, and the cursor it left.",
+     .options = state_progression_options,
+     .n_options = COUNT(state_progression_options),
+     .run = rvi_cmd_state_progression},
+    {.group = "state",
+     .name = "reset",
+     .summary = "Forget an export's cursor",
+     .description =
+         "The next incremental run begins from the start. Nothing else is forgotten, and no file is touched.",
+     .options = state_reset_options,
+     .n_options = COUNT(state_reset_options),
+     .examples = "rivet state reset -c rivet.yaml -e orders",
+     .run = rvi_cmd_state_reset},
+    {.group = "state",
+     .name = "reset-chunks",
+     .summary = "Give up an export's interrupted run",
+     .description =
+         "The run becomes interrupted and its chunks are forgotten, so that the next run starts anew "
+         "instead of\n"
+         "resuming. A run whose process is alive is not touched.",
+     .options = state_reset_chunks_options,
+     .n_options = COUNT(state_reset_chunks_options),
+     .examples = "rivet state reset-chunks -c rivet.yaml -e orders\n"
+                 "rivet state reset-chunks -c rivet.yaml --stuck-checkpoints",
+     .run = rvi_cmd_state_reset_chunks},
     {.name = "metrics",
      .summary = "Show what past runs took",
      .description =

@@ -37,11 +37,11 @@ rv_code rvi_load_config(rvi_cli *cli, const rvi_args *args, rv_config **out, rv_
     return rc;
 }
 
-rv_code rvi_open_state(const rv_config *config, rv_state **out, rv_error *err)
+rv_code rvi_open_state(const rv_config *config, rv_state_access access, rv_state **out, rv_error *err)
 {
     const char *path = NULL;
     RV_TRY(rv_run_state_path(config, config->arena, &path, err));
-    return rv_state_open(out, path, RV_STATE_READ, rv_clock_system(), err);
+    return rv_state_open(out, path, access, rv_clock_system(), err);
 }
 
 static rv_code stdio_write(rv_sink *sink, const void *data, size_t len, rv_error *err)

@@ -14,7 +14,7 @@ rv_code rvi_listing_open(const rvi_listing_request *request, rvi_listing *list, 
                          rv_config **config, rv_error *err)
 {
     RV_TRY(rvi_load_config(request->cli, request->args, config, err));
-    RV_TRY(rvi_open_state(*config, state, err));
+    RV_TRY(rvi_open_state(*config, RV_STATE_READ, state, err));
     bool as_json = rvi_option_given(request->args, "json");
     *list = (rvi_listing){.array = as_json ? json_array() : NULL};
     return as_json && list->array == NULL ? rv_fail(err, RV_E_OUT_OF_MEMORY, "rendering the listing as JSON")

@@ -141,10 +141,11 @@ static void check_state(preflight *p)
     rv_error err = {0};
     rv_state *state = NULL;
     rv_code rc = rv_state_open(&state, p->state_path, RV_STATE_READ, p->clock, &err);
-    rv_state_close(state);
-    if (rc == RV_OK)
+    const bool is_file = !rv_state_is_url(p->state_path);
+    if (rc == RV_OK && is_file)
         rc = check_writable(p->state_path, &err);
-    report(p, "state", rc == RV_OK ? p->state_path : "", &err);
+    report(p, "state", rc != RV_OK ? "" : is_file ? p->state_path : rv_state_location(state), &err);
+    rv_state_close(state);
 }
 
 rv_code rv_preflight_run(const rv_config *config, const char *state_path, const rv_clock *clock,

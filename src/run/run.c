@@ -16,7 +16,10 @@ enum { RUN_ARENA_BYTES = 256 << 20 };
 
 rv_code rv_run_state_path(const rv_config *config, rv_arena *arena, const char **out, rv_error *err)
 {
-    const char *path = rv_arena_printf(arena, "%s/.rivet_state.db", config->directory);
+    const char *url = getenv("RIVET_STATE_URL");
+    const char *path = url != NULL && url[0] != '\0'
+                           ? rv_arena_strdup(arena, url)
+                           : rv_arena_printf(arena, "%s/.rivet_state.db", config->directory);
     if (path == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "finding the state store");
     *out = path;

@@ -150,14 +150,14 @@ static rv_code fail_not_ours(rv_state *state, const char *run_id, int64_t chunk_
     RV_TRY(rvi_query(state, "SELECT status, owner FROM chunks WHERE run_id = $1 AND chunk_index = $2", &args,
                      &rows, err));
     const char *status = "not recorded";
-    char reader[RVI_OWNER_WORDS_BYTES + 4] = "";
+    char reader[RV_OWNER_WORDS_BYTES + 4] = "";
     if (rows->n > 0) {
         rvi_cells cells = rvi_cells_of(rows->first);
         status = rvi_next_text(&cells);
         const char *owner = rvi_next_text_or_null(&cells);
         if (owner) {
-            char words[RVI_OWNER_WORDS_BYTES];
-            rvi_owner_words(words, owner);
+            char words[RV_OWNER_WORDS_BYTES];
+            rv_owner_words(words, owner);
             snprintf(reader, sizeof reader, " by %s", words);
         }
     }

@@ -169,9 +169,6 @@ int64_t rvi_lease_end_us(const rv_state *state, int64_t lease_ms);
 /* Does the process behind `owner` live? Known for processes of this kernel and PID namespace, decided by the lease
  * for all others. */
 bool rvi_owner_alive(const char *owner, int64_t lease_expires_us, int64_t now_us);
-/* "process 4711 on db1", or "nobody" for a run that was handed back; for messages. */
-enum { RVI_OWNER_WORDS_BYTES = 160 };
-void rvi_owner_words(char out[RVI_OWNER_WORDS_BYTES], const char *owner);
 
 /* Inside a transaction: record `chunks` as pending; forget all of the run's, or its parts. */
 rv_code rvi_insert_chunks(rv_state *state, const char *run_id, const rv_chunk *chunks, int64_t n_chunks,

@@ -61,8 +61,8 @@ rv_code rvi_fail_lost(rv_state *state, const char *run_id, rv_error *err)
                        rv_run_status_name(now.status));
     if (!now.owner.text[0])
         return rv_fail(err, RV_E_RUN_LEASE_LOST, "run '%s' was handed back", run_id);
-    char words[RVI_OWNER_WORDS_BYTES];
-    rvi_owner_words(words, now.owner.text);
+    char words[RV_OWNER_WORDS_BYTES];
+    rv_owner_words(words, now.owner.text);
     return rv_fail(err, RV_E_RUN_LEASE_LOST, "run '%s' was taken over by %s", run_id, words);
 }
 
@@ -92,8 +92,8 @@ rv_code rvi_fail_alive(rv_state *state, const char *run_id, rv_error *err)
 {
     holder now = {0};
     RV_TRY(read_holder(state, run_id, &now, err));
-    char words[RVI_OWNER_WORDS_BYTES];
-    rvi_owner_words(words, now.owner.text);
+    char words[RV_OWNER_WORDS_BYTES];
+    rv_owner_words(words, now.owner.text);
     rv_code rc = rv_fail(err, RV_E_RUN_LEASE_HELD, "run '%s' is held by %s", run_id, words);
     char until[RV_TIME_TEXT_BYTES];
     rv_time_rfc3339(until, now.lease_expires_us);

@@ -169,14 +169,14 @@ bool rvi_owner_alive(const char *owner, int64_t lease_expires_us, int64_t now_us
     return now_us < lease_expires_us;
 }
 
-void rvi_owner_words(char out[RVI_OWNER_WORDS_BYTES], const char *owner)
+void rv_owner_words(char out[RV_OWNER_WORDS_BYTES], const char *owner)
 {
     identity holder = {0};
     if (!owner[0])
-        snprintf(out, RVI_OWNER_WORDS_BYTES, "nobody");
+        snprintf(out, RV_OWNER_WORDS_BYTES, "nobody");
     else if (parse_owner(owner, &holder))
-        snprintf(out, RVI_OWNER_WORDS_BYTES, "process %" PRId64 " on %.*s", holder.pid,
+        snprintf(out, RV_OWNER_WORDS_BYTES, "process %" PRId64 " on %.*s", holder.pid,
                  (int)strcspn(owner, "/"), owner);
     else
-        snprintf(out, RVI_OWNER_WORDS_BYTES, "'%.*s'", RV_OWNER_BYTES, owner);
+        snprintf(out, RV_OWNER_WORDS_BYTES, "'%.*s'", RV_OWNER_BYTES, owner);
 }

@@ -12,11 +12,11 @@ static rv_code fail_running(rv_state *state, const char *export_name, const rvi_
     rvi_cells cells = rvi_cells_of(row);
     const char *run_id = rvi_next_text(&cells);
     const char *owner = rvi_next_text(&cells);
-    char since[RV_TIME_TEXT_BYTES], until[RV_TIME_TEXT_BYTES], words[RVI_OWNER_WORDS_BYTES];
+    char since[RV_TIME_TEXT_BYTES], until[RV_TIME_TEXT_BYTES], words[RV_OWNER_WORDS_BYTES];
     rv_time_rfc3339(since, rvi_next_int(&cells));
     const int64_t lease_expires_us = rvi_next_int(&cells);
     rv_time_rfc3339(until, lease_expires_us);
-    rvi_owner_words(words, owner);
+    rv_owner_words(words, owner);
 
     rv_code rc =
         rv_fail(err, RV_E_RUN_LEASE_HELD, "export '%s' is already running: run '%s', held by %s since %s",

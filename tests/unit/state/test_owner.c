@@ -111,14 +111,14 @@ static void a_text_that_is_no_owner_is_judged_by_its_lease(void **state)
 static void messages_name_process_and_host(void **state)
 {
     fixture *f = *state;
-    char words[RVI_OWNER_WORDS_BYTES], expected[RVI_OWNER_WORDS_BYTES];
-    rvi_owner_words(words, f->self.text);
+    char words[RV_OWNER_WORDS_BYTES], expected[RV_OWNER_WORDS_BYTES];
+    rv_owner_words(words, f->self.text);
     snprintf(expected, sizeof expected, "process %d on %.*s", (int)getpid(), (int)strcspn(f->self.text, "/"),
              f->self.text);
     assert_string_equal(words, expected);
-    rvi_owner_words(words, "");
+    rv_owner_words(words, "");
     assert_string_equal(words, "nobody");
-    rvi_owner_words(words, "nonsense");
+    rv_owner_words(words, "nonsense");
     assert_string_equal(words, "'nonsense'");
 }
 
