@@ -54,7 +54,7 @@ static rv_code read_url(rvi_state_pg *s, const char *url, rv_error *err)
     rv_code rc = rv_source_config_from_url(s->arena, url, s->redactor, &s->cfg, err);
     if (rc != RV_OK)
         return rv_wrap(err, rc, "reading RIVET_STATE_URL");
-    if (!s->cfg.application_name)
+    if (strcmp(s->cfg.application_name, "rivet") == 0) /* the URL gave none */
         s->cfg.application_name = "rivet state";
     return RV_OK;
 }
