@@ -64,6 +64,19 @@ static rv_code make_chunks(rvi_planner *p, rv_error *err)
     return rv_fail(err, RV_E_INTERNAL, "a plan for no mode");
 }
 
+/* Sizes in rows need to know how many there are. */
+static rv_code note_unknown_size(rvi_planner *p, rv_error *err)
+{
+    const rv_chunk_config *chunk = &p->config->chunk;
+    bool by_width = p->plan->strategy == RV_STRATEGY_RANGE && chunk->size > 0;
+    if ((chunk->size <= 0 && chunk->size_memory_mb <= 0) || p->info->est_rows >= 0 || by_width ||
+        p->one_stream)
+        return RV_OK;
+    return rvi_plan_note(
+        p, err, "the source has no estimate of the rows of %s, so the size of chunks is not followed",
+        p->info->schema.origin);
+}
+
 static rv_code count_lanes(rvi_planner *p, rv_error *err)
 {
     rv_plan *plan = p->plan;
@@ -105,6 +118,7 @@ rv_code rv_plan_make(rv_arena *arena, const rv_plan_input *input, rv_plan *out, 
     RV_TRY(rv_format_check(&export_config->format, &plan.schema, err));
     RV_TRY(check_ranges(&planner, err));
     RV_TRY(make_chunks(&planner, err));
+    RV_TRY(note_unknown_size(&planner, err));
     RV_TRY(count_lanes(&planner, err));
     RV_TRY(rvi_plan_fingerprint(&plan, err));
     *out = plan;

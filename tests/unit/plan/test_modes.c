@@ -305,6 +305,16 @@ static void without_a_snapshot_a_table_is_cut_along_its_key(void **state)
     read_each_once(b, 100);
 }
 
+static void a_size_that_cannot_be_followed_is_noted(void **state)
+{
+    bench *b = *state;
+    b->config.chunk.size = 1;
+    say(b, "table t\ncolumn id int64 not_null\nindex t_pkey id primary unique not_null\nrow 0\nrow 1\n");
+    make_plan(b);
+    assert_true(notes_say(b, "no estimate of the rows"));
+    read_each_once(b, 2);
+}
+
 static void a_table_too_large_for_one_snapshot_is_read_along_a_key(void **state)
 {
     bench *b = *state;
@@ -773,6 +783,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         mode_test(without_a_snapshot_a_table_is_cut_along_its_key),
+        mode_test(a_size_that_cannot_be_followed_is_noted),
         mode_test(a_table_too_large_for_one_snapshot_is_read_along_a_key),
         mode_test(a_key_in_storage_order_is_preferred),
         mode_test(chunks_along_a_named_key),
