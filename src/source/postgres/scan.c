@@ -187,7 +187,7 @@ static rv_code take_operands(rvi_pg_scan *scan, rv_error *err)
     if (bounds->kind != RV_BOUNDS_KEY)
         return RV_OK;
     RV_TRY(rvi_pg_check_key(&scan->from, bounds->key, err));
-    if (after != NULL && after->n != bounds->key->n_columns)
+    if (after != NULL && after->n != 0 && after->n != bounds->key->n_columns)
         return rv_fail(err, RV_E_INTERNAL, "a scan is to go on after %d values of a key of %d columns",
                        after->n, bounds->key->n_columns);
     scan->operands[scan->n_operands++] = (rvi_pg_operand){.key = bounds->key};
