@@ -181,7 +181,7 @@ static rv_code describe_for_state(rvi_run *run, rv_run_plan *out, rv_error *err)
         .export_name = e->name,
         .plan_fingerprint = run->plan.fingerprint,
         .strategy = run->plan.strategy_name,
-        .config_fingerprint = "",
+        .config_fingerprint = run->plan.fingerprint,
         .snapshot = run->plan.snapshot,
         .mode = rv_mode_name(e->mode),
         .format = rv_format_name(e->format.kind),

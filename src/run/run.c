@@ -111,9 +111,14 @@ static rv_code bind_plan_to_source(rvi_run *run, rv_error *err)
 static rv_code plan_run(rvi_run *run, rv_error *err)
 {
     rv_relation_info info;
+    rv_export_memory memory = {0};
+    RV_TRY(rv_state_recall(run->state, run->export_config->name, run->arena, &memory, err));
     RV_TRY(rv_source_describe(run->source, &run->export_config->relation, run->arena, &info, err));
-    const rv_plan_input input = {
-        .export_config = run->export_config, .source = run->source, .info = &info, .now_us = run->started_us};
+    const rv_plan_input input = {.export_config = run->export_config,
+                                 .source = run->source,
+                                 .info = &info,
+                                 .memory = &memory,
+                                 .now_us = run->started_us};
     RV_TRY(rv_plan_make(run->arena, &input, &run->plan, err));
     RV_TRY(bind_plan_to_source(run, err));
     run->n_planned = run->plan.n_chunks;
@@ -126,13 +131,18 @@ static rv_code plan_run(rvi_run *run, rv_error *err)
 
 static void journal_plan(rvi_run *run)
 {
-    json_t *detail = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:b}", "strategy", run->plan.strategy_name,
+    const rv_cursor *cursor = &run->plan.cursor;
+    for (int i = 0; i < run->plan.n_notes; i++)
+        rvi_run_note(run, "%s", run->plan.notes[i]);
+    json_t *detail = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:b,s:i,s:s?,s:s?}", "strategy", run->plan.strategy_name,
                                "reason", run->plan.reason != NULL ? run->plan.reason : "", "format",
                                rv_format_name(run->export_config->format.kind), "compression",
                                rv_codec_name(run->export_config->format.codec), "destination_type",
                                run->export_config->dest.kind, "tuning_profile",
                                rv_profile_name(run->export_config->tuning.profile), "n_chunks",
-                               (json_int_t)run->plan.n_chunks, "resume", (int)run->summary->resumed);
+                               (json_int_t)run->plan.n_chunks, "resume", (int)run->summary->resumed, "lanes",
+                               run->plan.lanes, "cursor_columns", cursor->columns, "window_end",
+                               cursor->value);
     rvi_run_journal(run, "PlanResolved", detail);
 }
 

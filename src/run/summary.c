@@ -65,6 +65,7 @@ void rvi_run_result(const rvi_run *run, rv_run_status status, rv_run_result *out
         .statements = s->pages,
         .longest_statement_ms = s->longest_statement_ms,
         .retries = s->retries,
+        .cursor = status == RV_RUN_SUCCEEDED && run->plan.cursor.columns != NULL ? &run->plan.cursor : NULL,
         .code = s->error.code,
         .error_message = s->error.code != RV_OK ? s->error.message : NULL,
         .detail_json = !s->validate ? NULL
