@@ -17,6 +17,12 @@ typedef struct rv_manifest_column {
     int64_t policy_uses[RV_INVALID_CLASSES]; /* cells changed by on_invalid */
 } rv_manifest_column;
 
+/* A point in time that chunks were read at. */
+typedef struct rv_manifest_epoch {
+    int64_t epoch;
+    const char *snapshot_at; /* RFC 3339 */
+} rv_manifest_epoch;
+
 typedef struct rv_manifest {
     const char *run_id, *export_name;
     int64_t started_us, finished_us;
@@ -30,6 +36,9 @@ typedef struct rv_manifest {
     int n_columns;
     const rv_part *parts;
     int64_t n_parts;
+    const rv_manifest_epoch *epochs; /* of a run under snapshots, in order; written, not read back */
+    int n_epochs;
+    const int64_t *part_epochs; /* with `epochs`: one for each part */
 } rv_manifest;
 
 enum { RV_MANIFEST_MAX_BYTES = 64 << 20 }; /* a larger file at the destination is refused unread */

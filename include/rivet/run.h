@@ -46,6 +46,14 @@ typedef struct rv_observer {
     void (*on_progress)(void *context, const rv_progress *progress);
 } rv_observer;
 
+/* How many connections to the source all exports of a process may have together. Any thread. NULL: no limit. */
+typedef struct rv_connections rv_connections;
+rv_code rv_connections_new(rv_connections **out, int limit, rv_error *err) RV_MUST_CHECK; /* limit >= 1 */
+void rv_connections_free(rv_connections *connections);                                    /* NULL is fine */
+RV_DEFINE_AUTO(rv_connections, rv_connections_free)
+bool rv_connections_try(rv_connections *connections) RV_MUST_CHECK; /* false: none is left */
+void rv_connections_give_back(rv_connections *connections);
+
 typedef struct rv_run_context {
     const rv_config *config;
     const char *state_path;
@@ -53,7 +61,10 @@ typedef struct rv_run_context {
     rv_cancel *cancel; /* requested by a signal; the run has a token of its own below it */
     const rv_redactor *redactor;
     rv_observer observer;
-    bool validate; /* read every part back before it is published */
+    bool validate;               /* read every part back before it is published */
+    rv_connections *connections; /* NULL: no limit */
+    bool resume;                 /* --resume: go on with the run that is open; nothing of it is given up */
+    bool force;                  /* --force: --resume may begin a new run where a successful one lies */
 } rv_run_context;
 
 /* All parts of a run that succeeded were read back and hold what was exported. */
@@ -66,6 +77,27 @@ static inline bool rv_summary_validated(const rv_summary *summary)
  * summary->error.code: RV_OK for SUCCEEDED and SKIPPED. DEST_CLOSED (the reader of stdout went away) is a clean end. */
 rv_code rv_run_export(const rv_run_context *context, const rv_export_config *export_config,
                       rv_summary *summary);
+
+/* Several exports at once, `at_once` of them at a time, each with a context of its own. on_done is called for each that
+ * has ended, by one thread at a time. A stop leaves those that were not begun. Fails IO (no thread). */
+typedef struct rv_run_batch {
+    const rv_run_context *contexts;
+    const rv_export_config *const *exports;
+    rv_summary *summaries;
+    bool *begun; /* false before the call */
+    int n;
+    void (*on_done)(void *context, int index);
+    void *on_done_context;
+} rv_run_batch;
+rv_code rv_run_exports(const rv_run_batch *batch, int at_once, rv_error *err) RV_MUST_CHECK;
+
+/* The exports that one with partition_by stands for; in the arena. Asks the source. Fails as rv_plan_partitions(). */
+rv_code rv_run_partitions(const rv_run_context *context, const rv_export_config *export_config,
+                          rv_arena *arena, rv_export_config **out, int *n_out, rv_error *err) RV_MUST_CHECK;
+
+/* Read chunks of a run that another process has begun, until none is left; its owner commits. The configuration must
+ * be the one that it was begun with. Fails RUN_NOT_JOINABLE, and as rv_run_export(). */
+rv_code rv_run_join(const rv_run_context *context, const char *run_id, rv_summary *summary) RV_MUST_CHECK;
 
 /* Where the state of a configuration lies: what RIVET_STATE_URL says (it may hold a password), or .rivet_state.db in
  * the configuration's folder. */

@@ -1,8 +1,10 @@
-/* cmd_run.c - rivet run: the exports of a configuration, one after the other. One that fails does not stop the
- * others; the exit status is the most serious one. */
+/* cmd_run.c - rivet run: the exports of a configuration, one after the other or at the same time. One that fails does
+ * not stop the others; the exit status is the most serious one. An export with partition_by stands for one export per
+ * partition, each of which is a run of its own. */
 #include "cli.h"
 
 #include "rivet/dest.h"
+#include "rivet/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,11 +17,17 @@ typedef struct run_all {
     const char *state_path;
     int *selected; /* indices of exports */
     int n_selected;
-    rv_summary *summaries; /* of those that were begun */
-    int n;
+    const rv_export_config **exports; /* what they stand for, in their order */
+    int n_exports;
+    rv_summary *summaries; /* one for each of `exports` */
+    bool *begun;
+    rv_run_context *contexts;
+    rvi_progress_line *lines;
+    rv_connections *connections;
+    bool parallel;
     FILE *cards; /* stdout, or stderr when stdout carries data or JSON */
     int64_t started_us, started_mono_us;
-    bool validate;
+    bool validate, resume, force;
 } run_all;
 
 static rv_code find_export(const rv_config *config, const char *name, int *out, rv_error *err)
@@ -84,6 +92,29 @@ static rv_code share_stdout(run_all *all, bool as_json, rv_error *err)
     return RV_OK;
 }
 
+/* The exports that are run: those with partition_by as their partitions. */
+static rv_code expand_exports(run_all *all, const rv_run_context *context, rv_error *err)
+{
+    rv_arena *arena = all->config->arena;
+    for (int i = 0; i < all->n_selected; i++) {
+        const rv_export_config *wanted = selected_export(all, i);
+        rv_export_config *parts = NULL;
+        int n = 1;
+        if (wanted->partition.column != NULL)
+            RV_TRY(rv_run_partitions(context, wanted, arena, &parts, &n, err));
+        const rv_export_config **grown =
+            rv_arena_alloc(arena, (size_t)all->n_exports + (size_t)n + 1, sizeof *grown);
+        if (grown == NULL)
+            return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
+        if (all->n_exports > 0)
+            memcpy(grown, all->exports, (size_t)all->n_exports * sizeof *grown);
+        all->exports = grown;
+        for (int k = 0; k < n; k++)
+            all->exports[all->n_exports++] = parts != NULL ? &parts[k] : wanted;
+    }
+    return RV_OK;
+}
+
 static bool has_failed(const rv_summary *s)
 {
     return s->error.code != RV_OK && rv_code_exit(s->error.code) != RV_EXIT_OK;
@@ -121,8 +152,10 @@ typedef struct totals {
 static totals add_up(const run_all *all)
 {
     totals sum = {0};
-    for (int i = 0; i < all->n; i++) {
+    for (int i = 0; i < all->n_exports; i++) {
         const rv_summary *s = &all->summaries[i];
+        if (!all->begun[i])
+            continue;
         sum.rows += s->rows;
         sum.files += s->files;
         sum.bytes += (int64_t)s->bytes;
@@ -141,8 +174,9 @@ static json_t *aggregate_object(const run_all *all)
     char id[RV_TIME_TEXT_BYTES], aggregate_id[RV_TIME_TEXT_BYTES + 8], started[RV_TIME_TEXT_BYTES],
         finished[RV_TIME_TEXT_BYTES];
     json_t *per_export = json_array();
-    for (int i = 0; i < all->n; i++)
-        (void)json_array_append_new(per_export, summary_object(&all->summaries[i]));
+    for (int i = 0; i < all->n_exports; i++)
+        if (all->begun[i])
+            (void)json_array_append_new(per_export, summary_object(&all->summaries[i]));
     rv_time_run_id(id, all->started_us);
     rv_time_rfc3339(started, all->started_us);
     rv_time_rfc3339(finished, clock->now_us(clock));
@@ -150,10 +184,11 @@ static json_t *aggregate_object(const run_all *all)
     return json_pack("{s:s,s:s,s:s,s:I,s:o,s:s,s:i,s:i,s:i,s:i,s:I,s:I,s:I,s:o}", "run_aggregate_id",
                      aggregate_id, "started_at", started, "finished_at", finished, "duration_ms",
                      (json_int_t)((clock->mono_us(clock) - all->started_mono_us) / 1000), "config_path",
-                     rvi_text_json(all->config->path), "parallel_mode", "sequential", "total_exports",
-                     all->n_selected, "success_count", sum.n_ok, "failed_count", sum.n_failed,
-                     "skipped_count", sum.n_skipped, "total_rows", (json_int_t)sum.rows, "total_files",
-                     (json_int_t)sum.files, "total_bytes", (json_int_t)sum.bytes, "per_export", per_export);
+                     rvi_text_json(all->config->path), "parallel_mode",
+                     all->parallel ? "threads" : "sequential", "total_exports", all->n_exports,
+                     "success_count", sum.n_ok, "failed_count", sum.n_failed, "skipped_count", sum.n_skipped,
+                     "total_rows", (json_int_t)sum.rows, "total_files", (json_int_t)sum.files, "total_bytes",
+                     (json_int_t)sum.bytes, "per_export", per_export);
 }
 
 static rv_code write_json(const run_all *all, FILE *out, const char *where, rv_error *err)
@@ -194,49 +229,129 @@ static int seriousness(rv_exit status)
     return 0;
 }
 
-static void run_one(run_all *all, const rv_export_config *export_config, rv_summary *summary)
+/* By one thread at a time, in the order in which they end. */
+static void report_export(void *context, int index)
 {
-    rvi_progress_line line;
-    rvi_progress_line_init(&line, all->cli->terminal);
-    rv_run_context context = {
-        .config = all->config,
-        .state_path = all->state_path,
-        .clock = rv_clock_system(),
-        .cancel = all->cli->cancel,
-        .redactor = all->cli->redactor,
-        .observer = {.context = &line, .on_progress = rvi_progress_line_update},
-        .validate = all->validate,
-    };
-    (void)rv_run_export(&context, export_config, summary); /* everything it says is in the summary */
-    rvi_progress_line_clear(&line);
+    run_all *all = context;
+    const rv_summary *summary = &all->summaries[index];
+    rvi_progress_line_clear(&all->lines[index]);
     rvi_card_print(all->cards, summary);
     (void)fflush(all->cards);
     if (has_failed(summary))
         rvi_render_error(all->cli, &summary->error);
 }
 
-static rv_code run_selected(run_all *all, rv_error *err)
+static rv_run_context context_of(run_all *all)
+{
+    return (rv_run_context){
+        .config = all->config,
+        .state_path = all->state_path,
+        .clock = rv_clock_system(),
+        .cancel = all->cli->cancel,
+        .redactor = all->cli->redactor,
+        .validate = all->validate,
+        .connections = all->connections,
+        .resume = all->resume,
+        .force = all->force,
+    };
+}
+
+static rv_code prepare_exports(run_all *all, rv_error *err)
+{
+    rv_arena *arena = all->config->arena;
+    const rv_run_context context = context_of(all);
+    RV_TRY(expand_exports(all, &context, err));
+    size_t n = (size_t)all->n_exports + 1;
+    all->summaries =
+        calloc(n, sizeof *all->summaries); /* 20 KB each: too much for the arena of many partitions */
+    all->begun = rv_arena_alloc(arena, n, sizeof *all->begun);
+    all->contexts = rv_arena_alloc(arena, n, sizeof *all->contexts);
+    all->lines = rv_arena_alloc(arena, n, sizeof *all->lines);
+    if (all->summaries == NULL || all->begun == NULL || all->contexts == NULL || all->lines == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
+    for (int i = 0; i < all->n_exports; i++) {
+        /* Lines that are rewritten in place would overwrite each other. */
+        rvi_progress_line_init(&all->lines[i], all->cli->terminal && !all->parallel);
+        all->contexts[i] = context;
+        all->contexts[i].observer =
+            (rv_observer){.context = &all->lines[i], .on_progress = rvi_progress_line_update};
+    }
+    return RV_OK;
+}
+
+static const rv_error *find_worst(const run_all *all)
 {
     const rv_error *worst = NULL;
-    while (all->n < all->n_selected && !rv_cancel_requested(all->cli->cancel)) {
-        rv_summary *summary = &all->summaries[all->n];
-        run_one(all, selected_export(all, all->n++), summary);
-        bool worse = worst == NULL ||
-                     seriousness(rv_code_exit(summary->error.code)) > seriousness(rv_code_exit(worst->code));
-        if (summary->error.code != RV_OK && worse)
-            worst = &summary->error;
+    for (int i = 0; i < all->n_exports; i++) {
+        const rv_error *error = &all->summaries[i].error;
+        if (!all->begun[i] || error->code == RV_OK)
+            continue;
+        if (worst == NULL || seriousness(rv_code_exit(error->code)) > seriousness(rv_code_exit(worst->code)))
+            worst = error;
     }
-    for (int i = 0; all->n_selected > 1 && i < all->n; i++)
-        rvi_card_line(all->cards, &all->summaries[i]);
+    return worst;
+}
+
+static int count_begun(const run_all *all)
+{
+    int n = 0;
+    for (int i = 0; i < all->n_exports; i++)
+        n += all->begun[i];
+    return n;
+}
+
+static rv_code run_selected(run_all *all, rv_error *err)
+{
+    rv_code rc = prepare_exports(all, err);
+    if (rc != RV_OK) {
+        all->n_exports = 0; /* none was begun, and there is nothing to tell of them */
+        return rc;
+    }
+    const rv_run_batch batch = {.contexts = all->contexts,
+                                .exports = all->exports,
+                                .summaries = all->summaries,
+                                .begun = all->begun,
+                                .n = all->n_exports,
+                                .on_done = report_export,
+                                .on_done_context = all};
+    int most = all->config->max_connections > 0 ? all->config->max_connections : all->n_exports;
+    RV_TRY(rv_run_exports(&batch, all->parallel ? most : 1, err));
+    const rv_error *worst = find_worst(all);
+    for (int i = 0; all->n_exports > 1 && i < all->n_exports; i++)
+        if (all->begun[i])
+            rvi_card_line(all->cards, &all->summaries[i]);
     bool failed = worst != NULL && rv_code_exit(worst->code) != RV_EXIT_OK;
-    if (!failed && all->n < all->n_selected)
-        return rv_fail(err, RV_E_CANCELLED, "stopped; %d of %d exports were not begun",
-                       all->n_selected - all->n, all->n_selected);
+    int n_left = all->n_exports - count_begun(all);
+    if (!failed && n_left > 0)
+        return rv_fail(err, RV_E_CANCELLED, "stopped; %d of %d exports were not begun", n_left,
+                       all->n_exports);
     if (worst == NULL)
         return RV_OK;
     all->cli->reported = true;
     *err = *worst;
     return err->code;
+}
+
+/* Chunks of somebody else's run. */
+static rv_code join_run(run_all *all, const char *run_id, rv_error *err)
+{
+    rv_run_context context = context_of(all);
+    rvi_progress_line line;
+    rv_summary *summary = rv_arena_alloc(all->config->arena, 1, sizeof *summary);
+    if (summary == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
+    rvi_progress_line_init(&line, all->cli->terminal);
+    context.observer = (rv_observer){.context = &line, .on_progress = rvi_progress_line_update};
+    rv_code rc = rv_run_join(&context, run_id, summary);
+    rvi_progress_line_clear(&line);
+    if (rc != RV_OK) {
+        *err = summary->error;
+        return rc;
+    }
+    char rows[RVI_UNIT_BYTES];
+    fprintf(all->cards, "%s: read %s rows of it; its own process commits\n", run_id,
+            rvi_text_count(rows, summary->rows));
+    return RV_OK;
 }
 
 static rv_code run_and_report(run_all *all, const rvi_args *args, rv_error *err)
@@ -253,23 +368,41 @@ static rv_code run_and_report(run_all *all, const rvi_args *args, rv_error *err)
     return output.code;
 }
 
+static rv_code prepare_run(run_all *all, const rvi_args *args, rv_error *err)
+{
+    const rv_config *config = all->config;
+    all->selected = rv_arena_alloc(config->arena, (size_t)config->n_exports, sizeof *all->selected);
+    if (all->selected == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
+    RV_TRY(select_exports(all, args, err));
+    RV_TRY(rv_run_state_path(config, config->arena, &all->state_path, err));
+    RV_TRY(share_stdout(all, rvi_option_given(args, "json"), err));
+    if (all->force && !all->resume)
+        rv_log(RV_LOG_WARN, "--force does nothing without --resume");
+    return config->max_connections > 0 ? rv_connections_new(&all->connections, config->max_connections, err)
+                                       : RV_OK;
+}
+
 rv_code rvi_cmd_run(rvi_cli *cli, const rvi_args *args, rv_error *err)
 {
     RV_AUTO(rv_config_free) rv_config *config = NULL;
     const rv_clock *clock = rv_clock_system();
+    const char *join = rvi_option_value(args, "join");
     RV_TRY(rvi_load_config(cli, args, &config, err));
     run_all all = {.cli = cli,
                    .config = config,
                    .started_us = clock->now_us(clock),
                    .started_mono_us = clock->mono_us(clock),
-                   .validate = rvi_option_given(args, "validate")};
-    all.selected = rv_arena_alloc(config->arena, (size_t)config->n_exports, sizeof *all.selected);
-    all.summaries = rv_arena_alloc(config->arena, (size_t)config->n_exports, sizeof *all.summaries);
-    if (all.selected == NULL || all.summaries == NULL)
-        return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
-    RV_TRY(select_exports(&all, args, err));
-    RV_TRY(rv_run_state_path(config, config->arena, &all.state_path, err));
-    RV_TRY(share_stdout(&all, rvi_option_given(args, "json"), err));
-    RV_TRY(rv_signals_start(&cli->signals, cli->cancel, err));
-    return run_and_report(&all, args, err);
+                   .parallel = config->parallel_exports || rvi_option_given(args, "parallel-exports"),
+                   .validate = rvi_option_given(args, "validate"),
+                   .resume = rvi_option_given(args, "resume"),
+                   .force = rvi_option_given(args, "force")};
+    rv_code rc = prepare_run(&all, args, err);
+    if (rc == RV_OK)
+        rc = rv_signals_start(&cli->signals, cli->cancel, err);
+    if (rc == RV_OK)
+        rc = join != NULL ? join_run(&all, join, err) : run_and_report(&all, args, err);
+    free(all.summaries);
+    rv_connections_free(all.connections);
+    return rc;
 }

@@ -48,6 +48,13 @@ static const rvi_option run_options[] = {
      .is_file = true},
     {.name = "validate",
      .help = "read every file back before it is published, and compare it with what was exported"},
+    {.name = "resume",
+     .help = "go on with the run that was interrupted, or fail rather than give anything of it up"},
+    {.name = "force", .help = "with --resume: begin a new run where a successful one lies"},
+    {.name = "parallel-exports", .help = "run the exports at the same time, within source.max_connections"},
+    {.name = "join",
+     .value = "RUN_ID",
+     .help = "read chunks of a run that another process has begun, until none is left"},
 };
 static const rvi_option init_options[] = {
     {.name = "source", .value = "URL", .help = "the source: postgresql://user@host/db or sqlite:file.db"},
@@ -102,13 +109,14 @@ static const rvi_option inspect_options[] = {
 const rvi_command rvi_commands[] = {
     {.name = "run",
      .summary = "Run exports",
-     .description = "Runs the exports of a configuration one after the other and prints a card for each. A "
-                    "failing export does\n"
-                    "not stop the others; the exit status is that of the most serious failure. A run that "
-                    "was interrupted is\n"
-                    "taken up by the next one by itself: the files named by the manifest hold every row "
-                    "exactly once.\n\n"
-                    "With a stdout destination the data goes to stdout and everything else to stderr.",
+     .description =
+         "Runs the exports of a configuration one after the other, or at the same time, and prints a "
+         "card for each. A failing export does\n"
+         "not stop the others; the exit status is that of the most serious failure. A run that "
+         "was interrupted is\n"
+         "taken up by the next one by itself: the files named by the manifest hold every row "
+         "exactly once.\n\n"
+         "With a stdout destination the data goes to stdout and everything else to stderr.",
      .options = run_options,
      .n_options = COUNT(run_options),
      .examples = "rivet run -c rivet.yaml\nrivet run -c rivet.yaml -e orders --json",

@@ -138,6 +138,12 @@ void rvi_run_abandon(rvi_run *run, const rv_error *failure)
     rv_run_status status = stopped ? RV_RUN_INTERRUPTED : RV_RUN_FAILED;
     run->summary->error = *failure;
     rvi_summary_fill(run, status);
+    if (run->joined) {
+        rv_error err = {0};
+        if (run->run_id != NULL && rvi_run_release_chunks(run, failure->message, &err) != RV_OK)
+            rvi_run_note(run, "chunks that were read here could not be given back: %s", err.message);
+        return; /* what becomes of the run is its owner's affair */
+    }
     if (failure->code == RV_E_RUN_LEASE_HELD)
         run->summary->run_id[0] = '\0'; /* there is no run of ours: the one that is held has another name */
     if (!run->recorded && failure->code != RV_E_RUN_LEASE_HELD && run->state != NULL && run->run_id != NULL)

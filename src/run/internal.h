@@ -48,9 +48,21 @@ bool rvi_pace_shrink(rvi_pace *pace); /* after a page was given up; false: it is
 int64_t rvi_pace_pause_us(const rvi_pace *pace, int64_t statement_us,
                           int64_t rows); /* before the next statement */
 
+/* What all lanes of a run may take together: a bucket that fills at a rate, and that may be overdrawn by a page, which
+ * is then waited for. Full it holds a second's worth. */
+typedef struct rvi_bucket {
+    pthread_mutex_t lock;                /* guards the rest; leaf */
+    int64_t rows_per_s, bytes_per_s;     /* 0: no limit */
+    int64_t rows_paid_us, bytes_paid_us; /* monotonic: until when what was taken is paid for */
+} rvi_bucket;
+rv_code rvi_bucket_init(rvi_bucket *bucket, const rv_tuning *tuning, rv_error *err) RV_MUST_CHECK;
+void rvi_bucket_deinit(rvi_bucket *bucket);
+/* How long to wait after taking this much at this moment. */
+int64_t rvi_bucket_take(rvi_bucket *bucket, int64_t now_us, int64_t rows, uint64_t bytes);
+
 typedef struct rvi_counters {
-    atomic_int_fast64_t rows_read, rows_written, pages, chunks_done, units_done, longest_statement_us,
-        retries;
+    atomic_int_fast64_t rows_read, rows_written, pages, chunks_done, units_done, statement_us,
+        longest_statement_us, retries, pages_too_large;
     atomic_uint_fast64_t wire_bytes, file_bytes;
 } rvi_counters;
 
@@ -79,6 +91,9 @@ typedef struct rvi_lane {
     int index;
     rv_source *source;     /* the reader's; NULL: not connected */
     rv_waker source_waker; /* as long as there is a source */
+    bool has_permit;       /* to have a connection */
+    bool at_work;          /* counted in run->n_at_work */
+    int64_t rest_until_us; /* monotonic: no statement before that */
     bool begun;            /* the source is between begin() and end() */
     bool inside, holds;    /* it reads under the shared snapshot; the others join through it */
     int64_t epoch;         /* the snapshot's, while inside */
@@ -115,6 +130,10 @@ struct rvi_run {
     atomic_int_fast64_t lease_until_us; /* wall clock: the run is ours so long; see lease.c */
 
     rvi_snapshot snapshot;
+    rvi_bucket bucket;
+    bool has_permit;                     /* main's, for the first lane's connection */
+    bool joined;                         /* another process owns the run, and commits it */
+    atomic_int lanes_allowed, n_at_work; /* how many may read at once; how many do */
     rvi_lane *lanes;
     int n_lanes;
     rv_queue *parts, *records;
@@ -184,6 +203,29 @@ void rvi_snapshot_leave(rvi_lane *lane, const rv_error *why);
 rv_code rvi_snapshot_check_age(rvi_lane *lane, rv_error *err) RV_MUST_CHECK;
 bool rvi_snapshot_is_lost(rvi_run *run);
 bool rvi_snapshot_is_ending(rvi_run *run);
+
+/* governor.c. rvi_governor_decide() is pure: a new number of lanes and why, or NULL: as it is. */
+typedef struct rvi_load {
+    bool readable;
+    rv_pressure pressure;
+    double us_per_unit; /* of our own statements since the last look; 0: there were none */
+} rvi_load;
+typedef struct rvi_governor {
+    int least, most, misses, calm;
+    bool has_last;
+    rv_pressure last;
+    double best_us_per_unit[RVI_MAX_LANES + 1]; /* by lanes at work; 0: not seen yet */
+} rvi_governor;
+void rvi_governor_init(rvi_governor *governor, int least, int most);
+const char *rvi_governor_decide(rvi_governor *governor, const rvi_load *load, int *lanes);
+bool rvi_governor_is_wanted(const rvi_run *run);
+void *rvi_governor_main(void *monitor);
+/* Before each page: waits until one more lane may be at work, or the run should end. */
+void rvi_gate_enter(rvi_lane *lane);
+void rvi_gate_leave(rvi_lane *lane); /* while it has nothing to read */
+
+/* connections.c: a permit for the run's first connection, waited for. */
+rv_code rvi_connections_wait(rvi_run *run, rv_error *err) RV_MUST_CHECK;
 
 /* retry.c: what is tried again, how often and when. Pure but for the sleep. */
 typedef struct rvi_retry {
@@ -307,6 +349,10 @@ rv_code rvi_remove_objects(rv_dest *dest, const rvi_name_list *names, rv_error *
 /* Remove every part and spool file of the run; its manifests stay. */
 rv_code rvi_remove_run_objects(const rvi_place *place, rv_error *err) RV_MUST_CHECK;
 
+/* epochs.c: fills the epochs of a run under snapshots. */
+rv_code rvi_describe_epochs(rvi_run *run, const rvi_part_list *parts, rv_manifest *out,
+                            rv_error *err) RV_MUST_CHECK;
+
 /* Is the run's own manifest in place? */
 rv_code rvi_is_published(const rvi_place *place, bool *out, rv_error *err) RV_MUST_CHECK;
 /* Puts the run's manifest and the marker, or completes what an earlier attempt has begun. */
@@ -329,6 +375,15 @@ rv_code rvi_run_restart_epoch(rvi_run *run, rv_error *err) RV_MUST_CHECK;
 
 /* There are chunks that a process that resumes the run would not read again. */
 bool rvi_run_has_kept_chunks(rvi_run *run);
+
+/* How often on_invalid changes a value is counted in memory, which ends with the process. */
+bool rvi_may_change_values(const rv_schema *schema);
+/* Chunks that this process was reading go back to whoever wants them. */
+rv_code rvi_run_release_chunks(rvi_run *run, const char *reason, rv_error *err) RV_MUST_CHECK;
+
+/* join.c: the run with this id, and whether this process may read chunks of it. */
+rv_code rvi_run_find_to_join(rvi_run *run, const char *run_id, rv_open_run *out, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_run_join_plan(rvi_run *run, const rv_open_run *open, rv_error *err) RV_MUST_CHECK;
 
 /* What an earlier process left: decide, take over, clean. Sets run->run_id and run->dest and records the run. */
 rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err) RV_MUST_CHECK;

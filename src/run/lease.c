@@ -16,7 +16,8 @@ void rvi_lease_begins(rvi_run *run, int64_t asked_us)
 rv_code rvi_lease_renew(rvi_run *run, rv_error *err)
 {
     int64_t asked_us = run->context->clock->now_us(run->context->clock);
-    RV_TRY(rv_state_heartbeat(run->state, run->run_id, &run->owner, RVI_LEASE_MS, err));
+    if (!run->joined)
+        RV_TRY(rv_state_heartbeat(run->state, run->run_id, &run->owner, RVI_LEASE_MS, err));
     if (run->n_held > 0)
         RV_TRY(
             rv_state_heartbeat_chunks(run->state, run->run_id, &run->owner, RVI_LEASE_MS, run->n_held, err));

@@ -71,3 +71,37 @@ int64_t rvi_pace_pause_us(const rvi_pace *pace, int64_t statement_us, int64_t ro
         pause += (int64_t)((double)pace->throttle_ms * 1000.0 * (double)rows / (double)pace->throttle_rows);
     return pause;
 }
+
+rv_code rvi_bucket_init(rvi_bucket *bucket, const rv_tuning *tuning, rv_error *err)
+{
+    *bucket = (rvi_bucket){.rows_per_s = tuning->max_rows_per_s,
+                           .bytes_per_s = tuning->max_mb_per_s * INT64_C(1000000)};
+    int os_errno = pthread_mutex_init(&bucket->lock, NULL);
+    return os_errno == 0 ? RV_OK : rv_fail_os(err, RV_E_IO, os_errno, "preparing the run");
+}
+
+void rvi_bucket_deinit(rvi_bucket *bucket)
+{
+    pthread_mutex_destroy(&bucket->lock);
+}
+
+/* Moves *paid_us on by what `amount` costs; returns how far it lies ahead. */
+static int64_t pay(int64_t *paid_us, int64_t now_us, double amount, int64_t per_s)
+{
+    enum { FULL_US = 1000000 };
+    if (per_s <= 0)
+        return 0;
+    if (*paid_us < now_us - FULL_US)
+        *paid_us = now_us - FULL_US;
+    *paid_us += (int64_t)(amount * 1e6 / (double)per_s);
+    return *paid_us > now_us ? *paid_us - now_us : 0;
+}
+
+int64_t rvi_bucket_take(rvi_bucket *bucket, int64_t now_us, int64_t rows, uint64_t bytes)
+{
+    pthread_mutex_lock(&bucket->lock);
+    int64_t by_rows = pay(&bucket->rows_paid_us, now_us, (double)rows, bucket->rows_per_s);
+    int64_t by_bytes = pay(&bucket->bytes_paid_us, now_us, (double)bytes, bucket->bytes_per_s);
+    pthread_mutex_unlock(&bucket->lock);
+    return by_rows > by_bytes ? by_rows : by_bytes;
+}

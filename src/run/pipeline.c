@@ -73,7 +73,7 @@ static rv_code make_lanes(rvi_run *run, rv_error *err)
 }
 
 typedef struct crew {
-    rvi_thread recorder, uploader, monitor;
+    rvi_thread recorder, uploader, monitor, governor;
     rvi_thread encoders[RVI_MAX_LANES], readers[RVI_MAX_LANES];
 } crew;
 
@@ -83,6 +83,8 @@ static rv_code start(crew *threads, rvi_run *run, rvi_monitor *watching, rv_erro
     RV_TRY(rvi_thread_start(&threads->recorder, rvi_recorder_main, run, "recorder", err));
     RV_TRY(rvi_thread_start(&threads->uploader, rvi_uploader_main, run, "uploader", err));
     RV_TRY(rvi_thread_start(&threads->monitor, rvi_monitor_main, watching, "monitor", err));
+    if (rvi_governor_is_wanted(run))
+        RV_TRY(rvi_thread_start(&threads->governor, rvi_governor_main, watching, "governor", err));
     for (int i = 0; i < run->n_lanes; i++)
         RV_TRY(rvi_thread_start(&threads->encoders[i], rvi_encoder_main, &run->lanes[i], "encoder", err));
     for (int i = 0; i < run->n_lanes; i++)
@@ -105,6 +107,7 @@ static void join(crew *threads, rvi_run *run, rvi_monitor *watching)
     rvi_thread_join(&threads->recorder);
     rv_cancel_request(watching->done);
     rvi_thread_join(&threads->monitor);
+    rvi_thread_join(&threads->governor);
 }
 
 static void add_up_policies(rvi_run *run)
@@ -121,6 +124,8 @@ static rv_code work(rvi_run *run, rv_error *err)
     RV_TRY(rv_cancel_new(&done, err));
     rvi_monitor watching = {.run = run, .done = done};
     run->n_held = 0;
+    atomic_store(&run->lanes_allowed, run->n_lanes);
+    atomic_store(&run->n_at_work, 0);
     rvi_lane_lend(&run->lanes[0], run->source);
     run->source = NULL;
     if (start(&threads, run, &watching, err) != RV_OK)

@@ -87,7 +87,7 @@ static rv_code describe_run(rvi_run *run, const rvi_part_list *parts, rv_manifes
         .parts = parts->parts,
         .n_parts = parts->n,
     };
-    return RV_OK;
+    return rvi_describe_epochs(run, parts, out, err);
 }
 
 /* ---- at the destination ---- */

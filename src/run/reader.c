@@ -34,6 +34,7 @@ static rv_code claim_chunk(rvi_lane *lane, rvi_claim *out, rv_error *err)
     rv_arena_free(lane->arena);
     lane->arena = NULL;
     RV_TRY(rv_arena_new(&lane->arena, CHUNK_ARENA_BYTES, err));
+    rvi_gate_leave(lane);
     RV_TRY(rvi_record_push(lane->run, RVI_RECORD_CLAIM, lane, err));
     void *reply = NULL;
     if (!rv_queue_pop(lane->claims, &reply))
@@ -56,6 +57,7 @@ static void count_page(rvi_run *run, const rv_page *page, int64_t rows)
     atomic_fetch_add(&run->counters.pages, 1);
     atomic_fetch_add(&run->counters.units_done, page->units);
     atomic_fetch_add(&run->counters.wire_bytes, page->wire_bytes);
+    atomic_fetch_add(&run->counters.statement_us, page->statement_us);
     raise_to(&run->counters.longest_statement_us, page->statement_us);
 }
 
@@ -74,6 +76,15 @@ static bool may_try_again(const rvi_run *run, rvi_pace *pace, int *n_conflicts, 
     return true;
 }
 
+/* Above which a page is given up and read again in smaller ones. */
+static size_t most_page_bytes(const rvi_run *run)
+{
+    const rv_tuning *tuning = &run->export_config->tuning;
+    size_t most = run->memory.page_max, asked = (size_t)tuning->max_batch_memory_mb << 20;
+    bool shrinks = asked > 0 && tuning->on_batch_memory_exceeded == RV_BATCH_AUTO_SHRINK;
+    return shrinks && asked < most ? asked : most;
+}
+
 /* One page into `batch`, shrinking as often as it must. */
 static rv_code read_page(rvi_lane *lane, rv_scan *scan, rvi_pace *pace, rv_batch *batch, rv_page *page,
                          rv_error *err)
@@ -83,7 +94,7 @@ static rv_code read_page(rvi_lane *lane, rv_scan *scan, rvi_pace *pace, rv_batch
         RV_TRY(rvi_snapshot_check_age(lane, err));
         rv_page_limits limits = {.units = pace->units,
                                  .max_rows = run->export_config->tuning.batch_size,
-                                 .max_bytes = run->memory.page_max};
+                                 .max_bytes = most_page_bytes(run)};
         rv_batch_reset(batch);
         rv_code rc = rv_scan_next(scan, &limits, batch, page, err);
         if (rc == RV_OK) {
@@ -141,13 +152,54 @@ typedef struct chunk_reading {
     rvi_retry retry;
 } chunk_reading;
 
-/* False: the run was asked to end meanwhile. */
-static bool pause_after(rvi_run *run, const rvi_pace *pace, const rv_page *page, int64_t rows)
+/* What a page has cost is paid before the next statement, by whichever chunk that is. */
+static void owe_rest(rvi_lane *lane, const rvi_pace *pace, const rv_page *page, int64_t rows)
 {
-    int64_t pause_us = page->end ? 0 : rvi_pace_pause_us(pace, page->statement_us, rows);
+    rvi_run *run = lane->run;
+    int64_t now_us = run->context->clock->mono_us(run->context->clock);
+    int64_t by_pace = rvi_pace_pause_us(pace, page->statement_us, rows);
+    int64_t by_rate = rvi_bucket_take(&run->bucket, now_us, rows, page->wire_bytes);
+    lane->rest_until_us = now_us + (by_pace > by_rate ? by_pace : by_rate);
+}
+
+/* The process holds more than it should: what is under way gets time to leave it. Only so long, for what it holds
+ * while it stands still would never become less. */
+static void wait_for_memory(rvi_run *run)
+{
+    enum { LOOK_AGAIN_US = 100 * 1000, MOST_LOOKS = 20 };
+    int64_t limit_mb = run->export_config->tuning.memory_threshold_mb;
+    const rv_clock *clock = run->context->clock;
+    for (int i = 0; limit_mb > 0 && i < MOST_LOOKS && rv_rss_bytes() >> 20 >= (size_t)limit_mb; i++)
+        if (!clock->sleep_us(clock, LOOK_AGAIN_US, run->stop))
+            return;
+}
+
+/* Between two statements. False: the run should end. */
+static bool rest(rvi_lane *lane)
+{
+    rvi_run *run = lane->run;
+    const rv_clock *clock = run->context->clock;
+    int64_t pause_us = lane->rest_until_us > 0 ? lane->rest_until_us - clock->mono_us(clock) : 0;
     if (pause_us > 0)
-        (void)run->context->clock->sleep_us(run->context->clock, pause_us, run->stop);
+        (void)clock->sleep_us(clock, pause_us, run->stop);
+    lane->rest_until_us = 0;
+    wait_for_memory(run);
+    rvi_gate_enter(lane);
     return !rvi_run_should_end(run);
+}
+
+/* max_batch_memory_mb, where it is not kept by reading smaller pages. */
+static rv_code check_batch_memory(rvi_run *run, size_t bytes, rv_error *err)
+{
+    const rv_tuning *tuning = &run->export_config->tuning;
+    if (tuning->max_batch_memory_mb <= 0 || bytes >> 20 < (size_t)tuning->max_batch_memory_mb)
+        return RV_OK;
+    if (tuning->on_batch_memory_exceeded == RV_BATCH_FAIL)
+        return rv_fail(err, RV_E_LIMIT_EXCEEDED,
+                       "a page holds %zu bytes; tuning.max_batch_memory_mb is %" PRId64, bytes,
+                       tuning->max_batch_memory_mb);
+    atomic_fetch_add(&run->counters.pages_too_large, 1);
+    return RV_OK;
 }
 
 static rv_code read_and_hand_on(rvi_lane *lane, rv_scan *scan, chunk_reading *reading, rv_page *page,
@@ -173,6 +225,8 @@ static rv_code read_and_hand_on(rvi_lane *lane, rv_scan *scan, chunk_reading *re
     }
     count_page(lane->run, page, rows);
     rvi_pace_learn(&reading->pace, page, rows, bytes);
+    owe_rest(lane, &reading->pace, page, rows);
+    RV_TRY(check_batch_memory(lane->run, bytes, err));
     const rvi_page_item item = {.batch = batch,
                                 .chunk_index = reading->chunk->index,
                                 .end = page->end,
@@ -187,13 +241,13 @@ static rv_code read_and_hand_on(rvi_lane *lane, rv_scan *scan, chunk_reading *re
 /* To the end of the chunk, or to where the run is asked to end. */
 static rv_code read_scan(rvi_lane *lane, rv_scan *scan, chunk_reading *reading, rv_error *err)
 {
-    for (;;) {
+    while (rest(lane)) {
         rv_page page = {0};
-        int64_t before = reading->rows;
         RV_TRY(read_and_hand_on(lane, scan, reading, &page, err));
-        if (page.end || !pause_after(lane->run, &reading->pace, &page, reading->rows - before))
+        if (page.end)
             return RV_OK;
     }
+    return RV_OK;
 }
 
 /* Bytes one unit is likely to make, for the first page only; 0: unknown. */
@@ -249,6 +303,7 @@ static rv_code prepare_again(rvi_lane *lane, chunk_reading *reading, const rv_er
     if (pause_us < 0)
         return failure->code;
     rvi_lane_disconnect(lane, failure);
+    rvi_gate_leave(lane);
     if (rvi_run_should_end(run))
         return RV_OK;
     rv_log(RV_LOG_WARN, "chunk %" PRId64 ": %s; trying again in %" PRId64 " ms", reading->chunk->index + 1,
@@ -298,8 +353,26 @@ static rv_code read_chunk(rvi_lane *lane, const rv_chunk *chunk, rv_error *err)
     }
 }
 
+/* A lane beside the first reads only when a connection is left for it. False: it is not needed any more. */
+static bool get_permit(rvi_lane *lane)
+{
+    enum { LOOK_AGAIN_US = 200 * 1000 };
+    rvi_run *run = lane->run;
+    const rv_clock *clock = run->context->clock;
+    lane->has_permit = lane->index > 0 && rv_connections_try(run->context->connections);
+    while (lane->index > 0 && !lane->has_permit) {
+        if (!clock->sleep_us(clock, LOOK_AGAIN_US, run->stop) || rvi_run_should_end(run) ||
+            rvi_run_is_read(run))
+            return false;
+        lane->has_permit = rv_connections_try(run->context->connections);
+    }
+    return true;
+}
+
 static rv_code read_chunks(rvi_lane *lane, rv_error *err)
 {
+    if (!get_permit(lane))
+        return RV_OK;
     while (!rvi_run_should_end(lane->run)) {
         rvi_claim claim;
         RV_TRY(claim_chunk(lane, &claim, err));
@@ -321,8 +394,11 @@ void *rvi_reader_main(void *argument)
     rv_error err = {0};
     if (read_chunks(lane, &err) != RV_OK)
         rvi_run_fail(lane->run, &err);
+    rvi_gate_leave(lane);
     if (lane->index > 0) /* the first one's is main's, which ends it */
         rvi_lane_disconnect(lane, &in_order);
+    if (lane->has_permit)
+        rv_connections_give_back(lane->run->context->connections);
     rv_queue_close(lane->pages);
     return NULL;
 }

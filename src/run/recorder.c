@@ -85,8 +85,12 @@ static rv_code answer_claim(recorder *r, rvi_lane *lane, bool patient, rv_error 
         r->waits[lane->index] = false;
         return send_claim(lane, &claim, err);
     }
-    RV_TRY(rv_state_claim_chunk(run->state, run->run_id, &run->owner, RVI_LEASE_MS, lane->arena, &claim.chunk,
-                                &claim.found, &claim.n_open, err));
+    rv_code rc = rv_state_claim_chunk(run->state, run->run_id, &run->owner, RVI_LEASE_MS, lane->arena,
+                                      &claim.chunk, &claim.found, &claim.n_open, err);
+    if (rc == RV_E_RUN_LEASE_LOST && run->joined)
+        claim = (rvi_claim){0}; /* its owner has ended it: there is nothing left to help with */
+    else if (rc != RV_OK)
+        return rc;
     r->waits[lane->index] = !claim.found && claim.n_open > 0 && patient;
     if (r->waits[lane->index])
         return RV_OK;

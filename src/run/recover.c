@@ -208,7 +208,7 @@ static rv_code describe_for_state(rvi_run *run, rv_run_plan *out, rv_error *err)
 
 /* How often a policy changed a value is counted in memory until the manifest holds it, so a manifest that is made
  * after a crash would have the counts of this process only. */
-static bool may_have_changed_values(const rv_schema *schema)
+bool rvi_may_change_values(const rv_schema *schema)
 {
     for (int i = 0; i < schema->n_fields; i++)
         for (int c = 0; c < RV_INVALID_CLASSES; c++)
@@ -273,7 +273,7 @@ rv_code rvi_run_check_read(rvi_run *run, rv_error *err)
  * epoch had an end. */
 static bool may_keep_chunks(const rvi_run *run)
 {
-    return (!run->plan.snapshot || run->plan.spans_epochs) && !may_have_changed_values(&run->plan.schema);
+    return (!run->plan.snapshot || run->plan.spans_epochs) && !rvi_may_change_values(&run->plan.schema);
 }
 
 bool rvi_run_has_kept_chunks(rvi_run *run)
@@ -282,6 +282,31 @@ bool rvi_run_has_kept_chunks(rvi_run *run)
     if (!may_keep_chunks(run) || survey_chunks(run, run->plan.n_chunks, &chunks, NULL) != RV_OK)
         return false;
     return run->plan.snapshot ? chunks.last_epoch > 0 : chunks.n_completed > 0;
+}
+
+typedef struct own_chunks {
+    const char *owner;
+    rvi_index_list list;
+} own_chunks;
+
+static rv_code collect_own(void *context, const rv_chunk_row *row, rv_error *err)
+{
+    own_chunks *own = context;
+    (void)err;
+    if (row->chunk.status == RV_CHUNK_RUNNING && strcmp(row->owner.text, own->owner) == 0 &&
+        own->list.n < RVI_MAX_LANES)
+        own->list.items[own->list.n++] = row->chunk.index;
+    return RV_OK;
+}
+
+rv_code rvi_run_release_chunks(rvi_run *run, const char *reason, rv_error *err)
+{
+    int64_t indexes[RVI_MAX_LANES];
+    own_chunks own = {.owner = run->owner.text, .list = {.items = indexes}};
+    RV_TRY(rv_state_list_chunks(run->state, run->run_id, collect_own, &own, err));
+    for (int64_t i = 0; i < own.list.n; i++)
+        RV_TRY(rv_state_release_chunk(run->state, run->run_id, &run->owner, indexes[i], reason, err));
+    return RV_OK;
 }
 
 static rv_code repeat(rvi_run *run, const rvi_place *place, rv_error *err)
@@ -376,7 +401,7 @@ static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
     RV_TRY(rvi_survey_objects(&place, &parts, &strays, &damaged, err));
     RV_TRY(survey_chunks(run, open->n_chunks, &chunks, err));
     bool whole = damaged.n == 0 && chunks.n_completed == chunks.n;
-    bool counted = !may_have_changed_values(&run->plan.schema);
+    bool counted = !rvi_may_change_values(&run->plan.schema);
     if (published ? !whole : !(whole && counted) && !may_keep_chunks(run))
         return repeat(run, &place, err);
     run->committing = published;
@@ -415,14 +440,18 @@ static rv_code find_existing(rvi_run *run, bool *found, rv_error *err)
 static rv_code refuse_existing(rvi_run *run, rv_error *err)
 {
     bool found = false;
-    if (run->export_config->on_existing != RV_EXISTING_FAIL || !rv_dest_has(run->dest, RV_DEST_CAP_OBJECTS))
+    bool unwanted =
+        run->export_config->on_existing == RV_EXISTING_FAIL || (run->context->resume && !run->context->force);
+    if (!unwanted || !rv_dest_has(run->dest, RV_DEST_CAP_OBJECTS))
         return RV_OK;
     RV_TRY(find_existing(run, &found, err));
     if (!found)
         return RV_OK;
     rv_fail(err, RV_E_DEST_EXISTS, "a successful run of this export already lies in %s",
             rv_dest_uri(run->dest));
-    rv_hint(err, "use another path (for example with {run_id}), or set on_existing: append or replace");
+    rv_hint(err, run->export_config->on_existing == RV_EXISTING_FAIL
+                     ? "use another path (for example with {run_id}), or set on_existing: append or replace"
+                     : "nothing is open that --resume could go on with; --force begins a new run");
     return RV_E_DEST_EXISTS;
 }
 
@@ -492,13 +521,38 @@ static rv_code start(rvi_run *run, rv_error *err)
     return RV_OK;
 }
 
+/* What the user wants of a run that an earlier process left open. Fails when he wants it otherwise. */
+static rv_code choose_what_to_do(const rvi_run *run, const rv_open_run *open, bool can_resume, bool *out,
+                                 rv_error *err)
+{
+    rv_on_interrupted wish =
+        run->context->resume ? RV_INTERRUPTED_RESUME : run->export_config->on_interrupted;
+    *out = can_resume && wish == RV_INTERRUPTED_RESUME;
+    if (wish == RV_INTERRUPTED_FAIL) {
+        rv_fail(err, RV_E_RUN_OPEN, "%s was interrupted and is still open", open->plan.run_id);
+        rv_hint(err, "'rivet run --resume' goes on with it, 'rivet state reset-chunks' gives it up");
+        return RV_E_RUN_OPEN;
+    }
+    if (run->context->resume && !can_resume) {
+        rv_fail(err, RV_E_RUN_CHANGED, "%s was begun by another plan than the one made now",
+                open->plan.run_id);
+        rv_hint(err, "put the configuration back as it was, or run without --resume: that run's files are "
+                     "removed and a new one begins");
+        return RV_E_RUN_CHANGED;
+    }
+    return RV_OK;
+}
+
 /* Resume it, or end it and start anew. */
 static rv_code settle_open_run(rvi_run *run, const rv_open_run *open, rv_error *err)
 {
+    const rv_dest_ops *dest = rv_dest_driver(open->plan.dest_kind);
     bool same_plan = strcmp(open->plan.plan_fingerprint, run->plan.fingerprint) == 0;
-    bool has_objects = strcmp(open->plan.dest_kind, run->export_config->dest.kind) == 0 &&
-                       (rv_dest_driver(open->plan.dest_kind)->caps & RV_DEST_CAP_OBJECTS) != 0;
-    if (!same_plan || !has_objects) {
+    bool has_objects = strcmp(open->plan.dest_kind, run->export_config->dest.kind) == 0 && dest != NULL &&
+                       (dest->caps & RV_DEST_CAP_OBJECTS) != 0;
+    bool goes_on = false;
+    RV_TRY(choose_what_to_do(run, open, same_plan && has_objects, &goes_on, err));
+    if (!goes_on) {
         RV_TRY(end_stale_run(run, open, err));
         return start(run, err);
     }

@@ -134,15 +134,14 @@ static void journal_plan(rvi_run *run)
     const rv_cursor *cursor = &run->plan.cursor;
     for (int i = 0; i < run->plan.n_notes; i++)
         rvi_run_note(run, "%s", run->plan.notes[i]);
-    json_t *detail = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:b,s:i,s:s?,s:s?}", "strategy", run->plan.strategy_name,
-                               "reason", run->plan.reason != NULL ? run->plan.reason : "", "format",
-                               rv_format_name(run->export_config->format.kind), "compression",
-                               rv_codec_name(run->export_config->format.codec), "destination_type",
-                               run->export_config->dest.kind, "tuning_profile",
-                               rv_profile_name(run->export_config->tuning.profile), "n_chunks",
-                               (json_int_t)run->plan.n_chunks, "resume", (int)run->summary->resumed, "lanes",
-                               run->plan.lanes, "cursor_columns", cursor->columns, "window_end",
-                               cursor->value);
+    json_t *detail = json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:b,s:i,s:s?,s:s?}", "strategy", run->plan.strategy_name, "reason",
+        run->plan.reason != NULL ? run->plan.reason : "", "format",
+        rv_format_name(run->export_config->format.kind), "compression",
+        rv_codec_name(run->export_config->format.codec), "destination_type", run->export_config->dest.kind,
+        "tuning_profile", rv_profile_name(run->export_config->tuning.profile), "n_chunks",
+        (json_int_t)run->plan.n_chunks, "resume", (int)run->summary->resumed, "lanes", run->plan.lanes,
+        "cursor_columns", cursor->columns, "window_end", cursor->value);
     rvi_run_journal(run, "PlanResolved", detail);
 }
 
@@ -207,6 +206,7 @@ static rv_code execute(rvi_run *run, rv_error *err)
     RV_TRY(name_run(run, err));
     RV_TRY(rv_owner_self(&run->owner, err));
     RV_TRY(rv_state_open(&run->state, run->context->state_path, RV_STATE_WRITE, run->context->clock, err));
+    RV_TRY(rvi_connections_wait(run, err));
     RV_TRY(open_source(run, err));
     RV_TRY(plan_run(run, err));
     RV_TRY(rvi_run_adopt_or_start(run, err));
@@ -251,6 +251,7 @@ static rv_code prepare(rvi_run *run, rv_error *err)
     run->memory = rvi_memory_plan(&run->export_config->tuning);
     rv_budget_init(&run->budget, run->memory.budget);
     RV_TRY(rv_arena_new(&run->arena, RUN_ARENA_BYTES, err));
+    RV_TRY(rvi_bucket_init(&run->bucket, &run->export_config->tuning, err));
     RV_TRY(link_tokens(run, err));
     return rvi_snapshot_init(run, err);
 }
@@ -260,8 +261,11 @@ static void release(rvi_run *run)
     if (run->parent_waker.wake != NULL)
         rv_cancel_remove_waker(run->context->cancel, &run->parent_waker);
     rv_source_close(run->source);
+    if (run->has_permit)
+        rv_connections_give_back(run->context->connections);
     rv_dest_close(run->dest);
     rv_state_close(run->state);
+    rvi_bucket_deinit(&run->bucket);
     rvi_snapshot_deinit(run);
     if (run->cancel != NULL) {
         rv_cancel_remove_waker(run->cancel, &run->halt_waker);
@@ -274,10 +278,31 @@ static void release(rvi_run *run)
     pthread_mutex_destroy(&run->failure_lock);
 }
 
-rv_code rv_run_export(const rv_run_context *context, const rv_export_config *export_config,
-                      rv_summary *summary)
+/* Ours is what others see as well: the chunks' and the parts' names. */
+static rv_code execute_join(rvi_run *run, const char *run_id, rv_error *err)
 {
-    rvi_run run = {.context = context, .export_config = export_config, .summary = summary};
+    rv_open_run open = {0};
+    RV_TRY(rv_owner_self(&run->owner, err));
+    RV_TRY(rv_state_open(&run->state, run->context->state_path, RV_STATE_WRITE, run->context->clock, err));
+    RV_TRY(rvi_run_find_to_join(run, run_id, &open, err));
+    RV_TRY(rvi_connections_wait(run, err));
+    RV_TRY(open_source(run, err));
+    RV_TRY(plan_run(run, err));
+    RV_TRY(rvi_run_join_plan(run, &open, err));
+    RV_TRY(rvi_pipeline_run(run, err));
+    if (rv_cancel_requested(run->stop))
+        return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+    rvi_summary_fill(run, RV_RUN_SUCCEEDED);
+    run->summary->rows = atomic_load(&run->counters.rows_written);
+    return RV_OK;
+}
+
+/* join: the id of the run that is to be helped with; NULL: a run of our own. */
+static rv_code run_one(const rv_run_context *context, const rv_export_config *export_config, const char *join,
+                       rv_summary *summary)
+{
+    rvi_run run = {
+        .context = context, .export_config = export_config, .summary = summary, .joined = join != NULL};
     rv_error err = {0};
     *summary = (rv_summary){0};
     (void)snprintf(summary->export_name, sizeof summary->export_name, "%s", export_config->name);
@@ -285,7 +310,7 @@ rv_code rv_run_export(const rv_run_context *context, const rv_export_config *exp
 
     rv_code rc = prepare(&run, &err);
     if (rc == RV_OK)
-        rc = execute(&run, &err);
+        rc = join != NULL ? execute_join(&run, join, &err) : execute(&run, &err);
     if (rc != RV_OK) {
         rv_wrap(&err, rc, "export '%s'", export_config->name);
         rv_redact_error(context->redactor, &err);
@@ -293,4 +318,26 @@ rv_code rv_run_export(const rv_run_context *context, const rv_export_config *exp
     }
     release(&run);
     return rc;
+}
+
+rv_code rv_run_export(const rv_run_context *context, const rv_export_config *export_config,
+                      rv_summary *summary)
+{
+    return run_one(context, export_config, NULL, summary);
+}
+
+/* Whose export is it? Ids are <export>_<time>, the time of one length. */
+rv_code rv_run_join(const rv_run_context *context, const char *run_id, rv_summary *summary)
+{
+    const rv_config *config = context->config;
+    for (int i = 0; i < config->n_exports; i++) {
+        size_t len = strlen(config->exports[i].name);
+        if (strncmp(run_id, config->exports[i].name, len) == 0 && run_id[len] == '_' &&
+            strchr(run_id + len + 1, '_') == NULL)
+            return run_one(context, &config->exports[i], run_id, summary);
+    }
+    *summary = (rv_summary){.status = RV_RUN_FAILED};
+    rv_fail(&summary->error, RV_E_RUN_NOT_JOINABLE, "no export of %s has begun a run '%s'", config->path,
+            run_id);
+    return RV_E_RUN_NOT_JOINABLE;
 }

@@ -195,6 +195,27 @@ static rv_code append_columns(rv_bytes *out, const rv_manifest *manifest, rv_err
     return rv_bytes_append_str(out, "  ],\n", err);
 }
 
+/* ---- epochs ---- */
+
+static rv_code append_epoch(rv_bytes *out, const rv_manifest_epoch *epoch, bool last, rv_error *err)
+{
+    RV_AUTO(json_decref) json_t *object = NULL;
+    RV_TRY(new_object(&object, err));
+    RV_TRY(add(object, "epoch", json_integer(epoch->epoch), err));
+    RV_TRY(add_text(object, "snapshot_at", epoch->snapshot_at, err));
+    return append_item(out, object, last, err);
+}
+
+static rv_code append_epochs(rv_bytes *out, const rv_manifest *manifest, rv_error *err)
+{
+    if (manifest->n_epochs == 0)
+        return RV_OK;
+    RV_TRY(rv_bytes_append_str(out, "  \"epochs\": [\n", err));
+    for (int i = 0; i < manifest->n_epochs; i++)
+        RV_TRY(append_epoch(out, &manifest->epochs[i], i + 1 == manifest->n_epochs, err));
+    return rv_bytes_append_str(out, "  ],\n", err);
+}
+
 /* ---- parts ---- */
 
 /* What is summed over the parts and must agree with what the run says. */
@@ -242,6 +263,8 @@ static rv_code append_part(rv_bytes *out, const rv_manifest *manifest, int64_t i
     RV_TRY(add_text(object, "status", "committed", err));
     RV_TRY(add(object, "chunk", json_integer(part->chunk_index), err));
     RV_TRY(add(object, "sequence", json_integer(part->sequence), err));
+    if (manifest->n_epochs > 0)
+        RV_TRY(add(object, "epoch", json_integer(manifest->part_epochs[index]), err));
     RV_TRY(add_digests(object, manifest, part, sum, err));
     return append_item(out, object, index + 1 == manifest->n_parts, err);
 }
@@ -284,6 +307,7 @@ static rv_code render(const rv_manifest *manifest, rv_bytes *out, rv_error *err)
     RV_TRY(rv_bytes_append_str(out, "{\n", err));
     RV_TRY(append_head(out, manifest, err));
     RV_TRY(append_columns(out, manifest, err));
+    RV_TRY(append_epochs(out, manifest, err));
     RV_TRY(append_parts(out, manifest, err));
     return rv_bytes_append_str(out, "}\n", err);
 }

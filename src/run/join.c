@@ -1,0 +1,61 @@
+/* join.c - reading chunks of a run that another process, here or on another machine, has begun.
+ *
+ * Chunks are claimed from the state store, each with a lease of its own, and parts are named by run and chunk alone;
+ * so a helper is a run like any other, without a beginning and without an end: it does not decide what is read, and
+ * it never commits. What a run keeps in its owner's memory until the commit, and what dies with its snapshot, cannot
+ * be helped with. */
+#include "internal.h"
+
+#include "rivet/log.h"
+
+#include <string.h>
+
+static rv_code refuse(const rv_open_run *open, rv_error *err, const char *why, const char *hint)
+{
+    rv_fail(err, RV_E_RUN_NOT_JOINABLE, "run '%s' cannot be joined: %s", open->plan.run_id, why);
+    rv_hint(err, "%s", hint);
+    return RV_E_RUN_NOT_JOINABLE;
+}
+
+rv_code rvi_run_find_to_join(rvi_run *run, const char *run_id, rv_open_run *out, rv_error *err)
+{
+    RV_TRY(rv_state_find_run(run->state, run_id, run->arena, out, err));
+    if (!out->exists) {
+        rv_fail(err, RV_E_RUN_NOT_JOINABLE, "no run '%s' is going on", run_id);
+        rv_hint(err,
+                "'rivet metrics' shows the runs; the state store must be the one of the process that began "
+                "it (RIVET_STATE_URL)");
+        return RV_E_RUN_NOT_JOINABLE;
+    }
+    if (out->plan.snapshot)
+        return refuse(out, err, "it reads under a snapshot that only its own process can use",
+                      "set consistency: statement, or read it with one process and more lanes");
+    return RV_OK;
+}
+
+/* Guards that look at all rows of a run keep what they have seen in memory. */
+static bool keeps_things_in_memory(const rvi_run *run)
+{
+    const rv_quality_config *q = &run->export_config->quality;
+    return q->n_null_ratios > 0 || q->n_unique_columns > 0;
+}
+
+rv_code rvi_run_join_plan(rvi_run *run, const rv_open_run *open, rv_error *err)
+{
+    if (strcmp(open->plan.config_fingerprint, run->plan.fingerprint) != 0)
+        return refuse(open, err, "it was begun with another configuration, or another source",
+                      "use the configuration and the source that it was begun with");
+    if (run->plan.snapshot || keeps_things_in_memory(run) || rvi_may_change_values(&run->plan.schema))
+        return refuse(
+            open, err, "what its process counts in memory would miss the rows read here",
+            "run it with one process: on_invalid policies, null_ratio_max and unique_columns need it");
+    run->run_id = open->plan.run_id;
+    run->dest_path = open->plan.dest_path;
+    run->started_us = open->plan.started_us;
+    run->plan.n_chunks = open->n_chunks;
+    atomic_store(&run->counters.chunks_done, open->n_completed);
+    rvi_lease_begins(run, run->context->clock->now_us(run->context->clock));
+    rv_log(RV_LOG_INFO, "joined %s", run->run_id);
+    RV_TRY(rv_dest_open(&run->dest, &run->export_config->dest, run->dest_path, run->cancel, err));
+    return rv_dest_prepare(run->dest, err);
+}

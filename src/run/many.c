@@ -1,0 +1,83 @@
+/* many.c - several exports of one process at the same time, and the exports that one with partition_by stands for. */
+#include "internal.h"
+
+#include <stdlib.h>
+
+enum { MOST_AT_ONCE = 32 };
+
+/* What the threads share: who is next, and the right to report. */
+typedef struct queue_of_exports {
+    const rv_run_batch *batch;
+    atomic_int next;
+    pthread_mutex_t lock; /* one report at a time; leaf but for what the caller's callback takes */
+} queue_of_exports;
+
+static void *run_some(void *argument)
+{
+    queue_of_exports *q = argument;
+    const rv_run_batch *batch = q->batch;
+    for (;;) {
+        int i = atomic_fetch_add(&q->next, 1);
+        if (i >= batch->n || rv_cancel_requested(batch->contexts[i].cancel))
+            return NULL;
+        batch->begun[i] = true;
+        (void)rv_run_export(&batch->contexts[i], batch->exports[i], &batch->summaries[i]);
+        pthread_mutex_lock(&q->lock);
+        if (batch->on_done != NULL)
+            batch->on_done(batch->on_done_context, i);
+        pthread_mutex_unlock(&q->lock);
+    }
+}
+
+rv_code rv_run_exports(const rv_run_batch *batch, int at_once, rv_error *err)
+{
+    rvi_thread threads[MOST_AT_ONCE] = {0};
+    queue_of_exports q = {.batch = batch};
+    int n = at_once < batch->n ? at_once : batch->n;
+    rv_code rc = RV_OK;
+    pthread_mutex_init(&q.lock, NULL);
+    n = n < MOST_AT_ONCE ? n : MOST_AT_ONCE;
+    for (int i = 1; i < n && rc == RV_OK; i++)
+        rc = rvi_thread_start(&threads[i], run_some, &q, "export", err);
+    if (rc == RV_OK)
+        (void)run_some(&q); /* this thread takes its share */
+    else
+        atomic_store(&q.next, batch->n); /* who has begun comes to an end */
+    for (int i = 1; i < n; i++)
+        rvi_thread_join(&threads[i]);
+    pthread_mutex_destroy(&q.lock);
+    return rc;
+}
+
+static rv_code plan_partitions(const rv_run_context *context, rv_source *source,
+                               const rv_export_config *export_config, rv_arena *arena, rv_export_config **out,
+                               int *n_out, rv_error *err)
+{
+    rv_relation_info info;
+    const rv_tuning *tuning = &export_config->tuning;
+    const rv_read_options options = {
+        .statement_timeout_ms = tuning->statement_timeout_s * 1000,
+        .lock_timeout_ms = tuning->lock_timeout_s * 1000,
+        .accept_row_security = export_config->row_security_acknowledged,
+    };
+    RV_TRY(rv_source_begin(source, &options, err));
+    RV_TRY(rv_source_describe(source, &export_config->relation, arena, &info, err));
+    const rv_plan_input input = {.export_config = export_config,
+                                 .source = source,
+                                 .info = &info,
+                                 .now_us = context->clock->now_us(context->clock)};
+    RV_TRY(rv_plan_partitions(arena, &input, out, n_out, err));
+    rv_source_end(source);
+    return RV_OK;
+}
+
+rv_code rv_run_partitions(const rv_run_context *context, const rv_export_config *export_config,
+                          rv_arena *arena, rv_export_config **out, int *n_out, rv_error *err)
+{
+    RV_AUTO(rv_source_close) rv_source *source = NULL;
+    RV_TRY_CTX(rv_source_open(&source, &context->config->source, context->cancel, err), err, "export '%s'",
+               export_config->name);
+    RV_TRY_CTX(plan_partitions(context, source, export_config, arena, out, n_out, err), err, "export '%s'",
+               export_config->name);
+    return RV_OK;
+}
