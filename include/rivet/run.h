@@ -32,9 +32,11 @@ typedef struct rv_summary {
     int64_t started_us, finished_us, duration_ms;
     int64_t rows, files, n_chunks, pages, longest_statement_ms, retries;
     uint64_t bytes, wire_bytes, peak_rss_bytes, peak_budget_bytes;
-    bool validate;       /* every part was to be read back before it was published */
-    int64_t n_validated; /* parts that were */
-    int64_t policy_uses; /* cells changed by on_invalid, all columns together */
+    bool validate;                         /* every part was to be read back before it was published */
+    int64_t n_validated;                   /* parts that were */
+    int64_t policy_uses;                   /* cells changed by on_invalid, all columns together */
+    int n_quality_gates, n_quality_failed; /* gates that were judged; those that did not pass */
+    int n_schema_changes;                  /* of columns since the last successful run */
     int n_notes;
     char notes[RV_MAX_NOTES][RV_NOTE_BYTES];
     rv_error error; /* code RV_OK unless status is FAILED or INTERRUPTED; redacted */

@@ -73,12 +73,15 @@ rv_code rvi_run_commit(rvi_run *run, rv_error *err)
 {
     rvi_part_list parts;
     bool has_objects = rv_dest_has(run->dest, RV_DEST_CAP_OBJECTS);
-    run->committing = has_objects; /* nobody can go on with a stream */
+    bool is_published = run->committing; /* by an earlier process, which has passed the gates */
+    run->committing = has_objects;       /* nobody can go on with a stream */
     RV_TRY(rvi_lease_renew(run, err));
     RV_TRY(rvi_list_parts(run, &parts, err));
     run->summary->rows = parts.rows;
     run->summary->files = parts.n;
     run->summary->bytes = parts.bytes;
+    if (!is_published)
+        RV_TRY(rvi_guards_judge(run, parts.rows, err));
     if (parts.rows == 0 && run->export_config->skip_empty)
         return record_verdict(run, RV_RUN_SKIPPED, err);
     if (has_objects) {

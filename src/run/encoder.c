@@ -4,8 +4,8 @@
  * chunk's next part, and the finished one goes to the uploader while the chunk goes on: a chunk of any size needs no
  * more of the disk than a few parts. A part is only ended when there is a row for the next, so none is empty.
  *
- * Every guard on rows (digests, policy counts, row counts; quality and drift when they come) stands here, in the
- * one path that every mode takes. */
+ * Every guard on rows (digests, policy counts, row counts, and those of guard.c) stands here, in the one path that
+ * every mode takes. */
 #include "internal.h"
 
 #include "rivet/checked.h"
@@ -32,8 +32,9 @@ typedef struct encoder {
     rv_digest *digest;
     rv_writer *writer;
     rv_scratch *scratch; /* made with the first part, for all of them */
-    uint64_t *sums;      /* per column, of the open part */
-    int64_t part_rows;   /* of the open part */
+    rvi_lane_guard *guard;
+    uint64_t *sums;    /* per column, of the open part */
+    int64_t part_rows; /* of the open part */
     int64_t chunk_rows;
     int64_t *chunk_policy_uses; /* of the open chunk */
     int64_t n_parts;            /* of the open chunk, finished ones */
@@ -84,9 +85,9 @@ static rv_code open_part(encoder *e, rv_error *err)
         RV_TRY(rv_scratch_file_new(&e->scratch, rv_dest_spool_folder(run->dest), run->run_id, err));
     RV_TRY(rv_digest_new(&e->digest, err));
     e->sink = (part_sink){.base = {.write = part_sink_write}, .to = to, .digest = e->digest, .run = run};
-    memset(e->sums, 0, (size_t)run->plan.schema.n_fields * sizeof *e->sums);
+    memset(e->sums, 0, (size_t)run->guards.files.n_fields * sizeof *e->sums);
     rv_writer_options options = {.format = &run->export_config->format,
-                                 .schema = &run->plan.schema,
+                                 .schema = &run->guards.files,
                                  .budget = &run->budget,
                                  .memory_bytes = run->memory.writer,
                                  .workers = run->workers,
@@ -143,7 +144,7 @@ static rv_code describe_part(encoder *e, int64_t chunk_index, const rv_writer_st
     part->xxh3 = rv_digest_xxh3(e->digest);
     rv_digest_md5(e->digest, part->md5);
     part->name = part_name(e->run, chunk_index, e->n_parts);
-    part->column_digests = digests_json(e->sums, e->run->plan.schema.n_fields);
+    part->column_digests = digests_json(e->sums, e->run->guards.files.n_fields);
     if (part->name == NULL || part->column_digests == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "finishing a part");
     return RV_OK;
@@ -201,6 +202,7 @@ static rv_code close_chunk(encoder *e, const rvi_page_item *page, rv_error *err)
                             .claim = page->claim,
                             .last = true};
     rv_code rc = hand_on(e, item, err);
+    rvi_lane_guard_keep_chunk(e->guard);
     e->chunk_rows = 0;
     e->n_parts = 0;
     for (int i = 0; i < e->run->plan.schema.n_fields * RV_INVALID_CLASSES; i++) {
@@ -215,6 +217,7 @@ static rv_code begin_chunk_again(encoder *e, const rvi_page_item *page, rv_error
 {
     bool handed_on = e->n_parts > 0;
     drop_part(e);
+    RV_TRY(rvi_lane_guard_drop_chunk(e->guard, err));
     e->chunk_rows = 0;
     e->n_parts = 0;
     memset(e->chunk_policy_uses, 0,
@@ -235,13 +238,13 @@ static void count_policies(encoder *e, const rv_batch *batch)
             e->chunk_policy_uses[i * RV_INVALID_CLASSES + c] += batch->columns[i].policy_uses[c];
 }
 
-/* Rows of the page into the open part, from *row on; *row: the first that did not go in, which there is only when the
+/* Rows of a page into the open part, from *row on; *row: the first that did not go in, which there is only when the
  * part is full. */
-static rv_code encode_rows(encoder *e, const rvi_page_item *page, int64_t *row, rv_error *err)
+static rv_code encode_rows(encoder *e, const rv_batch *rows, int64_t *row, rv_error *err)
 {
     int64_t n = 0;
-    RV_TRY(rv_writer_append(e->writer, page->batch, *row, &n, err));
-    rv_batch_digest_rows(page->batch, *row, *row + n, e->sums);
+    RV_TRY(rv_writer_append(e->writer, rows, *row, &n, err));
+    rv_batch_digest_rows(rows, *row, *row + n, e->sums);
     e->part_rows += n;
     e->chunk_rows += n;
     *row += n;
@@ -259,10 +262,12 @@ static rv_code encode_page(encoder *e, const rvi_page_item *page, rv_error *err)
     bool needs_part = page->batch->rows > 0 || (page->end && wants_empty);
     if (needs_part && e->writer == NULL)
         RV_TRY(open_part(e, err));
+    const rv_batch *rows = NULL;
     count_policies(e, page->batch);
-    for (int64_t row = 0; row < page->batch->rows;) {
-        RV_TRY(encode_rows(e, page, &row, err));
-        if (row == page->batch->rows)
+    RV_TRY(rvi_lane_guard_page(e->guard, page->batch, &rows, err));
+    for (int64_t row = 0; row < rows->rows;) {
+        RV_TRY(encode_rows(e, rows, &row, err));
+        if (row == rows->rows)
             break;
         RV_TRY(close_part(e, page, err));
         RV_TRY(open_part(e, err));
@@ -288,14 +293,16 @@ static rv_code encode_pages(encoder *e, rv_error *err)
     return RV_OK;
 }
 
-static rv_code prepare(encoder *e, rv_error *err)
+static rv_code encode(encoder *e, rv_error *err)
 {
-    size_t n = (size_t)e->run->plan.schema.n_fields;
-    e->sums = calloc(n, sizeof *e->sums);
-    e->chunk_policy_uses = calloc(n * RV_INVALID_CLASSES, sizeof *e->chunk_policy_uses);
-    return e->sums != NULL && e->chunk_policy_uses != NULL
-               ? RV_OK
-               : rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the encoder");
+    e->sums = calloc((size_t)e->run->guards.files.n_fields, sizeof *e->sums);
+    e->chunk_policy_uses =
+        calloc((size_t)e->run->plan.schema.n_fields * RV_INVALID_CLASSES, sizeof *e->chunk_policy_uses);
+    if (e->sums == NULL || e->chunk_policy_uses == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the encoder");
+    RV_TRY(rvi_lane_guard_open(&e->guard, e->run, err));
+    RV_TRY(encode_pages(e, err));
+    return rvi_lane_guard_finish(e->guard, err);
 }
 
 void *rvi_encoder_main(void *argument)
@@ -303,13 +310,11 @@ void *rvi_encoder_main(void *argument)
     rvi_lane *lane = argument;
     rv_error err = {0};
     encoder e = {.lane = lane, .run = lane->run};
-    rv_code rc = prepare(&e, &err);
-    if (rc == RV_OK)
-        rc = encode_pages(&e, &err);
-    if (rc != RV_OK)
+    if (encode(&e, &err) != RV_OK)
         rvi_run_fail(lane->run, &err);
     drop_part(&e);
     rv_scratch_file_free(e.scratch);
+    rvi_lane_guard_free(e.guard);
     free(e.sums);
     free(e.chunk_policy_uses);
     return NULL;

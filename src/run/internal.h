@@ -15,8 +15,11 @@
 #include "rivet/dest.h"
 #include "rivet/format.h"
 #include "rivet/manifest.h"
+#include "rivet/meta.h"
+#include "rivet/quality.h"
 #include "rivet/queue.h"
 #include "rivet/run.h"
+#include "rivet/shapes.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -103,6 +106,16 @@ typedef struct rvi_lane {
     int64_t *policy_uses; /* the encoder's: [column][class] */
 } rvi_lane;
 
+/* The guards on what is read: guard.c. Main's, but for what `lock` guards. */
+typedef struct rvi_guards {
+    rv_schema files;         /* what the files hold: the plan's columns, and those that Rivet adds */
+    rv_export_memory memory; /* what the last successful run left */
+    pthread_mutex_t lock;    /* leaf; guards the next two while lanes end */
+    rv_quality *quality;     /* of the lanes that have ended; NULL: of none */
+    rv_shapes *shapes;       /* likewise */
+    const char *quality_json, *shapes_json; /* what came of them; NULL: not known, or not asked for */
+} rvi_guards;
+
 struct rvi_run {
     const rv_run_context *context;
     const rv_export_config *export_config;
@@ -121,6 +134,7 @@ struct rvi_run {
     rv_server_info server;
     rv_plan plan;      /* plan.n_chunks: of the run, which may have been recorded by an earlier process */
     int64_t n_planned; /* in plan.chunks */
+    rvi_guards guards;
     rv_owner owner;
     const char *run_id, *dest_path;
     int64_t started_us, started_mono_us;
@@ -248,6 +262,34 @@ typedef struct rvi_monitor {
 } rvi_monitor;
 void *rvi_monitor_main(void *monitor);
 void rvi_run_snapshot_progress(const rvi_run *run, rv_progress *out);
+
+void rvi_guards_init(rvi_run *run);
+void rvi_guards_deinit(rvi_run *run);
+/* After planning: what the files hold, and what has changed since the last run. Fails CONFIG_VALUE, LIMIT_EXCEEDED,
+ * SCHEMA_DRIFT, STATE_CORRUPT, OUT_OF_MEMORY. */
+rv_code rvi_guards_prepare(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+/* Can chunks that an earlier process has read be judged without reading them again? */
+bool rvi_guards_know_kept_rows(const rvi_run *run);
+/* Nothing that was seen counts any more: all of it is read again. By main. */
+void rvi_guards_forget(rvi_run *run);
+/* Every row is written and nothing published. rows: of the whole run. Fails QUALITY_FAILED, and then the parts may be
+ * removed (run->committing is false); SPOOL, DEST_FULL, OUT_OF_MEMORY, MEMORY_BUDGET, CANCELLED, RUN_LEASE_LOST. */
+rv_code rvi_guards_judge(rvi_run *run, int64_t rows, rv_error *err) RV_MUST_CHECK;
+/* JSON of what the guards and validation found, for the state store; in the arena, NULL: nothing. */
+const char *rvi_guards_detail(const rvi_run *run, bool validate, bool validated);
+
+/* One lane's, used by its encoder alone. */
+typedef struct rvi_lane_guard rvi_lane_guard;
+rv_code rvi_lane_guard_open(rvi_lane_guard **out, rvi_run *run, rv_error *err) RV_MUST_CHECK;
+void rvi_lane_guard_free(rvi_lane_guard *guard); /* NULL is fine; what was not finished is lost */
+RV_DEFINE_AUTO(rvi_lane_guard, rvi_lane_guard_free)
+/* *rows: those of the page as the files hold them; good until the next call, and while the page is not touched. */
+rv_code rvi_lane_guard_page(rvi_lane_guard *guard, const rv_batch *page, const rv_batch **rows,
+                            rv_error *err) RV_MUST_CHECK;
+void rvi_lane_guard_keep_chunk(rvi_lane_guard *guard); /* its last page is written */
+rv_code rvi_lane_guard_drop_chunk(rvi_lane_guard *guard, rv_error *err) RV_MUST_CHECK; /* read again */
+/* What the lane has seen becomes the run's. */
+rv_code rvi_lane_guard_finish(rvi_lane_guard *guard, rv_error *err) RV_MUST_CHECK;
 
 /* One page on its way from reader to encoder. `batch` goes back through the spare queue. */
 typedef struct rvi_page_item {

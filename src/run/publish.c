@@ -34,7 +34,7 @@ static rv_code add_digests(const rv_part *part, rv_manifest_column *columns, int
 static rv_code describe_columns(rvi_run *run, const rvi_part_list *parts, rv_manifest_column **out,
                                 rv_error *err)
 {
-    const rv_schema *schema = &run->plan.schema;
+    const rv_schema *schema = &run->guards.files;
     rv_manifest_column *columns = rv_arena_alloc(run->arena, (size_t)schema->n_fields, sizeof *columns);
     if (columns == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "describing the columns");
@@ -49,8 +49,9 @@ static rv_code describe_columns(rvi_run *run, const rvi_part_list *parts, rv_man
                                           .nullable = field->nullable};
         if (columns[i].type == NULL)
             return rv_fail(err, RV_E_OUT_OF_MEMORY, "describing the columns");
-        memcpy(columns[i].policy_uses, run->policy_uses + (size_t)i * RV_INVALID_CLASSES,
-               sizeof columns[i].policy_uses);
+        if (i < run->plan.schema.n_fields)
+            memcpy(columns[i].policy_uses, run->policy_uses + (size_t)i * RV_INVALID_CLASSES,
+                   sizeof columns[i].policy_uses);
     }
     for (int64_t p = 0; p < parts->n; p++)
         RV_TRY(add_digests(&parts->parts[p], columns, schema->n_fields, err));
@@ -79,11 +80,11 @@ static rv_code describe_run(rvi_run *run, const rvi_part_list *parts, rv_manifes
         .compression = rv_codec_name(e->format.codec),
         .strategy = run->plan.strategy_name,
         .consistency = run->plan.snapshot ? "snapshot" : "statement",
-        .schema_fingerprint = rv_schema_fingerprint(&run->plan.schema),
+        .schema_fingerprint = rv_schema_fingerprint(&run->guards.files),
         .rows = parts->rows,
         .validated = run->context->validate && run->n_validated == parts->n,
         .columns = columns,
-        .n_columns = run->plan.schema.n_fields,
+        .n_columns = run->guards.files.n_fields,
         .parts = parts->parts,
         .n_parts = parts->n,
     };

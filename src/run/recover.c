@@ -269,11 +269,12 @@ rv_code rvi_run_check_read(rvi_run *run, rv_error *err)
 }
 
 /* Can a chunk that is completed stand beside what is read from now on? Not, when its changed values are counted
- * nowhere; and under a snapshot only when it belongs to an earlier epoch than those that are missing, or when its
+ * nowhere, or a gate has to see its rows; and under a snapshot only when it belongs to an earlier epoch than those that are missing, or when its
  * epoch had an end. */
 static bool may_keep_chunks(const rvi_run *run)
 {
-    return (!run->plan.snapshot || run->plan.spans_epochs) && !rvi_may_change_values(&run->plan.schema);
+    return (!run->plan.snapshot || run->plan.spans_epochs) && !rvi_may_change_values(&run->plan.schema) &&
+           rvi_guards_know_kept_rows(run);
 }
 
 bool rvi_run_has_kept_chunks(rvi_run *run)
@@ -321,6 +322,7 @@ static rv_code repeat(rvi_run *run, const rvi_place *place, rv_error *err)
     RV_TRY(rv_state_replan_run(run->state, &plan, run->plan.chunks, run->plan.n_chunks, &run->owner, err));
     atomic_store(&run->counters.chunks_done, 0);
     run->snapshot.epoch = 0;
+    rvi_guards_forget(run);
     return RV_OK;
 }
 
@@ -377,7 +379,7 @@ rv_code rvi_run_restart_epoch(rvi_run *run, rv_error *err)
         rv_hint(err, "what went to a stream cannot be taken back; run it again");
         return RV_E_SOURCE_LOST;
     }
-    if (!run->plan.spans_epochs || epoch == 0)
+    if (!run->plan.spans_epochs || epoch == 0 || !rvi_guards_know_kept_rows(run))
         return repeat(run, &place, err);
     RV_TRY(survey_chunks(run, run->plan.n_chunks, &chunks, err));
     chunks.last_epoch = epoch;
@@ -401,7 +403,7 @@ static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
     RV_TRY(rvi_survey_objects(&place, &parts, &strays, &damaged, err));
     RV_TRY(survey_chunks(run, open->n_chunks, &chunks, err));
     bool whole = damaged.n == 0 && chunks.n_completed == chunks.n;
-    bool counted = !rvi_may_change_values(&run->plan.schema);
+    bool counted = !rvi_may_change_values(&run->plan.schema) && rvi_guards_know_kept_rows(run);
     if (published ? !whole : !(whole && counted) && !may_keep_chunks(run))
         return repeat(run, &place, err);
     run->committing = published;

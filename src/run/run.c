@@ -121,6 +121,7 @@ static rv_code plan_run(rvi_run *run, rv_error *err)
                                  .now_us = run->started_us};
     RV_TRY(rv_plan_make(run->arena, &input, &run->plan, err));
     RV_TRY(bind_plan_to_source(run, err));
+    RV_TRY(rvi_guards_prepare(run, err));
     run->n_planned = run->plan.n_chunks;
     run->policy_uses = rv_arena_alloc(run->arena, (size_t)run->plan.schema.n_fields * RV_INVALID_CLASSES,
                                       sizeof *run->policy_uses);
@@ -260,6 +261,7 @@ static void release(rvi_run *run)
 {
     if (run->parent_waker.wake != NULL)
         rv_cancel_remove_waker(run->context->cancel, &run->parent_waker);
+    rvi_guards_deinit(run);
     rv_source_close(run->source);
     if (run->has_permit)
         rv_connections_give_back(run->context->connections);
@@ -307,6 +309,7 @@ static rv_code run_one(const rv_run_context *context, const rv_export_config *ex
     *summary = (rv_summary){0};
     (void)snprintf(summary->export_name, sizeof summary->export_name, "%s", export_config->name);
     pthread_mutex_init(&run.failure_lock, NULL);
+    rvi_guards_init(&run);
 
     rv_code rc = prepare(&run, &err);
     if (rc == RV_OK)

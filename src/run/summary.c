@@ -68,8 +68,7 @@ void rvi_run_result(const rvi_run *run, rv_run_status status, rv_run_result *out
         .cursor = status == RV_RUN_SUCCEEDED && run->plan.cursor.columns != NULL ? &run->plan.cursor : NULL,
         .code = s->error.code,
         .error_message = s->error.code != RV_OK ? s->error.message : NULL,
-        .detail_json = !s->validate ? NULL
-                       : validated  ? "{\"validated\":true}"
-                                    : "{\"validated\":false}",
+        .detail_json = rvi_guards_detail(run, s->validate, validated),
+        .shapes_json = run->guards.shapes_json,
     };
 }

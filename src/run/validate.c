@@ -20,13 +20,13 @@ static rv_code compare_digests(const rvi_run *run, const rv_part *part, const ui
     rv_code rc = RV_OK;
     if (digests == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "comparing digests");
-    for (int i = 0; rc == RV_OK && i < run->plan.schema.n_fields; i++) {
+    for (int i = 0; rc == RV_OK && i < run->guards.files.n_fields; i++) {
         char text[17];
         const char *written = json_string_value(json_array_get(digests, (size_t)i));
         (void)snprintf(text, sizeof text, "%016" PRIx64, sums[i]);
         if (written == NULL || strcmp(written, text) != 0)
             rc = rv_fail(err, RV_E_FILE_MISMATCH, "column '%s' has the digest %s, its values had %s",
-                         run->plan.schema.fields[i].name, text, written != NULL ? written : "none");
+                         run->guards.files.fields[i].name, text, written != NULL ? written : "none");
     }
     json_decref(digests);
     return rc;
@@ -71,7 +71,7 @@ static rv_code compare(const rvi_run *run, const rv_part *part, rv_input *input,
     rv_file_facts facts = {0};
     rv_budget_init(&budget, run->memory.budget);
     const rv_writer_options options = {
-        .format = &run->export_config->format, .schema = &run->plan.schema, .budget = &budget};
+        .format = &run->export_config->format, .schema = &run->guards.files, .budget = &budget};
     if (input->size != part->bytes)
         return rv_fail(err, RV_E_FILE_MISMATCH, "it has %" PRIu64 " bytes, %" PRIu64 " were written",
                        input->size, part->bytes);
@@ -89,7 +89,7 @@ rv_code rvi_validate_part(rvi_run *run, const rvi_part_item *item, rv_error *err
     rv_file_input input = {0};
     if (!run->context->validate || item->spool == NULL)
         return RV_OK;
-    uint64_t *sums = calloc((size_t)run->plan.schema.n_fields + 1, sizeof *sums);
+    uint64_t *sums = calloc((size_t)run->guards.files.n_fields + 1, sizeof *sums);
     if (sums == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "reading a part back");
     rv_code rc = rv_file_input_open(&input, rv_spool_path(item->spool), err);

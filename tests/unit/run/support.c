@@ -31,6 +31,7 @@ int bench_setup(void **state)
         .dest = {.kind = "local", .path = b->out},
         .tuning = {.statement_target_ms = 250, .duty_percent = 100},
         .consistency = RV_CONSISTENCY_SNAPSHOT,
+        .quality = {.row_count_min = -1, .row_count_max = -1},
     };
     b->config = (rv_config){.path = "test",
                             .directory = b->folder,

@@ -1,0 +1,317 @@
+/* guard.c - the guards on what a run reads. Each exists once, and every mode passes it, for every mode is this path:
+ *
+ *   rvi_guards_prepare()   after planning, before a page is read or an earlier run is touched: names, changed columns
+ *   rvi_lane_guard_page()  every page, on its way into a part
+ *   rvi_guards_judge()     every row is written, nothing is published yet
+ *
+ * What a lane has seen is its own until it ends; then it becomes the run's. */
+#include "internal.h"
+
+#include "rivet/drift.h"
+#include "rivet/hash.h"
+#include "rivet/log.h"
+#include "rivet/quality.h"
+#include "rivet/shapes.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX_BYTES = 16 << 20, MOST_GROWTHS_NOTED = 4 };
+
+struct rvi_lane_guard {
+    rvi_run *run;
+    rv_meta *meta;
+    rv_quality *quality; /* NULL: no gate looks at rows */
+    rv_shapes *shapes;   /* NULL: not asked for */
+};
+
+/* ---- before the first page ---- */
+
+/* Part of what decides about the files: without it a run could be resumed with other columns than it began with. */
+static rv_code bind_plan_to_files(rvi_run *run, rv_error *err)
+{
+    const rv_meta_columns *meta = &run->export_config->meta;
+    rv_bytes text = RV_BYTES_INIT(TEXT_MAX_BYTES);
+    if (!meta->exported_at && !meta->row_hash)
+        return RV_OK;
+    rv_code rc = rv_bytes_printf(&text, err, "%s\n%016" PRIx64, run->plan.fingerprint,
+                                 rv_schema_fingerprint(&run->guards.files));
+    for (int i = 0; rc == RV_OK && i < meta->n_row_hash_columns; i++)
+        rc = rv_bytes_printf(&text, err, "\nhash %s", meta->row_hash_columns[i]);
+    if (rc == RV_OK)
+        rv_xxh3_text(run->plan.fingerprint, rv_xxh3(text.data, text.len, 0));
+    rv_bytes_deinit(&text);
+    return rc;
+}
+
+static rv_code refuse_drift(rvi_run *run, const char *changes, rv_error *err)
+{
+    rv_fail(err, RV_E_SCHEMA_DRIFT, "the columns of %s have changed since run %s: %s",
+            run->plan.info.schema.origin, run->guards.memory.last_run_id, changes);
+    rv_hint(err, "nothing was read; if the change is meant, run once with on_schema_drift: warn");
+    return RV_E_SCHEMA_DRIFT;
+}
+
+static rv_code say_drift(rvi_run *run, const rv_drift *drift, rv_error *err)
+{
+    const rv_on_drift policy = run->export_config->on_schema_drift;
+    rv_bytes json = RV_BYTES_INIT(TEXT_MAX_BYTES), text = RV_BYTES_INIT(TEXT_MAX_BYTES);
+    const char *changes = NULL, *detail = NULL;
+    rv_code rc = rv_drift_json(drift, &json, err);
+    if (rc == RV_OK)
+        rc = rv_bytes_cstr(&json, &detail, err);
+    if (rc == RV_OK)
+        rc = rv_drift_text(drift, &text, err);
+    if (rc == RV_OK)
+        rc = rv_bytes_cstr(&text, &changes, err);
+    if (rc == RV_OK) {
+        rvi_run_journal(run, "SchemaChanged", json_loads(detail, 0, NULL));
+        if (policy == RV_DRIFT_WARN)
+            rvi_run_note(run, "columns have changed since the last run: %s", changes);
+        if (policy == RV_DRIFT_FAIL)
+            rc = refuse_drift(run, changes, err);
+    }
+    rv_bytes_deinit(&text);
+    rv_bytes_deinit(&json);
+    return rc;
+}
+
+rv_code rvi_guards_prepare(rvi_run *run, rv_error *err)
+{
+    const rv_export_config *e = run->export_config;
+    rv_drift drift = {0};
+    RV_TRY(rv_meta_schema(run->arena, &run->plan.schema, &e->meta, &run->guards.files, err));
+    RV_TRY(rv_quality_check_names(&e->quality, &run->plan.schema, err));
+    RV_TRY(bind_plan_to_files(run, err));
+    RV_TRY(rv_state_recall(run->state, e->name, run->arena, &run->guards.memory, err));
+    RV_TRY(rv_drift_compare(run->arena, run->guards.memory.schema_json, &run->plan.schema, &drift, err));
+    run->summary->n_schema_changes = drift.n_changes;
+    return drift.n_changes > 0 ? say_drift(run, &drift, err) : RV_OK;
+}
+
+bool rvi_guards_know_kept_rows(const rvi_run *run)
+{
+    return !rv_quality_needs_rows(&run->export_config->quality);
+}
+
+/* ---- rows ---- */
+
+static rv_code open_quality(rvi_run *run, rv_quality **out, rv_error *err)
+{
+    const rv_quality_options options = {.config = &run->export_config->quality,
+                                        .schema = &run->plan.schema,
+                                        .budget = &run->budget,
+                                        .scratch_folder = rv_dest_spool_folder(run->dest),
+                                        .run_id = run->run_id};
+    return rv_quality_new(out, &options, err);
+}
+
+rv_code rvi_lane_guard_open(rvi_lane_guard **out, rvi_run *run, rv_error *err)
+{
+    const rv_export_config *e = run->export_config;
+    RV_AUTO(rvi_lane_guard_free) rvi_lane_guard *guard = calloc(1, sizeof *guard);
+    if (guard == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the guards of a lane");
+    guard->run = run;
+    RV_TRY(rv_meta_new(&guard->meta, &run->guards.files, &e->meta, run->started_us, &run->budget, err));
+    if (rv_quality_needs_rows(&e->quality))
+        RV_TRY(open_quality(run, &guard->quality, err));
+    if (e->shape_drift_warn_factor > 0)
+        RV_TRY(rv_shapes_new(&guard->shapes, &run->plan.schema, err));
+    RV_MOVE(out, guard);
+    return RV_OK;
+}
+
+void rvi_lane_guard_free(rvi_lane_guard *guard)
+{
+    if (guard == NULL)
+        return;
+    rv_meta_free(guard->meta);
+    rv_quality_free(guard->quality);
+    rv_shapes_free(guard->shapes);
+    free(guard);
+}
+
+rv_code rvi_lane_guard_page(rvi_lane_guard *guard, const rv_batch *page, const rv_batch **rows, rv_error *err)
+{
+    if (guard->quality != NULL)
+        RV_TRY(rv_quality_add(guard->quality, page, err));
+    if (guard->shapes != NULL)
+        rv_shapes_add(guard->shapes, page);
+    return rv_meta_extend(guard->meta, page, rows, err);
+}
+
+void rvi_lane_guard_keep_chunk(rvi_lane_guard *guard)
+{
+    if (guard->quality != NULL)
+        rv_quality_keep_chunk(guard->quality);
+}
+
+rv_code rvi_lane_guard_drop_chunk(rvi_lane_guard *guard, rv_error *err)
+{
+    return guard->quality != NULL ? rv_quality_drop_chunk(guard->quality, err) : RV_OK;
+}
+
+static rv_code collect(rvi_guards *guards, rvi_lane_guard *lane, rv_error *err)
+{
+    if (lane->shapes != NULL && guards->shapes == NULL)
+        RV_MOVE(&guards->shapes, lane->shapes);
+    else if (lane->shapes != NULL)
+        rv_shapes_merge(guards->shapes, lane->shapes);
+    if (lane->quality == NULL)
+        return RV_OK;
+    if (guards->quality != NULL)
+        return rv_quality_merge(guards->quality, lane->quality, err);
+    RV_TRY(rv_quality_drop_chunk(lane->quality, err)); /* an open chunk is nobody's */
+    RV_MOVE(&guards->quality, lane->quality);
+    return RV_OK;
+}
+
+rv_code rvi_lane_guard_finish(rvi_lane_guard *guard, rv_error *err)
+{
+    rvi_guards *guards = &guard->run->guards;
+    pthread_mutex_lock(&guards->lock);
+    rv_code rc = collect(guards, guard, err);
+    pthread_mutex_unlock(&guards->lock);
+    return rc;
+}
+
+void rvi_guards_forget(rvi_run *run)
+{
+    rv_quality_free(run->guards.quality);
+    rv_shapes_free(run->guards.shapes);
+    run->guards.quality = NULL;
+    run->guards.shapes = NULL;
+}
+
+void rvi_guards_init(rvi_run *run)
+{
+    pthread_mutex_init(&run->guards.lock, NULL);
+}
+
+void rvi_guards_deinit(rvi_run *run)
+{
+    rvi_guards_forget(run);
+    pthread_mutex_destroy(&run->guards.lock);
+}
+
+/* ---- before the manifest ---- */
+
+static rv_code note_growths(rvi_run *run, rv_error *err)
+{
+    const char *recorded = run->guards.memory.shapes_json;
+    rv_shape_growth *growths = NULL;
+    int n = 0;
+    RV_TRY(rv_shapes_compare(run->guards.shapes, recorded, run->export_config->shape_drift_warn_factor,
+                             run->arena, &growths, &n, err));
+    for (int i = 0; i < n; i++) {
+        const rv_shape_growth *g = &growths[i];
+        if (i < MOST_GROWTHS_NOTED)
+            rvi_run_note(run,
+                         "the longest value of '%s' grew from %" PRId64 " to %" PRId64
+                         " bytes (shape_drift_warn_factor %g)",
+                         g->column, g->before, g->now, run->export_config->shape_drift_warn_factor);
+        rvi_run_journal(run, "Warning",
+                        json_pack("{s:s,s:s,s:I,s:I}", "kind", "shape_drift", "column", g->column,
+                                  "bytes_before", (json_int_t)g->before, "bytes_now", (json_int_t)g->now));
+    }
+    if (n > MOST_GROWTHS_NOTED)
+        rvi_run_note(run, "the longest values of %d more columns grew as well: see the journal",
+                     n - MOST_GROWTHS_NOTED);
+    return RV_OK;
+}
+
+/* What a run leaves for the next is a help, and no reason to fail a run that is complete. */
+static void remember_shapes(rvi_run *run)
+{
+    rv_error err = {0};
+    rv_bytes text = RV_BYTES_INIT(TEXT_MAX_BYTES);
+    if (run->guards.shapes == NULL)
+        return;
+    rv_code rc = note_growths(run, &err);
+    if (rc == RV_OK)
+        rc = rv_shapes_json(run->guards.shapes, run->guards.memory.shapes_json, &text, &err);
+    if (rc == RV_OK) {
+        run->guards.shapes_json = rv_arena_strndup(run->arena, (const char *)text.data, text.len);
+        if (run->guards.shapes_json == NULL)
+            rc = rv_fail(&err, RV_E_OUT_OF_MEMORY, "keeping them");
+    }
+    if (rc != RV_OK)
+        rv_log(RV_LOG_WARN, "the lengths of values were not compared or recorded: %s", err.message);
+    rv_bytes_deinit(&text);
+}
+
+static void say_issues(rvi_run *run, const rv_quality_report *report)
+{
+    for (int i = 0; i < report->n_issues; i++) {
+        const rv_quality_issue *issue = &report->issues[i];
+        rvi_run_journal(run, "QualityIssue",
+                        json_pack("{s:s,s:s?,s:s,s:s}", "gate", rv_quality_gate_name(issue->gate), "column",
+                                  issue->column, "severity", issue->fails ? "fail" : "warn", "message",
+                                  issue->text));
+        rvi_run_note(run, "quality: %s", issue->text);
+    }
+    run->summary->n_quality_gates = report->n_gates;
+    run->summary->n_quality_failed = report->n_failed;
+}
+
+static rv_code keep_report(rvi_run *run, const rv_quality_report *report, rv_error *err)
+{
+    rv_bytes json = RV_BYTES_INIT(TEXT_MAX_BYTES);
+    rv_code rc = rv_quality_json(report, &json, err);
+    if (rc == RV_OK) {
+        run->guards.quality_json = rv_arena_strndup(run->arena, (const char *)json.data, json.len);
+        if (run->guards.quality_json == NULL)
+            rc = rv_fail(err, RV_E_OUT_OF_MEMORY, "keeping the result of the quality gates");
+    }
+    rv_bytes_deinit(&json);
+    return rc;
+}
+
+/* Looking for duplicates may outlast the lease, and a user's patience. */
+static rv_code stay_alive(void *context, rv_error *err)
+{
+    rvi_run *run = context;
+    if (rv_cancel_requested(run->cancel))
+        return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+    return rvi_lease_renew(run, err);
+}
+
+static rv_code judge_quality(rvi_run *run, int64_t rows, rv_error *err)
+{
+    const rv_quality_beat beat = {.call = stay_alive, .context = run};
+    rv_quality_report report;
+    if (!rv_quality_is_given(&run->export_config->quality))
+        return RV_OK;
+    if (run->guards.quality == NULL)
+        RV_TRY(open_quality(run, &run->guards.quality, err));
+    RV_TRY(rv_quality_check(run->guards.quality, rows, &beat, run->arena, &report, err));
+    RV_TRY(keep_report(run, &report, err));
+    say_issues(run, &report);
+    return rv_quality_verdict(&report, err);
+}
+
+rv_code rvi_guards_judge(rvi_run *run, int64_t rows, rv_error *err)
+{
+    rv_code rc = judge_quality(run, rows, err);
+    if (rc == RV_E_QUALITY_FAILED)
+        run->committing = false; /* its parts are not to become data */
+    if (rc == RV_OK)
+        remember_shapes(run);
+    return rc;
+}
+
+const char *rvi_guards_detail(const rvi_run *run, bool validate, bool validated)
+{
+    const char *quality = run->guards.quality_json;
+    if (!validate && quality == NULL)
+        return NULL;
+    return rv_arena_printf(run->arena, "{%s%s%s%s}",
+                           !validate   ? ""
+                           : validated ? "\"validated\":true"
+                                       : "\"validated\":false",
+                           validate && quality != NULL ? "," : "", quality != NULL ? "\"quality\":" : "",
+                           quality != NULL ? quality : "");
+}
