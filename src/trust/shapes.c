@@ -38,9 +38,9 @@ void rv_shapes_add(rv_shapes *shapes, const rv_batch *batch)
     for (int i = 0; i < batch->n_columns; i++) {
         const rv_column *column = &batch->columns[i];
         const rv_column *values = column->child != NULL ? column->child : column;
-        if (!rv_type_is_variable(values->type.id))
+        if (!rv_type_is_variable(values->type.id) || values->length == values->null_count)
             continue;
-        int64_t longest = values->length > values->null_count ? 0 : -1;
+        int64_t longest = 0;
         for (int64_t v = 0; v < values->length; v++) {
             int64_t len = (int64_t)values->offsets[v + 1] - values->offsets[v];
             longest = len > longest ? len : longest;
