@@ -164,7 +164,6 @@ static rv_code collect(rvi_guards *guards, rvi_lane_guard *lane, rv_error *err)
         return RV_OK;
     if (guards->quality != NULL)
         return rv_quality_merge(guards->quality, lane->quality, err);
-    RV_TRY(rv_quality_drop_chunk(lane->quality, err)); /* an open chunk is nobody's */
     RV_MOVE(&guards->quality, lane->quality);
     return RV_OK;
 }
@@ -172,6 +171,7 @@ static rv_code collect(rvi_guards *guards, rvi_lane_guard *lane, rv_error *err)
 rv_code rvi_lane_guard_finish(rvi_lane_guard *guard, rv_error *err)
 {
     rvi_guards *guards = &guard->run->guards;
+    RV_TRY(rvi_lane_guard_drop_chunk(guard, err)); /* an open chunk is nobody's */
     pthread_mutex_lock(&guards->lock);
     rv_code rc = collect(guards, guard, err);
     pthread_mutex_unlock(&guards->lock);

@@ -5,6 +5,7 @@
 #include "fault.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +148,28 @@ static void an_unknown_column_of_a_gate_is_refused_before_anything_is_read(void 
     assert_int_equal(bench_run(b), RV_E_CONFIG_VALUE);
     assert_string_equal(b->summary.error.hint, "did you mean 'note'?");
     assert_int_equal(b->summary.pages, 0);
+}
+
+/* What an earlier attempt has seen of the rows is gone with its process, so they are read again. */
+static void a_resumed_run_is_read_again_where_a_gate_has_to_see_its_rows(void **state)
+{
+    bench *b = *state;
+    static const char *const unique[] = {"id"};
+    b->export_config.quality.unique_columns = unique;
+    b->export_config.quality.n_unique_columns = 1;
+    for (int gates = 0; gates < 2; gates++) {
+        b->export_config.quality.n_unique_columns = gates;
+        b->export_config.on_existing = RV_EXISTING_REPLACE;
+        write_numbered(b, 100, "", "");
+        fault_arm(FAULT_RENAME, 2, FAULT_TRANSIENT,
+                  EIO); /* the part has its name, the manifest does not get it */
+        assert_int_equal(bench_run(b), RV_E_DEST_WRITE);
+        assert_true(fault_disarm());
+        assert_int_equal(bench_run(b), RV_OK);
+        assert_true(b->summary.resumed);
+        assert_int_equal(b->summary.pages > 0, gates > 0);
+        assert_rows_once(b, 100);
+    }
 }
 
 static const char *const two_columns =
@@ -299,6 +322,7 @@ int main(void)
         bench_test(duplicates_fail_the_run),
         bench_test(an_empty_table_fails_a_minimum_also_when_it_would_be_skipped),
         bench_test(an_unknown_column_of_a_gate_is_refused_before_anything_is_read),
+        bench_test(a_resumed_run_is_read_again_where_a_gate_has_to_see_its_rows),
         bench_test(changed_columns_fail_before_the_first_page),
         bench_test(changed_columns_are_only_recorded_when_the_run_is_to_continue),
         bench_test(longer_values_are_noted_and_remembered),
