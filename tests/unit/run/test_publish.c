@@ -50,7 +50,7 @@ static void publish_to(shared_dest *d)
                    .arena = arena,
                    .dest = &d->base,
                    .server = {.product = "Fake", .version = "1"},
-                   .plan = {.strategy = "stream"},
+                   .plan = {.strategy_name = "stream"},
                    .run_id = "t_20260101T000000.000",
                    .summary = &summary};
     const rvi_part_list no_parts = {.arena = arena};

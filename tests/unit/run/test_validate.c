@@ -43,7 +43,7 @@ static bench *bench_new(rv_format_kind format, rv_codec codec)
     b->run.context = &b->context;
     b->run.export_config = &b->export_config;
     b->run.memory.budget = 64 << 20;
-    b->run.plan.schema = (rv_schema){.fields = b->fields, .n_fields = 2};
+    b->run.guards.files = (rv_schema){.fields = b->fields, .n_fields = 2};
     return b;
 }
 
@@ -58,7 +58,7 @@ static rv_batch *some_rows(bench *b)
 {
     static const char *const notes[] = {"a", "", NULL, "two\r\nlines", "a \"quote\", and more"};
     rv_batch *batch = NULL;
-    assert_int_equal(rv_batch_new(&batch, &b->run.plan.schema, NULL, NULL), RV_OK);
+    assert_int_equal(rv_batch_new(&batch, &b->run.guards.files, NULL, NULL), RV_OK);
     for (int64_t i = 0; i < 5000; i++) {
         const char *note = notes[i % 5];
         assert_int_equal(rv_batch_begin_row(batch, NULL), RV_OK);
@@ -97,7 +97,7 @@ static void write_part(bench *b)
     rv_batch *batch = some_rows(b);
     assert_int_equal(rv_spool_open(&b->item.spool, b->folder, "run", NULL), RV_OK);
     rv_writer_options options = {
-        .format = &b->export_config.format, .schema = &b->run.plan.schema, .memory_bytes = 8 << 20};
+        .format = &b->export_config.format, .schema = &b->run.guards.files, .memory_bytes = 8 << 20};
     assert_int_equal(rv_writer_open(&writer, rv_spool_sink(b->item.spool), &options, NULL), RV_OK);
     assert_int_equal(rv_writer_write(writer, batch, NULL), RV_OK);
     assert_int_equal(rv_writer_finish(writer, &stats, NULL), RV_OK);
