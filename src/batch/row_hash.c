@@ -165,7 +165,7 @@ static void put_uuid(rv_row_hasher *hasher, const uint8_t *value)
 static void put_scalar(rv_row_hasher *hasher, const rv_column *column, int64_t row)
 {
     const size_t width = rv_type_width(column->type);
-    const uint8_t *value = column->values + (size_t)row * width;
+    const uint8_t *value = width > 0 ? column->values + (size_t)row * width : NULL;
     switch (column->type.id) {
     case RV_TYPE_BOOL:
         put(hasher, (uint8_t[]){TAG_BOOL, (column->values[row >> 3] >> (row & 7)) & 1}, 2);
@@ -222,7 +222,7 @@ static void put_scalar(rv_row_hasher *hasher, const rv_column *column, int64_t r
     case RV_TYPE_COUNT:
         break;
     }
-    assert(!"a cell of no type");
+    assert(false); /* a cell of no type */
 }
 
 void rv_row_hasher_add(rv_row_hasher *hasher, const rv_column *column, int64_t row)
