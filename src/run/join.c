@@ -33,19 +33,12 @@ rv_code rvi_run_find_to_join(rvi_run *run, const char *run_id, rv_open_run *out,
     return RV_OK;
 }
 
-/* Guards that look at all rows of a run keep what they have seen in memory. */
-static bool keeps_things_in_memory(const rvi_run *run)
-{
-    const rv_quality_config *q = &run->export_config->quality;
-    return q->n_null_ratios > 0 || q->n_unique_columns > 0;
-}
-
 rv_code rvi_run_join_plan(rvi_run *run, const rv_open_run *open, rv_error *err)
 {
     if (strcmp(open->plan.config_fingerprint, run->plan.fingerprint) != 0)
         return refuse(open, err, "it was begun with another configuration, or another source",
                       "use the configuration and the source that it was begun with");
-    if (run->plan.snapshot || keeps_things_in_memory(run) || rvi_may_change_values(&run->plan.schema))
+    if (run->plan.snapshot || !rvi_guards_know_kept_rows(run) || rvi_may_change_values(&run->plan.schema))
         return refuse(
             open, err, "what its process counts in memory would miss the rows read here",
             "run it with one process: on_invalid policies, null_ratio_max and unique_columns need it");
