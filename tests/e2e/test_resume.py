@@ -1,0 +1,300 @@
+"""Killed anywhere, in any mode, with one lane or four, with the state in SQLite or in PostgreSQL: the next run resumes
+by itself, and the manifest's files hold every row exactly once and nothing else is taken for data."""
+
+import json
+import shutil
+import signal
+import sqlite3
+import time
+
+import duckdb
+import pytest
+
+from support.delivery import check_delivery, part_paths
+from support.program import Program
+from support.servers import wait_until
+
+ROWS = 4000
+TABLE = (
+    "CREATE TABLE t (id bigint PRIMARY KEY, n int, day date NOT NULL, updated_at timestamptz NOT NULL, v int NOT NULL);"
+    f"INSERT INTO t SELECT i, CASE WHEN i % 9 = 0 THEN NULL ELSE i % 777 END, '2024-01-01'::date + i % 60,"
+    f" '2024-01-01+00'::timestamptz + (i % 3000) * interval '1 s', i FROM generate_series(1, {ROWS}) i;"
+    "CREATE INDEX ON t (n); CREATE INDEX ON t (updated_at, id); ANALYZE t"
+)
+WAYS = {
+    "full": {},
+    "statement": {"consistency": "statement"},
+    "query": {"query": "SELECT * FROM t"},
+    "keyset": {"mode": "chunked", "chunk_by_key": "id", "chunk_size": 600},
+    "keyset-snapshot": {"mode": "chunked", "chunk_by_key": "id", "chunk_size": 600, "consistency": "snapshot"},
+    "range": {"mode": "chunked", "chunk_column": "n", "chunk_count": 5},
+    "days": {"mode": "chunked", "chunk_column": "day", "chunk_by_days": 9},
+    "incremental": {"mode": "incremental", "cursor_column": "updated_at"},
+    "composite": {"mode": "incremental", "cursor_column": ["updated_at", "id"]},
+    "window": {"mode": "time_window", "time_column": "updated_at", "days_window": 36000},
+    "files": {"mode": "chunked", "chunk_size": 1500, "max_file_size": "4KB"},
+}
+POINTS = (
+    "after-run-start:1",
+    "after-chunk-claim:2",
+    "after-page-read:3",
+    "before-part-put:2",
+    "dest-before-rename:1",
+    "dest-after-rename:2",
+    "after-part-put:2",
+    "after-chunk-complete:1",
+    "after-chunk-complete:3",
+    "before-manifest:1",
+    "after-manifest-copy:1",
+    "after-manifest:1",
+    "after-success-marker:1",
+    "before-verdict:1",
+)
+
+
+@pytest.fixture(scope="module")
+def table(pg15) -> str:
+    name = pg15.new_database("resume")
+    pg15.execute(TABLE, name)
+    return name
+
+
+@pytest.fixture(scope="module")
+def store(pg15) -> str:
+    return pg15.new_database("state")
+
+
+def check_rows(program: Program, runs: int = 1) -> None:
+    found = check_delivery(program.out)
+    assert len(found) == runs
+    names = [str(path) for manifest in found for path in part_paths(program.out, manifest)]
+    with duckdb.connect() as session:
+        rows = session.execute(f"SELECT id, v FROM read_parquet({names}) ORDER BY id").fetchall()
+    assert rows == [(i, i) for i in range(1, ROWS + 1)]
+
+
+def configured(program: Program, pg15, table: str, way: str, **keys) -> Program:
+    export = program.export("t", tuning={"batch_size": 250}, **WAYS[way], **keys)
+    return program.configure(pg15.url(table), export)
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_a_point(program, pg15, table, point, way, lanes):
+    configured(program, pg15, table, way, parallel=lanes)
+    result = program.run(env={"RIVET_CRASH_AT": point})
+    if result.rc == 0:
+        pytest.skip("this way does not pass the point so often")
+    assert result.rc == -signal.SIGKILL
+    program.run().ok()
+    check_rows(program)
+
+
+@pytest.mark.parametrize("way", ["full", "keyset", "range", "incremental"])
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_with_the_state_in_postgresql(program, pg15, table, store, point, way, request):
+    configured(program, pg15, table, way, parallel=2)
+    document = json.loads(program.config.read_text())
+    name = f"{way}_{POINTS.index(point)}"
+    document["exports"][0].update(name=name)
+    program.config.write_text(json.dumps(document))
+    program.env = {"RIVET_STATE_URL": pg15.url(store)}
+    result = program.run(env={"RIVET_CRASH_AT": point})
+    if result.rc == 0:
+        pytest.skip("this way does not pass the point so often")
+    program.run().ok()
+    check_rows(program)
+    assert not program.state.exists()
+
+
+@pytest.mark.parametrize("way", ["keyset", "range", "full"])
+@pytest.mark.parametrize("number, rc", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_keeps_what_is_whole(program, pg15, table, way, number, rc):
+    keys = {"tuning": {"batch_size": 100, "throttle_ms": 100}, "parallel": 2}
+    export = program.export("t", **(WAYS[way] | keys))
+    program.configure(pg15.url(table), export)
+    process = program.start("run", "-c", "rivet.yaml")
+    if way == "full":
+        time.sleep(1.5)
+    else:
+        wait_until(lambda: list(program.out.glob("*.parquet")), 40, "the first part")
+    process.send_signal(number)
+    assert program.finish(process, 20).rc == rc
+    wait_until(lambda: pg15.sessions(table) == 0, 5, "the server's sessions to end")
+    assert not list(program.out.glob("manifest*"))
+    kept = set(program.out.glob("*.parquet"))
+    configured(program, pg15, table, way)
+    document = json.loads(program.config.read_text())
+    document["exports"][0]["tuning"] = {"batch_size": 100}
+    program.config.write_text(json.dumps(document))
+    summary = program.run_json()["per_export"][0]
+    assert summary["resumed"]
+    assert way == "full" or kept <= set(program.out.glob("*.parquet"))
+    check_rows(program)
+
+
+def test_what_becomes_of_an_open_run_is_a_choice(program, pg15, table):
+    def crash(**keys):
+        configured(program, pg15, table, "keyset", **keys)
+        assert program.run(env={"RIVET_CRASH_AT": "after-chunk-complete:3"}).rc == -signal.SIGKILL
+
+    crash()
+    configured(program, pg15, table, "keyset", on_interrupted="fail")
+    refused = program.run()
+    assert refused.rc == 1 and "on_interrupted" in refused.err
+    configured(program, pg15, table, "keyset", on_interrupted="restart")
+    assert not program.run_json()["per_export"][0]["resumed"]
+    check_rows(program)
+
+
+def test_resume_needs_something_to_resume(program, pg15, table):
+    configured(program, pg15, table, "keyset")
+    program.run().ok()
+    refused = program.run("--resume")
+    assert refused.rc != 0 and "--force" in refused.err
+
+
+def test_a_part_that_vanished_is_read_again(program, pg15, table):
+    configured(program, pg15, table, "keyset")
+    assert program.run(env={"RIVET_CRASH_AT": "after-chunk-complete:4"}).rc == -signal.SIGKILL
+    victim = sorted(program.out.glob("*.parquet"))[0]
+    victim.unlink()
+    program.run().ok()
+    check_rows(program)
+
+
+def test_two_machines_share_one_state_and_one_run(pg15, table, store, tmp_path):
+    """The second process joins the first one's run; together they read each chunk once."""
+    first, second = (Program(tmp_path / name) for name in ("a", "b"))
+    out = tmp_path / "lake"
+    for program in (first, second):
+        program.folder.mkdir()
+        program.env = {"RIVET_STATE_URL": pg15.url(store)}
+        program.configure(
+            pg15.url(table),
+            program.export(
+                "joined",
+                table="t",
+                mode="chunked",
+                chunk_by_key="id",
+                chunk_size=200,
+                tuning={"batch_size": 100, "throttle_ms": 100},
+                destination={"type": "local", "path": str(out)},
+            ),
+        )
+    leader = first.start("run", "-c", "rivet.yaml", "--json")
+    wait_until(lambda: list(out.glob("*.parquet")), 40, "the first part")
+    run_id = sorted(out.glob("*.parquet"))[0].name.split("_chunk")[0]
+    second.run("--join", run_id).ok()
+    result = first.finish(leader).ok()
+    assert result.json["per_export"][0]["rows"] == ROWS
+    [manifest] = check_delivery(out)
+    names = [str(path) for path in part_paths(out, manifest)]
+    with duckdb.connect() as session:
+        rows = session.execute(f"SELECT id, v FROM read_parquet({names}) ORDER BY id").fetchall()
+    assert rows == [(i, i) for i in range(1, ROWS + 1)]
+    readers = pg15.query(
+        "SELECT count(DISTINCT detail_json::json ->> 'owner') FROM journal WHERE event = 'ChunkStarted'"
+        f" AND run_id = '{run_id}'",
+        store,
+    )
+    assert readers[0][0] == 2
+
+
+def test_sixteen_cold_starts_migrate_one_postgresql_store(pg15, table, tmp_path):
+    store = pg15.new_database("cold")
+    programs = []
+    for i in range(16):
+        program = Program(tmp_path / f"p{i}")
+        program.folder.mkdir()
+        program.env = {"RIVET_STATE_URL": pg15.url(store)}
+        program.configure(pg15.url(table), program.export(f"e{i}", table="t"))
+        programs.append(program)
+    processes = [program.start("run", "-c", "rivet.yaml") for program in programs]
+    for program, process in zip(programs, processes):
+        program.finish(process).ok()
+        assert check_delivery(program.out)[0]["row_count"] == ROWS
+
+
+def test_the_commands_of_the_state(program, pg15, table):
+    configured(program, pg15, table, "incremental")
+    program.run().ok()
+    [shown] = program.listing("state", "show")
+    assert shown["export_name"] == "t" and shown["cursor_value"]
+    assert program.listing("state", "progression")
+    program.call("state", "reset", "-c", "rivet.yaml", "-e", "t").ok()
+    assert not program.listing("state", "show")[0]["cursor_value"]
+    configured(program, pg15, table, "keyset")
+    assert program.run(env={"RIVET_CRASH_AT": "after-chunk-complete:2"}).rc == -signal.SIGKILL
+    chunks = program.listing("state", "chunks", "-e", "t")
+    assert sum(chunk["status"] == "completed" for chunk in chunks) == 2
+    program.call("state", "reset-chunks", "-c", "rivet.yaml", "-e", "t").ok()
+    program.run().ok()
+    assert len(check_delivery(program.out)) == 2
+
+
+def test_bounds_that_cannot_be_read_are_an_error_that_says_so(program, pg15, table):
+    configured(program, pg15, table, "keyset")
+    assert program.run(env={"RIVET_CRASH_AT": "after-chunk-complete:2"}).rc == -signal.SIGKILL
+    with sqlite3.connect(program.state) as db:
+        db.execute("UPDATE chunks SET bounds = '{\"kind\": 17' WHERE status <> 'completed'")
+    refused = program.run()
+    assert refused.rc != 0 and "chunk" in refused.err and "reset-chunks" in refused.err
+    program.call("state", "reset-chunks", "-c", "rivet.yaml", "-e", "t").ok()
+    program.run().ok()
+    check_rows(program)
+
+
+def test_a_key_that_changed_its_type_since_the_plan(program, pg15, database):
+    pg15.execute(TABLE, database)
+    configured(program, pg15, database, "keyset")
+    assert program.run(env={"RIVET_CRASH_AT": "after-chunk-complete:2"}).rc == -signal.SIGKILL
+    pg15.execute("ALTER TABLE t ALTER id TYPE text", database)
+    result = program.run()
+    assert result.rc in (0, 1), result.err
+    if result.rc == 0:
+        check_delivery(program.out)
+
+
+SYSTEM_CALLS = "openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat,mkdir"
+
+
+def killed_at_call(program: Program, number: int) -> bool:
+    """A run that the kernel kills at its Nth call that may change a file; false: it has fewer."""
+    program.wrapper = ("strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={SYSTEM_CALLS}") + (
+        "-e",
+        f"inject={SYSTEM_CALLS}:signal=SIGKILL:when={number}",
+    )
+    result = program.run()
+    program.wrapper = ()
+    return result.rc != 0
+
+
+@pytest.mark.parametrize("way", ["full", "keyset", "incremental"])
+@pytest.mark.timeout(900)
+def test_killed_at_every_nth_system_call(release, pg15, table, way):
+    """strace counts calls per thread, so each N kills whichever thread gets there first."""
+    number = 1
+    while number < 400:
+        shutil.rmtree(release.out, ignore_errors=True)
+        release.state.unlink(missing_ok=True)
+        configured(release, pg15, table, way)
+        if not killed_at_call(release, number):
+            break
+        release.run().ok()
+        check_rows_of_newest(release)
+        number += 1 if number < 12 else 9
+    assert number > 12
+
+
+def check_rows_of_newest(program: Program) -> None:
+    """The run that was killed may have been complete already; then another one followed."""
+    found = check_delivery(program.out)
+    for manifest in found:
+        if manifest["row_count"] == 0:
+            continue  # an incremental run after a complete one
+        names = [str(path) for path in part_paths(program.out, manifest)]
+        with duckdb.connect() as session:
+            rows = session.execute(f"SELECT id, v FROM read_parquet({names}) ORDER BY id").fetchall()
+        assert rows == [(i, i) for i in range(1, ROWS + 1)]
