@@ -123,14 +123,14 @@ static bool has_failed(const rv_summary *s)
 static json_t *summary_object(const rv_summary *s)
 {
     json_t *object =
-        json_pack("{s:o,s:s,s:o,s:I,s:I,s:I,s:I,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:b}", "export_name",
+        json_pack("{s:o,s:s,s:o,s:I,s:I,s:I,s:I,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:I,s:b}", "export_name",
                   rvi_text_json(s->export_name), "status", rv_run_status_name(s->status), "run_id",
                   rvi_text_json(s->run_id), "rows", (json_int_t)s->rows, "files", (json_int_t)s->files,
                   "bytes", (json_int_t)s->bytes, "duration_ms", (json_int_t)s->duration_ms, "mode", s->mode,
                   "strategy", s->strategy, "destination", rvi_text_json(s->dest_uri), "statements",
                   (json_int_t)s->pages, "longest_statement_ms", (json_int_t)s->longest_statement_ms,
-                  "peak_rss_bytes", (json_int_t)s->peak_rss_bytes, "values_changed",
-                  (json_int_t)s->policy_uses, "resumed", (int)s->resumed);
+                  "retries", (json_int_t)s->retries, "peak_rss_bytes", (json_int_t)s->peak_rss_bytes,
+                  "values_changed", (json_int_t)s->policy_uses, "resumed", (int)s->resumed);
     json_t *notes = json_array();
     for (int i = 0; i < s->n_notes; i++)
         (void)json_array_append_new(notes, rvi_text_json(s->notes[i]));

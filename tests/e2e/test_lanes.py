@@ -105,7 +105,7 @@ def test_memory_of_four_lanes(release, pg15, big):
         pg15.url(big), release.export("content_items", mode="chunked", chunk_size=4000, parallel=4)
     )
     summary = release.run_json()["per_export"][0]
-    assert summary["peak_rss_mb"] <= 4 * 64 + 32
+    assert summary["peak_rss_bytes"] <= (4 * 64 + 32) << 20
 
 
 def test_a_snapshot_is_shared_by_lanes_behind_a_pooler_with_room(program, pg15, big, pgbouncer):
@@ -227,7 +227,7 @@ def test_the_statement_budget_is_kept_by_every_strategy(release, pg15, database)
             release.export("t", on_existing="replace", tuning={"statement_target_ms": 250}, **keys),
         )
         summary = release.run_json()["per_export"][0]
-        assert summary["rows"] == 20000 and summary["peak_rss_mb"] <= 96
+        assert summary["rows"] == 20000 and summary["peak_rss_bytes"] <= 96 << 20
         with open(pg15.log, encoding="utf-8", errors="replace") as log:
             log.seek(start)
             durations = [float(text) for text in re.findall(r"duration: ([0-9.]+) ms", log.read())]

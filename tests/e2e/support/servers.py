@@ -38,6 +38,7 @@ SETTINGS = {
     "jit": "off",
     "log_line_prefix": "%m [%p] %d ",
     "log_connections": "on",
+    "log_disconnections": "on",
 }
 
 
