@@ -86,7 +86,7 @@ typedef struct rv_run_batch {
     const rv_run_context *contexts;
     const rv_export_config *const *exports;
     rv_summary *summaries;
-    bool *begun; /* false before the call */
+    bool *begun; /* true before the call: not to be run */
     int n;
     void (*on_done)(void *context, int index);
     void *on_done_context;

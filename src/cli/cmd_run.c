@@ -18,6 +18,7 @@ typedef struct run_all {
     int *selected; /* indices of exports */
     int n_selected;
     const rv_export_config **exports; /* what they stand for, in their order */
+    const rv_error **failures;        /* of those that could not be found out about; NULL: none */
     int n_exports;
     rv_summary *summaries; /* one for each of `exports` */
     bool *begun;
@@ -92,25 +93,49 @@ static rv_code share_stdout(run_all *all, bool as_json, rv_error *err)
     return RV_OK;
 }
 
-/* The exports that are run: those with partition_by as their partitions. */
+static rv_code add_exports(run_all *all, const rv_export_config *first, int n, const rv_error *failure,
+                           rv_error *err)
+{
+    rv_arena *arena = all->config->arena;
+    size_t before = (size_t)all->n_exports, after = before + (size_t)n;
+    const rv_export_config **exports = rv_arena_alloc(arena, after + 1, sizeof *exports);
+    const rv_error **failures = rv_arena_alloc(arena, after + 1, sizeof *failures);
+    if (exports == NULL || failures == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
+    if (before > 0) {
+        memcpy(exports, all->exports, before * sizeof *exports);
+        memcpy(failures, all->failures, before * sizeof *failures);
+    }
+    for (int i = 0; i < n; i++)
+        exports[before + (size_t)i] = &first[i];
+    if (n > 0)
+        failures[before] = failure;
+    all->exports = exports;
+    all->failures = failures;
+    all->n_exports = (int)after;
+    return RV_OK;
+}
+
+/* The exports that are run: those with partition_by as their partitions. One whose partitions cannot be found out
+ * fails, as it would have while it ran. */
 static rv_code expand_exports(run_all *all, const rv_run_context *context, rv_error *err)
 {
     rv_arena *arena = all->config->arena;
     for (int i = 0; i < all->n_selected; i++) {
         const rv_export_config *wanted = selected_export(all, i);
         rv_export_config *parts = NULL;
+        rv_error failure = {0}, *kept = NULL;
         int n = 1;
-        if (wanted->partition.column != NULL)
-            RV_TRY(rv_run_partitions(context, wanted, arena, &parts, &n, err));
-        const rv_export_config **grown =
-            rv_arena_alloc(arena, (size_t)all->n_exports + (size_t)n + 1, sizeof *grown);
-        if (grown == NULL)
-            return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
-        if (all->n_exports > 0)
-            memcpy(grown, all->exports, (size_t)all->n_exports * sizeof *grown);
-        all->exports = grown;
-        for (int k = 0; k < n; k++)
-            all->exports[all->n_exports++] = parts != NULL ? &parts[k] : wanted;
+        if (wanted->partition.column != NULL &&
+            rv_run_partitions(context, wanted, arena, &parts, &n, &failure) != RV_OK) {
+            n = 1;
+            parts = NULL;
+            kept = rv_arena_alloc(arena, 1, sizeof *kept);
+            if (kept == NULL)
+                return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
+            *kept = failure;
+        }
+        RV_TRY(add_exports(all, parts != NULL ? parts : wanted, n, kept, err));
     }
     return RV_OK;
 }
@@ -270,6 +295,14 @@ static rv_code prepare_exports(run_all *all, rv_error *err)
     if (all->summaries == NULL || all->begun == NULL || all->contexts == NULL || all->lines == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
     for (int i = 0; i < all->n_exports; i++) {
+        if (all->failures[i] != NULL) {
+            (void)snprintf(all->summaries[i].export_name, sizeof all->summaries[i].export_name, "%s",
+                           all->exports[i]->name);
+            all->summaries[i].status = RV_RUN_FAILED;
+            all->summaries[i].error = *all->failures[i];
+            rv_redact_error(all->cli->redactor, &all->summaries[i].error);
+            all->begun[i] = true;
+        }
         /* Lines that are rewritten in place would overwrite each other. */
         rvi_progress_line_init(&all->lines[i], all->cli->terminal && !all->parallel);
         all->contexts[i] = context;
@@ -314,6 +347,9 @@ static rv_code run_selected(run_all *all, rv_error *err)
                                 .n = all->n_exports,
                                 .on_done = report_export,
                                 .on_done_context = all};
+    for (int i = 0; i < all->n_exports; i++)
+        if (all->failures[i] != NULL)
+            report_export(all, i);
     int most = all->config->max_connections > 0 ? all->config->max_connections : all->n_exports;
     RV_TRY(rv_run_exports(&batch, all->parallel ? most : 1, err));
     const rv_error *worst = find_worst(all);

@@ -20,6 +20,8 @@ static void *run_some(void *argument)
         int i = atomic_fetch_add(&q->next, 1);
         if (i >= batch->n || rv_cancel_requested(batch->contexts[i].cancel))
             return NULL;
+        if (batch->begun[i])
+            continue;
         batch->begun[i] = true;
         (void)rv_run_export(&batch->contexts[i], batch->exports[i], &batch->summaries[i]);
         pthread_mutex_lock(&q->lock);
