@@ -77,6 +77,9 @@ rv_code rvi_run_commit(rvi_run *run, rv_error *err)
     run->committing = has_objects;       /* nobody can go on with a stream */
     RV_TRY(rvi_lease_renew(run, err));
     RV_TRY(rvi_list_parts(run, &parts, err));
+    int64_t n_large = atomic_load(&run->counters.pages_too_large);
+    if (n_large > 0)
+        rvi_run_note(run, "%" PRId64 " pages held more than tuning.max_batch_memory_mb", n_large);
     run->summary->rows = parts.rows;
     run->summary->files = parts.n;
     run->summary->bytes = parts.bytes;

@@ -123,7 +123,7 @@ static int64_t interval_us(void)
 {
     const char *text = getenv("RIVET_GOVERNOR_INTERVAL_MS");
     char *end = NULL;
-    long ms = text != NULL ? strtol(text, &end, 10) : 0;
+    long long ms = text != NULL ? strtoll(text, &end, 10) : 0;
     bool given = text != NULL && end != text && *end == '\0' && ms >= 1 && ms <= 60000;
     return (int64_t)(given ? ms : INTERVAL_MS) * 1000;
 }

@@ -126,6 +126,41 @@ static void half_a_duty_cycle_rests_as_long_as_it_works(void **state)
     assert_int_equal(rvi_pace_pause_us(&pace, 90000, 10), 90000);
 }
 
+static void lanes_together_keep_to_a_rate(void **state)
+{
+    (void)state;
+    const rv_tuning tuning = {.max_rows_per_s = 1000};
+    rvi_bucket bucket;
+    int64_t now_us = INT64_C(5000000);
+    assert_int_equal(rvi_bucket_init(&bucket, &tuning, NULL), RV_OK);
+    assert_int_equal(rvi_bucket_take(&bucket, now_us, 1000, 1 << 30), 0); /* a second's worth was saved up */
+    assert_int_equal(rvi_bucket_take(&bucket, now_us, 500, 0), 500000);
+    assert_int_equal(rvi_bucket_take(&bucket, now_us, 500, 0), 1000000); /* another lane */
+    assert_int_equal(rvi_bucket_take(&bucket, now_us + 1000000, 250, 0), 250000);
+    rvi_bucket_deinit(&bucket);
+}
+
+static void the_slower_of_two_rates_counts(void **state)
+{
+    (void)state;
+    const rv_tuning tuning = {.max_rows_per_s = 1000000, .max_mb_per_s = 2};
+    rvi_bucket bucket;
+    int64_t now_us = INT64_C(5000000);
+    assert_int_equal(rvi_bucket_init(&bucket, &tuning, NULL), RV_OK);
+    assert_int_equal(rvi_bucket_take(&bucket, now_us, 10, 8000000), 3000000);
+    rvi_bucket_deinit(&bucket);
+}
+
+static void without_a_rate_nothing_is_owed(void **state)
+{
+    (void)state;
+    const rv_tuning tuning = {0};
+    rvi_bucket bucket;
+    assert_int_equal(rvi_bucket_init(&bucket, &tuning, NULL), RV_OK);
+    assert_int_equal(rvi_bucket_take(&bucket, 1, INT64_C(1) << 40, UINT64_C(1) << 50), 0);
+    rvi_bucket_deinit(&bucket);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +173,9 @@ int main(void)
         cmocka_unit_test(giving_up_ends_at_one_unit),
         cmocka_unit_test(pauses_depend_on_rows_not_on_the_number_of_pages),
         cmocka_unit_test(half_a_duty_cycle_rests_as_long_as_it_works),
+        cmocka_unit_test(lanes_together_keep_to_a_rate),
+        cmocka_unit_test(the_slower_of_two_rates_counts),
+        cmocka_unit_test(without_a_rate_nothing_is_owed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
