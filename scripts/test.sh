@@ -23,7 +23,7 @@ unit_tests() {
         meson test -C build/asan --no-rebuild --quiet --print-errorlogs --timeout-multiplier 3
 }
 
-threaded="base_cancel base_clock base_queue base_workers format_parquet_writer run_executor"
+threaded="base_cancel base_clock base_queue base_workers format_parquet_writer run_executor run_lanes run_retry"
 build_tsan() {
     TARGETS="$(printf 'tests/unit/unit_%s ' $threaded) tests/conformance/conformance_source_suite" scripts/build.sh tsan
 }

@@ -97,6 +97,12 @@ rv_code rv_run_exports(const rv_run_batch *batch, int at_once, rv_error *err) RV
 rv_code rv_run_partitions(const rv_run_context *context, const rv_export_config *export_config,
                           rv_arena *arena, rv_export_config **out, int *n_out, rv_error *err) RV_MUST_CHECK;
 
+/* End the open run of an export, whose owner is dead, as interrupted, and remove its files; one that has published its
+ * manifest succeeds instead. Asks no source. out (in the arena): what was open; out->exists false: nothing was. Fails
+ * RUN_LEASE_HELD. */
+rv_code rv_run_give_up(const rv_run_context *context, const rv_export_config *export_config, rv_open_run *out,
+                       rv_arena *arena, rv_error *err) RV_MUST_CHECK;
+
 /* Read chunks of a run that another process has begun, until none is left; its owner commits. The configuration must
  * be the one that it was begun with. Fails RUN_NOT_JOINABLE, and as rv_run_export(). */
 rv_code rv_run_join(const rv_run_context *context, const char *run_id, rv_summary *summary) RV_MUST_CHECK;

@@ -216,10 +216,6 @@ rv_code rv_state_recall(rv_state *state, const char *export_name, rv_arena *aren
 /* Forget the cursor (and nothing else); *found: there was one. */
 rv_code rv_state_reset_cursor(rv_state *state, const char *export_name, bool *found,
                               rv_error *err) RV_MUST_CHECK;
-/* Give up the open run of an export, whose owner is dead: it is interrupted, its chunks and parts are forgotten. Its
- * files are removed by the next run. *found false: none is open. Fails RUN_LEASE_HELD. */
-rv_code rv_state_reset_chunks(rv_state *state, const char *export_name, bool *found,
-                              rv_error *err) RV_MUST_CHECK;
 rv_code rv_state_list_parts(rv_state *state, const char *run_id, rv_part_fn fn, void *context,
                             rv_error *err) RV_MUST_CHECK;
 /* The verdict: status, metrics, schema (on success) and the end of the lease, in one transaction. With any status

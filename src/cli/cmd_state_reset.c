@@ -4,9 +4,12 @@
  * creates no store and changes none. */
 #include "listing.h"
 
+#include "rivet/run.h"
+
 enum { ARENA_BYTES = 64 << 20 };
 
 typedef struct reset {
+    rvi_cli *cli;
     rv_config *config;
     rv_state *state; /* for reading, until there is something to do */
     rv_arena *arena;
@@ -22,6 +25,7 @@ static void reset_free(reset *r)
 
 static rv_code reset_open(reset *r, rvi_cli *cli, const rvi_args *args, rv_error *err)
 {
+    r->cli = cli;
     RV_TRY(rv_arena_new(&r->arena, ARENA_BYTES, err));
     return rvi_listing_open(&(rvi_listing_request){cli, args}, &r->list, &r->state, &r->config, err);
 }
@@ -98,23 +102,34 @@ static rv_code tell_run(reset *r, const char *export_name, const rv_open_run *op
     return RV_OK;
 }
 
-static rv_code give_up(reset *r, const char *export_name, bool only_dead, rv_error *err)
+static rv_code give_up(reset *r, const rv_export_config *export_config, bool only_dead, rv_error *err)
 {
     rv_open_run open = {0};
-    bool found = false;
-    RV_TRY(rv_state_find_open_run(r->state, export_name, r->arena, &open, err));
+    rv_run_context context = {.config = r->config,
+                              .clock = rv_clock_system(),
+                              .cancel = r->cli->cancel,
+                              .redactor = r->cli->redactor};
+    RV_TRY(rv_state_find_open_run(r->state, export_config->name, r->arena, &open, err));
     if (!open.exists || (only_dead && open.owner_alive))
         return RV_OK;
-    RV_TRY(open_for_writing(r, err));
-    RV_TRY(rv_state_reset_chunks(r->state, export_name, &found, err));
-    return found ? tell_run(r, export_name, &open, err) : RV_OK;
+    RV_TRY(rv_run_state_path(r->config, r->arena, &context.state_path, err));
+    RV_TRY(rv_run_give_up(&context, export_config, &open, r->arena, err));
+    return open.exists ? tell_run(r, export_config->name, &open, err) : RV_OK;
 }
 
 static rv_code give_up_all(reset *r, rv_error *err)
 {
     for (int i = 0; i < r->config->n_exports; i++)
-        RV_TRY(give_up(r, r->config->exports[i].name, true, err));
+        RV_TRY(give_up(r, &r->config->exports[i], true, err));
     return RV_OK;
+}
+
+/* The runs of a partitioned export have names that the file does not know; all that is needed is in the store. */
+static rv_code give_up_one(reset *r, const char *export_name, rv_error *err)
+{
+    rv_export_config export_config = r->config->exports[0];
+    export_config.name = export_name;
+    return give_up(r, &export_config, false, err);
 }
 
 rv_code rvi_cmd_state_reset_chunks(rvi_cli *cli, const rvi_args *args, rv_error *err)
@@ -126,7 +141,7 @@ rv_code rvi_cmd_state_reset_chunks(rvi_cli *cli, const rvi_args *args, rv_error 
     reset r = {.config = NULL};
     rv_code rc = reset_open(&r, cli, args, err);
     if (rc == RV_OK)
-        rc = rvi_listing_close(&r.list, all ? give_up_all(&r, err) : give_up(&r, export_name, false, err),
+        rc = rvi_listing_close(&r.list, all ? give_up_all(&r, err) : give_up_one(&r, export_name, err),
                                "no run is open; nothing was changed", err);
     reset_free(&r);
     return rc;

@@ -85,7 +85,6 @@ rv_code rvi_guards_prepare(rvi_run *run, rv_error *err)
     RV_TRY(rv_meta_schema(run->arena, &run->plan.schema, &e->meta, &run->guards.files, err));
     RV_TRY(rv_quality_check_names(&e->quality, &run->plan.schema, err));
     RV_TRY(bind_plan_to_files(run, err));
-    RV_TRY(rv_state_recall(run->state, e->name, run->arena, &run->guards.memory, err));
     RV_TRY(rv_drift_compare(run->arena, run->guards.memory.schema_json, &run->plan.schema, &drift, err));
     run->summary->n_schema_changes = drift.n_changes;
     return drift.n_changes > 0 ? say_drift(run, &drift, err) : RV_OK;

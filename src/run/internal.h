@@ -429,6 +429,8 @@ rv_code rvi_run_join_plan(rvi_run *run, const rv_open_run *open, rv_error *err) 
 
 /* What an earlier process left: decide, take over, clean. Sets run->run_id and run->dest and records the run. */
 rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+/* End the open run, if there is one whose owner is dead, and remove its files. Fails RUN_LEASE_HELD. */
+rv_code rvi_run_give_up_open(rvi_run *run, rv_arena *arena, rv_open_run *out, rv_error *err) RV_MUST_CHECK;
 /* Make a run that failed before it was recorded visible in the store; then run->recorded. Best effort. */
 void rvi_run_record_early_failure(rvi_run *run);
 

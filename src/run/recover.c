@@ -63,14 +63,14 @@ static rv_code clean_stale_run(rvi_run *run, const rv_open_run *open, rv_run_res
 }
 
 /* A run of another plan cannot be resumed. */
-static rv_code end_stale_run(rvi_run *run, const rv_open_run *open, rv_error *err)
+static rv_code end_stale_run(rvi_run *run, const rv_open_run *open, const char *why, rv_error *err)
 {
     rv_error cleanup = {0};
     rv_run_result result = {.run_id = open->plan.run_id,
                             .status = RV_RUN_INTERRUPTED,
                             .finished_us = run->started_us,
                             .code = RV_E_CANCELLED,
-                            .error_message = "its process ended; the export's plan has changed since"};
+                            .error_message = why};
     rv_code rc = clean_stale_run(run, open, &result, &cleanup);
     if (rc == RV_E_CANCELLED || rc == RV_E_OUT_OF_MEMORY) {
         if (err != NULL)
@@ -555,7 +555,9 @@ static rv_code settle_open_run(rvi_run *run, const rv_open_run *open, rv_error *
     bool goes_on = false;
     RV_TRY(choose_what_to_do(run, open, same_plan && has_objects, &goes_on, err));
     if (!goes_on) {
-        RV_TRY(end_stale_run(run, open, err));
+        const char *why =
+            same_plan ? "given up for a new run" : "its process ended; the export's plan has changed since";
+        RV_TRY(end_stale_run(run, open, why, err));
         return start(run, err);
     }
     run->run_id = open->plan.run_id;
@@ -579,4 +581,13 @@ rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err)
         rv_state_hand_back(run->state, open.plan.run_id, &run->owner, NULL) != RV_OK)
         rv_log(RV_LOG_DEBUG, "%s was not handed back", open.plan.run_id);
     return rc;
+}
+
+rv_code rvi_run_give_up_open(rvi_run *run, rv_arena *arena, rv_open_run *out, rv_error *err)
+{
+    RV_TRY(rv_state_find_open_run(run->state, run->export_config->name, arena, out, err));
+    if (!out->exists)
+        return RV_OK;
+    RV_TRY(rv_state_take_over(run->state, out->plan.run_id, &run->owner, RVI_LEASE_MS, err));
+    return end_stale_run(run, out, "given up: its chunks were reset", err);
 }

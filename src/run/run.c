@@ -111,13 +111,13 @@ static rv_code bind_plan_to_source(rvi_run *run, rv_error *err)
 static rv_code plan_run(rvi_run *run, rv_error *err)
 {
     rv_relation_info info;
-    rv_export_memory memory = {0};
-    RV_TRY(rv_state_recall(run->state, run->export_config->name, run->arena, &memory, err));
+    rv_export_memory *memory = &run->guards.memory;
+    RV_TRY(rv_state_recall(run->state, run->export_config->name, run->arena, memory, err));
     RV_TRY(rv_source_describe(run->source, &run->export_config->relation, run->arena, &info, err));
     const rv_plan_input input = {.export_config = run->export_config,
                                  .source = run->source,
                                  .info = &info,
-                                 .memory = &memory,
+                                 .memory = memory,
                                  .now_us = run->started_us};
     RV_TRY(rv_plan_make(run->arena, &input, &run->plan, err));
     RV_TRY(bind_plan_to_source(run, err));
@@ -319,6 +319,24 @@ static rv_code run_one(const rv_run_context *context, const rv_export_config *ex
         rv_redact_error(context->redactor, &err);
         rvi_run_abandon(&run, &err);
     }
+    release(&run);
+    return rc;
+}
+
+rv_code rv_run_give_up(const rv_run_context *context, const rv_export_config *export_config, rv_open_run *out,
+                       rv_arena *arena, rv_error *err)
+{
+    rv_summary summary = {0};
+    rvi_run run = {.context = context, .export_config = export_config, .summary = &summary};
+    pthread_mutex_init(&run.failure_lock, NULL);
+    rvi_guards_init(&run);
+    rv_code rc = prepare(&run, err);
+    if (rc == RV_OK)
+        rc = rv_owner_self(&run.owner, err);
+    if (rc == RV_OK)
+        rc = rv_state_open(&run.state, context->state_path, RV_STATE_WRITE, context->clock, err);
+    if (rc == RV_OK)
+        rc = rvi_run_give_up_open(&run, arena, out, err);
     release(&run);
     return rc;
 }

@@ -187,35 +187,6 @@ static void a_running_run_is_found_by_its_id(void **state)
     assert_false(open.exists);
 }
 
-static void a_dead_owners_run_can_be_given_up(void **state)
-{
-    fixture *f = *state;
-    RV_AUTO(rv_state_close) rv_state *store = open_store(f, RV_STATE_WRITE);
-    start_run(f, store, "orders_1", "orders", &f->dead);
-    assert_int_equal(read_chunks(store, "orders_1", &f->dead), N_CHUNKS);
-    bool found = false;
-    assert_int_equal(rv_state_reset_chunks(store, "orders", &found, NULL), RV_OK);
-    assert_true(found);
-    assert_int_equal(ask(f, "SELECT (SELECT count(*) FROM chunks) + (SELECT count(*) FROM parts)"), 0);
-    assert_int_equal(ask(f, "SELECT count(*) FROM runs WHERE status = 'interrupted' AND owner IS NULL"), 1);
-    assert_int_equal(rv_state_reset_chunks(store, "orders", &found, NULL), RV_OK);
-    assert_false(found);
-    start_run(f, store, "orders_2", "orders", &f->self);
-}
-
-static void a_living_owners_run_cannot_be_given_up(void **state)
-{
-    fixture *f = *state;
-    RV_AUTO(rv_state_close) rv_state *store = open_store(f, RV_STATE_WRITE);
-    start_run(f, store, "orders_1", "orders", &f->self);
-    bool found = false;
-    rv_error err;
-    assert_int_equal(rv_state_reset_chunks(store, "orders", &found, &err), RV_E_RUN_LEASE_HELD);
-    assert_non_null(strstr(err.message, "held by process"));
-    assert_int_equal(ask(f, "SELECT count(*) FROM chunks"), N_CHUNKS);
-    assert_int_equal(rv_state_heartbeat(store, "orders_1", &f->self, LEASE_MS, NULL), RV_OK);
-}
-
 /* ---- several events at once ---- */
 
 static rv_code see_event(void *context, const rv_journal_row *row, rv_error *err)
@@ -263,8 +234,6 @@ int main(void)
         test_with_store(a_cursor_that_is_reset_is_forgotten_and_nothing_else),
         test_with_store(an_exports_standing_is_listed_with_how_it_was_read),
         test_with_store(a_running_run_is_found_by_its_id),
-        test_with_store(a_dead_owners_run_can_be_given_up),
-        test_with_store(a_living_owners_run_cannot_be_given_up),
         test_with_store(several_events_are_recorded_in_their_order),
         test_with_store(a_store_that_is_only_read_takes_nothing),
     };
