@@ -369,7 +369,7 @@ static rv_code run_selected(run_all *all, rv_error *err)
 }
 
 /* Chunks of somebody else's run. */
-static rv_code join_run(run_all *all, const char *run_id, rv_error *err)
+static rv_code join_run(run_all *all, const char *run_id, bool json, rv_error *err)
 {
     rv_run_context context = context_of(all);
     rvi_progress_line line;
@@ -384,6 +384,8 @@ static rv_code join_run(run_all *all, const char *run_id, rv_error *err)
         *err = summary->error;
         return rc;
     }
+    if (json && printf("{\n  \"joined\": true,\n  \"rows\": %" PRId64 "\n}\n", summary->rows) < 0)
+        return rv_fail_os(err, RV_E_IO, errno, "writing the result to stdout");
     char rows[RVI_UNIT_BYTES];
     fprintf(all->cards, "%s: read %s rows of it; its own process commits\n", run_id,
             rvi_text_count(rows, summary->rows));
@@ -437,7 +439,8 @@ rv_code rvi_cmd_run(rvi_cli *cli, const rvi_args *args, rv_error *err)
     if (rc == RV_OK)
         rc = rv_signals_start(&cli->signals, cli->cancel, err);
     if (rc == RV_OK)
-        rc = join != NULL ? join_run(&all, join, err) : run_and_report(&all, args, err);
+        rc = join != NULL ? join_run(&all, join, rvi_option_given(args, "json"), err)
+                          : run_and_report(&all, args, err);
     free(all.summaries);
     rv_connections_free(all.connections);
     return rc;

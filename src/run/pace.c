@@ -14,14 +14,23 @@ static int64_t clamp_units(const rvi_pace *pace, double units)
     return units < most ? (int64_t)units : (int64_t)most;
 }
 
+/* A page may take as much as its rate gives in a quarter of a second, or the rate would be one of bursts. */
+static int64_t at_most(int64_t limit, int64_t per_s)
+{
+    enum { PAGES_PER_S = 4 };
+    int64_t share = per_s / PAGES_PER_S > 0 ? per_s / PAGES_PER_S : 1;
+    return per_s > 0 && (limit == 0 || share < limit) ? share : limit;
+}
+
 void rvi_pace_init(rvi_pace *pace, const rv_tuning *tuning, size_t target_bytes, bool unit_is_row,
                    double est_bytes_per_unit)
 {
+    int64_t rows = at_most(tuning->batch_size, tuning->max_rows_per_s);
     *pace = (rvi_pace){
         .target_us = tuning->statement_target_ms * 1000,
-        .target_bytes = (int64_t)target_bytes,
-        .max_rows = unit_is_row ? tuning->batch_size : 0,
-        .target_rows = unit_is_row ? 0 : tuning->batch_size,
+        .target_bytes = at_most((int64_t)target_bytes, tuning->max_mb_per_s << 20),
+        .max_rows = unit_is_row ? rows : 0,
+        .target_rows = unit_is_row ? 0 : rows,
         .duty_percent = tuning->duty_percent > 0 ? tuning->duty_percent : 100,
         .throttle_ms = tuning->throttle_ms,
         .throttle_rows = tuning->batch_size > 0 ? tuning->batch_size : DEFAULT_THROTTLE_ROWS,
