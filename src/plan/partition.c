@@ -36,10 +36,10 @@ static void bucket_of(rv_granularity granularity, int64_t day, int64_t *first, i
 {
     rv_civil at;
     rv_civil_from_days(day, &at);
+    *first = day;
+    *next = day + 1;
     switch (granularity) {
     case RV_GRANULARITY_DAY:
-        *first = day;
-        *next = day + 1;
         return;
     case RV_GRANULARITY_MONTH:
         *first = rv_civil_days(at.year, at.month, 1);

@@ -84,7 +84,7 @@ rv_code rvi_plan_field(const rvi_planner *p, const char *key, const char *column
 {
     enum { MAX_NAMES = 256 };                   /* that a suggestion is looked for among */
     const rv_schema *schema = &p->plan->schema; /* with the user's overrides */
-    const char *names[MAX_NAMES];
+    const char *names[MAX_NAMES] = {NULL};
     size_t n = 0;
     for (int i = 0; i < schema->n_fields; i++) {
         if (strcmp(schema->fields[i].name, column) == 0) {
