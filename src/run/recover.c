@@ -322,6 +322,8 @@ static rv_code repeat(rvi_run *run, const rvi_place *place, rv_error *err)
     RV_TRY(rv_state_replan_run(run->state, &plan, run->plan.chunks, run->plan.n_chunks, &run->owner, err));
     atomic_store(&run->counters.chunks_done, 0);
     run->snapshot.epoch = 0;
+    memset(run->policy_uses, 0,
+           (size_t)run->plan.schema.n_fields * RV_INVALID_CLASSES * sizeof *run->policy_uses);
     rvi_guards_forget(run);
     return RV_OK;
 }

@@ -83,13 +83,15 @@ static void waiting_has_an_end(void **state)
 
 enum { BACKOFF_MS = 7 };
 
-/* The pause before a repetition takes no time; meanwhile the source recovers, after `failures` of them. */
+/* The pause before a repetition takes no time; meanwhile the source recovers, after `failures` of them. Whoever pauses
+ * later waits until it has. */
 typedef struct healing_clock {
     rv_clock base;
     bench *bench;
     const char *table;
     int64_t n;
     atomic_int failures, pauses;
+    atomic_bool healed;
 } healing_clock;
 
 static void write_table(bench *b, int64_t n, const char *table, const char *trouble)
@@ -106,8 +108,13 @@ static bool healing_sleep_us(const rv_clock *clock, int64_t us, rv_cancel *cance
     if (!is_pause)
         return rv_clock_system()->sleep_us(rv_clock_system(), us, cancel);
     atomic_fetch_add(&c->pauses, 1);
-    if (atomic_fetch_sub(&c->failures, 1) == 1)
+    int left = atomic_fetch_sub(&c->failures, 1);
+    if (left == 1) {
         write_table(c->bench, c->n, c->table, "");
+        atomic_store(&c->healed, true);
+    }
+    while (left < 1 && !atomic_load(&c->healed))
+        (void)rv_clock_system()->sleep_us(rv_clock_system(), 1000, NULL);
     return true;
 }
 
