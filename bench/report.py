@@ -172,6 +172,14 @@ def tables_section(bench):
     return lines + [""]
 
 
+def modes_section(bench):
+    return ["## Modes, lanes and what the source feels", "",
+            "`bench/modes.py`: each ratio of wall times is of the best of three after a warm-up, in turns; the figures are in",
+            "the table of targets. The slow link is a proxy that lets 40 MB/s through each connection, with 5 ms on the way.",
+            "The probe is pgbench: point reads and updates at 200 transactions a second.", ""] + [
+                f"- {note}" for note in bench.notes] + [""]
+
+
 def document(bench, found):
     today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     lines = ["# Benchmarks", "",
@@ -183,11 +191,11 @@ def document(bench, found):
              "Parquet files, with default settings. chdb is ClickHouse in a process: `postgresql()` to one zstd Parquet file.",
              ""]
     for section in (targets_section(found), exports_section(bench), encoders_section(bench), scans_section(bench),
-                    rivals_section(bench), tables_section(bench)):
+                    modes_section(bench), rivals_section(bench), tables_section(bench)):
         lines += section
     lines += ["## The machine", ""] + [f"- {line}" for line in machine(bench)]
     lines += ["", "## Repeat it", "",
-              "`make bench` takes about eight minutes and leaves everything in `build/bench`. `scripts/bench.sh --big --rivals`",
+              "`make bench` takes about twenty minutes and leaves everything in `build/bench`. `scripts/bench.sh --big --rivals`",
               "adds a table of 25 million rows and the other programs; `--small` tries everything on a fiftieth of the rows.",
               "The exit status is 1 when a target is missed.", ""]
     return "\n".join(lines)

@@ -20,6 +20,7 @@ import duckdb
 
 import report
 import scans
+from modes import Modes
 from rivals import PROGRAMS
 
 MIB = 1024 * 1024
@@ -73,6 +74,7 @@ class Bench:
         self.equal = {}
         self.encoders = {}
         self.scans = {}
+        self.notes = []
 
     def sql(self, query):
         command = [self.args.psql, "-XAtqv", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.args.port),
@@ -278,7 +280,10 @@ def main():
         if bench.args.rivals and table in FULL:
             bench.run_rivals(table, min(bench.args.rounds, 2))
         shutil.rmtree(bench.work / "out" / table)
-    found = list(report.verdicts(bench, growth))
+    modes = Modes(bench)
+    modes.measure()
+    found = list(report.verdicts(bench, growth)) + [report.Verdict(*verdict) for verdict in modes.verdicts]
+    bench.notes = modes.notes
     bench.args.report.write_text(report.document(bench, found))
     print(f"\nwritten to {bench.args.report}")
     for verdict in found:

@@ -48,7 +48,7 @@ fi
 # Every statement and how long it took stands in the log. Nothing else differs from a fresh installation, but that the
 # fixtures are loaded without a write-ahead log.
 echo "starting PostgreSQL 15 and loading the fixtures (about a minute)"
-postgres_start wal_level=minimal max_wal_senders=0 max_wal_size=4GB log_min_duration_statement=0 "log_line_prefix=%a:"
+postgres_start wal_level=minimal max_wal_senders=0 max_wal_size=4GB log_min_duration_statement=0 log_connections=on "log_line_prefix=%a:"
 psql=("$POSTGRES_BIN/psql" -X -q -h 127.0.0.1 -p "$POSTGRES_PORT" -U postgres)
 "${psql[@]}" -d postgres -c 'CREATE DATABASE bench'
 "${psql[@]}" -d bench "${fixtures[@]}" -f bench/fixtures.sql

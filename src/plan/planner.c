@@ -37,7 +37,8 @@ rv_code rvi_plan_use(rvi_planner *p, rv_error *err, rv_strategy strategy, const 
     va_end(args);
     p->plan->strategy = strategy;
     p->plan->strategy_name = name;
-    p->plan->spans_epochs = strategy != RV_STRATEGY_PHYSICAL;
+    /* A stream is one statement from beginning to end: there is no place in it for another snapshot. */
+    p->plan->spans_epochs = strategy != RV_STRATEGY_PHYSICAL && strategy != RV_STRATEGY_STREAM;
     p->plan->reason = rv_arena_strdup(p->arena, text);
     return p->plan->reason != NULL ? RV_OK : rvi_plan_out_of_memory(p, err);
 }

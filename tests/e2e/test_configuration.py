@@ -154,26 +154,12 @@ def test_relative_paths_start_where_the_documentation_says(program, pg15, shop, 
 def test_every_key_that_comes_later_is_refused_by_name(program):
     """The contract's keys are known; a feature that is not there yet is never silently left out."""
     later = {
-        "cursor_column": "id",
-        "chunk_column": "id",
-        "chunk_size": 10,
-        "chunk_count": 3,
-        "chunk_by_days": 1,
-        "chunk_dense": True,
-        "chunk_by_key": "id",
-        "parallel": 2,
-        "chunk_checkpoint": True,
-        "time_column": "at",
-        "days_window": 3,
-        "partition_by": "at",
-        "meta_columns": {"exported_at": True},
-        "quality": {"row_count_min": 1},
-        "on_schema_drift": "fail",
+        "wave": 1,
+        "parallel_safe": True,
         "verify": "content",
         "target": "duckdb",
         "source_group": "a",
         "reconcile_required": True,
-        "shape_drift_warn_factor": 2.0,
     }
     for key, value in later.items():
         program.configure("postgresql://u@127.0.0.1:1/d", program.export("t", **{key: value}))
