@@ -92,7 +92,7 @@ rv_code rv_meta_schema(rv_arena *arena, const rv_schema *source, const rv_meta_c
     if (n + count_added(columns) > RV_MAX_FIELDS)
         return rv_fail(err, RV_E_LIMIT_EXCEEDED, "%s has %d columns; with meta_columns that is more than %d",
                        source->origin, n, (int)RV_MAX_FIELDS);
-    files.fields = rv_arena_alloc(arena, (size_t)(n + count_added(columns)), sizeof *files.fields);
+    files.fields = rv_arena_alloc(arena, (size_t)n + (size_t)count_added(columns), sizeof *files.fields);
     if (files.fields == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "describing the files");
     memcpy(files.fields, source->fields, (size_t)n * sizeof *files.fields);

@@ -66,6 +66,7 @@ static void flush(rv_row_hasher *hasher)
 
 static void put(rv_row_hasher *hasher, const void *bytes, size_t n)
 {
+    assert(bytes != NULL || n == 0);
     if (n > BUFFER_BYTES - hasher->len) {
         flush(hasher);
         if (n > BUFFER_BYTES) {
@@ -103,6 +104,7 @@ static void put_count(rv_row_hasher *hasher, uint8_t tag, uint32_t n)
 static void put_float32(rv_row_hasher *hasher, const uint8_t *value)
 {
     uint32_t bits;
+    assert(value != NULL);
     memcpy(&bits, value, sizeof bits);
     if ((bits & 0x7fffffffu) > 0x7f800000u)
         bits = 0x7fc00000u;
@@ -112,6 +114,7 @@ static void put_float32(rv_row_hasher *hasher, const uint8_t *value)
 static void put_float64(rv_row_hasher *hasher, const uint8_t *value)
 {
     uint64_t bits;
+    assert(value != NULL);
     memcpy(&bits, value, sizeof bits);
     if ((bits & 0x7fffffffffffffffu) > 0x7ff0000000000000u)
         bits = 0x7ff8000000000000u;

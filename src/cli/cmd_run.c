@@ -98,13 +98,13 @@ static rv_code add_exports(run_all *all, const rv_export_config *first, int n, c
 {
     rv_arena *arena = all->config->arena;
     size_t before = (size_t)all->n_exports, after = before + (size_t)n;
-    const rv_export_config **exports = rv_arena_alloc(arena, after + 1, sizeof *exports);
-    const rv_error **failures = rv_arena_alloc(arena, after + 1, sizeof *failures);
+    const rv_export_config **exports = rv_arena_alloc(arena, after + 1, sizeof(const rv_export_config *));
+    const rv_error **failures = rv_arena_alloc(arena, after + 1, sizeof(const rv_error *));
     if (exports == NULL || failures == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
     if (before > 0) {
-        memcpy(exports, all->exports, before * sizeof *exports);
-        memcpy(failures, all->failures, before * sizeof *failures);
+        memcpy(exports, all->exports, before * sizeof(const rv_export_config *));
+        memcpy(failures, all->failures, before * sizeof(const rv_error *));
     }
     for (int i = 0; i < n; i++)
         exports[before + (size_t)i] = &first[i];

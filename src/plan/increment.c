@@ -10,6 +10,7 @@
  * there are some: cursor_fallback_column is the way to follow them. */
 #include "internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -309,8 +310,10 @@ static rv_code find_mark(rvi_planner *p, increment *w, rv_error *err)
 static bool may_be_null(const increment *w)
 {
     bool nullable = false;
-    for (int i = 0; i < w->key->n_columns; i++)
+    for (int i = 0; i < w->key->n_columns; i++) {
+        assert(w->fields[i] != NULL); /* found when the cursor was read */
         nullable = nullable || w->fields[i]->nullable;
+    }
     return nullable && (w->fallback == NULL || w->fallback->nullable);
 }
 

@@ -252,7 +252,7 @@ static rv_code make_runs(search *s, rvi_unique_log *const *logs, int n_logs, rv_
     if (n_runs > s->n_work / SLICE_ENTRIES_MIN)
         return rv_fail(err, RV_E_MEMORY_BUDGET, "not enough memory is left to look for duplicates in");
     s->runs = calloc((size_t)n_runs + 1, sizeof *s->runs);
-    s->heap = calloc((size_t)n_runs + 1, sizeof *s->heap);
+    s->heap = calloc((size_t)n_runs + 1, sizeof(run *));
     if (s->runs == NULL || s->heap == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "looking for duplicates");
     for (int i = 0; i < n_logs; i++)

@@ -24,8 +24,8 @@ static const rv_key by_ab = {.n_columns = 2, .columns = {"a", "b"}};
 static const rv_key by_ba = {.n_columns = 2, .columns = {"b", "a"}};
 static const rv_key by_an = {.n_columns = 2, .columns = {"a", "n"}};
 static const rv_key mixed = {.n_columns = 2, .columns = {"a", "b"}, .descending = {true, false}};
-static const rv_key *const keys[] = {&by_id, &by_ab, &by_ba, &mixed};
-enum { N_KEYS = sizeof keys / sizeof *keys };
+enum { N_KEYS = 4 };
+static const rv_key *const keys[N_KEYS] = {&by_id, &by_ab, &by_ba, &mixed};
 static const int64_t page_sizes[] = {1, 7, 64, 1000};
 
 /* Ids in the order in which they came. */

@@ -6,6 +6,7 @@
  * 1.00) are equal. Nothing here is fast: it is made to be right, and every other driver is held against it. */
 #include "source/fake/internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ static int column_named(const rvi_fake_table *table, const char *name)
 static rv_code append_row(view *v, const int *columns, int fallback, int64_t row, rv_bytes *scratch,
                           rv_error *err)
 {
+    assert(v->batch != NULL);
     RV_TRY(rv_batch_begin_row(v->batch, err));
     for (int i = 0; i < v->key->n_columns; i++) {
         int c = columns[i];
@@ -158,6 +160,7 @@ static int compare_cells(const rv_column *column, int64_t a, int64_t b)
 /* In key order, by the first n columns, none of which is NULL in these rows. */
 static int compare_rows(const view *v, int64_t a, int64_t b, int n)
 {
+    assert(v->batch != NULL);
     for (int i = 0; i < n; i++) {
         int order = compare_cells(&v->batch->columns[i], a, b);
         if (order != 0)
@@ -168,6 +171,7 @@ static int compare_rows(const view *v, int64_t a, int64_t b, int n)
 
 static bool is_null(const view *v, int64_t row)
 {
+    assert(v->batch != NULL);
     for (int i = 0; i < v->key->n_columns; i++)
         if (rv_column_is_null(&v->batch->columns[i], row))
             return true;

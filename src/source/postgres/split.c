@@ -124,6 +124,7 @@ static rv_code find_ordinals(split *s, rv_error *err)
 {
     RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     RV_AUTO(PQclear) PGresult *result = NULL;
+    assert(s->column.types[0] != NULL);
     for (size_t i = 0; i < sizeof ordinal_types / sizeof ordinal_types[0]; i++)
         if (strcmp(s->column.types[0], ordinal_types[i].name) == 0)
             s->ordinals = &ordinal_types[i];

@@ -158,23 +158,22 @@ static void what_nobody_wrote_is_refused(void **state)
         "{\"kind\":\"key\",\"key\":[{}]}",
         "{\"kind\":\"key\",\"key\":[\"id\"]}",
         "{\"kind\":\"key\",\"key\":[{\"column\":\"id\",\"descending\":false}]}",
-        "{\"kind\":\"key\",\"key\":[{\"column\":\"a\"},{\"column\":\"b\"},{\"column\":\"c\"},{\"column\":"
-        "\"d\"},"
-        "{\"column\":\"e\"}]}",
+        ("{\"kind\":\"key\",\"key\":[{\"column\":\"a\"},{\"column\":\"b\"},{\"column\":\"c\"},"
+         "{\"column\":\"d\"},{\"column\":\"e\"}]}"),
         "{\"kind\":\"all\",\"ranges\":[]}",
         "{\"kind\":\"all\",\"ranges\":[{}]}",
-        "{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"}]},{\"key\":[{\"column\":\"a\"}]},"
-        "{\"key\":[{\"column\":\"a\"}]},{\"key\":[{\"column\":\"a\"}]}]}",
+        ("{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"}]},{\"key\":[{\"column\":\"a\"}]},"
+         "{\"key\":[{\"column\":\"a\"}]},{\"key\":[{\"column\":\"a\"}]}]}"),
         "{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"}],\"after\":[\"1\",\"2\"]}]}",
         "{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"}],\"after\":[]}]}",
         "{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"}],\"after\":[1]}]}",
         "{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"}],\"after\":\"1\"}]}",
         "{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"}],\"after\":[\"1\"],\"from\":[\"1\"]}]}",
         "{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"}],\"after\":[\"1\"],\"null_only\":true}]}",
-        "{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"},{\"column\":\"b\"}],\"fallback\":\"c\"}]"
-        "}",
-        "{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"}],\"history\":{\"until\":\"1\","
-        "\"late_from\":[\"1\"]}}]}",
+        ("{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"},{\"column\":\"b\"}],"
+         "\"fallback\":\"c\"}]}"),
+        ("{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"}],\"history\":{\"until\":\"1\","
+         "\"late_from\":[\"1\"]}}]}"),
         "{\"kind\":\"all\",\"ranges\":[{\"key\":[{\"column\":\"a\"}],\"history\":{\"now\":\"1\"}}]}",
         "{\"kind\":\"all\",\"leaf_table\":\"a\\u0000b\"}",
         "{\"kind\":\"all\",\"leaf_table\":\"\xff\"}",

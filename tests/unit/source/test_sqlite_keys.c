@@ -237,18 +237,8 @@ static void plain_values_are_read_for_their_column(void **state)
 
 static void a_value_in_no_known_form_is_refused(void **state)
 {
-    static const char *const texts[] = {"\x1f",
-                                        "\x1fi",
-                                        "\x1fi05",
-                                        "\x1fi1x",
-                                        "\x1fi9223372036854775808",
-                                        "\x1fr",
-                                        "\x1fr1x",
-                                        "\x1f"
-                                        "b0",
-                                        "\x1f"
-                                        "b0g",
-                                        "\x1fxG0",
+    static const char *const texts[] = {"\x1f",  "\x1fi",   "\x1fi05", "\x1fi1x", "\x1fi9223372036854775808",
+                                        "\x1fr", "\x1fr1x", "\037b0",  "\037b0g", "\x1fxG0",
                                         "\x1fz1"};
     static const rv_key key = {.n_columns = 1, .columns = {"a"}};
     sqlite_fixture *f = *state;
