@@ -182,7 +182,8 @@ def test_refused_users(program, tls, user):
 
 def test_a_missing_database_and_a_closed_port_are_told_apart(program, pg15, shop):
     program.configure(pg15.url("nowhere"), program.export("t")).run().failed(1, "RIVET_SOURCE_NOT_FOUND")
-    program.configure(pg15.url(shop, port=1), program.export("t")).run().failed(75, "RIVET_SOURCE_CONNECT")
+    source = {"url": pg15.url(shop, port=1), "tuning": {"retry_backoff_ms": 5}}
+    program.configure(source, program.export("t")).run().failed(75, "RIVET_SOURCE_CONNECT")
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "db.example.invalid", "127.0.0.1,192.0.2.1"])

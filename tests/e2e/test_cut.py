@@ -19,7 +19,8 @@ def prepared(program: Program, folder, pg15, database: str, proxy: Proxy, **keys
     """A program in its own folder that reads through the proxy."""
     folder.mkdir(exist_ok=True)
     one = Program(folder, program.binary)
-    return one.configure(pg15.url(database, port=proxy.port) + "?connect_timeout=5", one.export("t", **keys))
+    source = {"url": pg15.url(database, port=proxy.port) + "?connect_timeout=5", "tuning": {"retry_backoff_ms": 5}}
+    return one.configure(source, one.export("t", **keys))
 
 
 def whole_length(program: Program, pg15, database: str, **keys) -> int:
