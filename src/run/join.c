@@ -1,9 +1,9 @@
 /* join.c - reading chunks of a run that another process, here or on another machine, has begun.
  *
- * Chunks are claimed from the state store, each with a lease of its own, and parts are named by run and chunk alone;
- * so a helper is a run like any other, without a beginning and without an end: it does not decide what is read, and
- * it never commits. What a run keeps in its owner's memory until the commit, and what dies with its snapshot, cannot
- * be helped with. */
+ * Chunks are claimed from the state store, each with a lease of its own, and parts are named by run and chunk alone.
+ * So who joins does what any run does, but for its beginning and its end: it does not decide what is read, and it
+ * never commits. A run cannot be joined when it keeps something in its owner's memory until the commit, or when what
+ * it reads dies with its owner's snapshot. */
 #include "internal.h"
 
 #include "rivet/log.h"
