@@ -96,7 +96,7 @@ def test_a_black_hole_ends_in_a_failure_of_its_own_kind(program, pg15, database)
         "ANALYZE t",
         database,
     )
-    keys = {"tuning": {"batch_size_memory_mb": 1, "statement_timeout_s": 2}}
+    keys = {"tuning": {"batch_size_memory_mb": 1, "statement_timeout_s": 2, "max_retries": 0}}
     length = whole_length(program, pg15, database, **keys)
     # after so many bytes -> the longest that may take: the limit that applies there, and some time to give up
     holes = {100: 5 + 10, 1500: 60 + 30, length // 2: 12 + 20, length - 1: 60 + 30}
@@ -123,7 +123,7 @@ def test_a_server_that_restarts_is_a_passing_failure(program, base):
     )
     program.configure(
         server.url(),
-        program.export("t", query="SELECT * FROM t", tuning={"batch_size": 1000, "throttle_ms": 500}),
+        program.export("t", query="SELECT * FROM t", tuning={"batch_size": 1000, "throttle_ms": 500, "max_retries": 0}),
     )
     process = program.start("run", "-c", "rivet.yaml")
     wait_until(lambda: list(program.out.glob(".rivet-*")), 30, "the first spool file")
@@ -140,7 +140,7 @@ def test_an_administrator_ends_the_session(program, pg15, database):
     )
     program.configure(
         pg15.url(database),
-        program.export("t", query="SELECT * FROM t", tuning={"batch_size": 1000, "throttle_ms": 500}),
+        program.export("t", query="SELECT * FROM t", tuning={"batch_size": 1000, "throttle_ms": 500, "max_retries": 0}),
     )
     process = program.start("run", "-c", "rivet.yaml")
     wait_until(lambda: list(program.out.glob(".rivet-*")), 30, "the first spool file")
