@@ -262,6 +262,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--big", action="store_true", help="the table of 25 million rows has been made")
     parser.add_argument("--rivals", action="store_true", help="measure the other programs, too")
+    parser.add_argument("--modes", action="store_true", help="measure modes, lanes and what the source feels, too")
     parser.add_argument("--report", type=pathlib.Path, default=ROOT / "docs" / "benchmarks.md")
     return parser.parse_args()
 
@@ -280,10 +281,12 @@ def main():
         if bench.args.rivals and table in FULL:
             bench.run_rivals(table, min(bench.args.rounds, 2))
         shutil.rmtree(bench.work / "out" / table)
-    modes = Modes(bench)
-    modes.measure()
-    found = list(report.verdicts(bench, growth)) + [report.Verdict(*verdict) for verdict in modes.verdicts]
-    bench.notes = modes.notes
+    found = list(report.verdicts(bench, growth))
+    if bench.args.modes:
+        modes = Modes(bench)
+        modes.measure()
+        found += [report.Verdict(*verdict) for verdict in modes.verdicts]
+        bench.notes = modes.notes
     bench.args.report.write_text(report.document(bench, found))
     print(f"\nwritten to {bench.args.report}")
     for verdict in found:

@@ -2,6 +2,7 @@
 # Measure rivet against the limit that PostgreSQL sets and write docs/benchmarks.md. Fails when a target is missed.
 #
 #   --big       also a table of 25 million rows: memory must not grow with the rows (5 GB of disk, some minutes more)
+#   --modes     also modes, lanes and what the source feels (bench/modes.py)
 #   --rivals    also other programs, from bench/rivals.txt
 #   --small     a fiftieth of the rows, to try the harness: its numbers mean nothing, so the report goes to build/bench
 #   further options go to bench/run.py
