@@ -228,7 +228,6 @@ def test_many_writers_and_many_runs(release, pg15, feed, consistency):
     with Writers(pg15, feed, 32):
         while time.monotonic() < end:
             release.run().ok()
-            time.sleep(0.3)
     for _ in range(2):
         release.run().ok()
     rows = all_rows(release)

@@ -73,7 +73,7 @@ static void nothing_needs_no_closing(void **state)
 
 /* ---- a driver that does as it is told ---- */
 
-typedef struct stub {
+typedef struct canned {
     rv_source base;
     rv_scan scan;
     int64_t rows;  /* that the next page holds */
@@ -85,12 +85,12 @@ typedef struct stub {
     int64_t n_places;
     const char *name; /* of marks and snapshots */
     int64_t number;   /* since when a mark is held back; and every sign of pressure */
-} stub;
+} canned;
 
-static rv_code stub_next(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
-                         rv_error *err)
+static rv_code canned_next(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
+                           rv_error *err)
 {
-    const stub *s = (const stub *)scan->source;
+    const canned *s = (const canned *)scan->source;
     (void)limits;
     for (int64_t i = 0; i < s->rows; i++) {
         assert_int_equal(rv_batch_begin_row(out, err), RV_OK);
@@ -101,10 +101,10 @@ static rv_code stub_next(rv_scan *scan, const rv_page_limits *limits, rv_batch *
     return s->code == RV_OK ? RV_OK : rv_fail(err, s->code, "as told");
 }
 
-static rv_code stub_describe(rv_source *src, const rv_relation *relation, rv_arena *arena,
-                             rv_relation_info *out, rv_error *err)
+static rv_code canned_describe(rv_source *src, const rv_relation *relation, rv_arena *arena,
+                               rv_relation_info *out, rv_error *err)
 {
-    const stub *s = (const stub *)src;
+    const canned *s = (const canned *)src;
     (void)relation;
     (void)arena;
     out->kind = "half made";
@@ -113,7 +113,7 @@ static rv_code stub_describe(rv_source *src, const rv_relation *relation, rv_are
     return RV_OK;
 }
 
-static rv_code stub_begin(rv_source *src, const rv_read_options *options, rv_error *err)
+static rv_code canned_begin(rv_source *src, const rv_read_options *options, rv_error *err)
 {
     (void)src;
     (void)options;
@@ -123,32 +123,32 @@ static rv_code stub_begin(rv_source *src, const rv_read_options *options, rv_err
 
 static rv_code told(const rv_source *src, rv_error *err)
 {
-    const stub *s = (const stub *)src;
+    const canned *s = (const canned *)src;
     return s->code == RV_OK ? RV_OK : rv_fail(err, s->code, "as told");
 }
 
-static rv_code stub_position(rv_scan *scan, rv_arena *arena, rv_key_value *out, rv_error *err)
+static rv_code canned_position(rv_scan *scan, rv_arena *arena, rv_key_value *out, rv_error *err)
 {
     (void)arena;
-    *out = ((const stub *)scan->source)->place;
+    *out = ((const canned *)scan->source)->place;
     return told(scan->source, err);
 }
 
-static rv_code stub_key_ends(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
-                             const rv_key *key, const char *fallback, const rv_range *const *within,
-                             int n_within, rv_arena *arena, rv_key_ends *out, rv_error *err)
+static rv_code canned_key_ends(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
+                               const rv_key *key, const char *fallback, const rv_range *const *within,
+                               int n_within, rv_arena *arena, rv_key_ends *out, rv_error *err)
 {
     (void)relation, (void)info, (void)key, (void)fallback, (void)within, (void)n_within, (void)arena;
-    *out = ((const stub *)src)->ends;
+    *out = ((const canned *)src)->ends;
     return told(src, err);
 }
 
-static rv_code stub_split(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
-                          const rv_index *index, int64_t n, rv_arena *arena, rv_key_value *out,
-                          int64_t *n_out, rv_error *err)
+static rv_code canned_split(rv_source *src, const rv_relation *relation, const rv_relation_info *info,
+                            const rv_index *index, int64_t n, rv_arena *arena, rv_key_value *out,
+                            int64_t *n_out, rv_error *err)
 {
     static const char *const digits[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-    const stub *s = (const stub *)src;
+    const canned *s = (const canned *)src;
     (void)relation, (void)info, (void)index, (void)arena;
     for (int64_t i = 0; i < n - 1 && i < s->n_places; i++)
         out[i] = s->place.n != 0 ? s->place : (rv_key_value){1, {digits[i % 10]}};
@@ -156,25 +156,25 @@ static rv_code stub_split(rv_source *src, const rv_relation *relation, const rv_
     return told(src, err);
 }
 
-static rv_code stub_horizon(rv_source *src, rv_arena *arena, const char **out, int64_t *held_since_us,
-                            rv_error *err)
+static rv_code canned_horizon(rv_source *src, rv_arena *arena, const char **out, int64_t *held_since_us,
+                              rv_error *err)
 {
     (void)arena;
-    *out = ((const stub *)src)->name;
-    *held_since_us = ((const stub *)src)->number;
+    *out = ((const canned *)src)->name;
+    *held_since_us = ((const canned *)src)->number;
     return told(src, err);
 }
 
-static rv_code stub_share(rv_source *src, rv_arena *arena, const char **out, rv_error *err)
+static rv_code canned_share(rv_source *src, rv_arena *arena, const char **out, rv_error *err)
 {
     (void)arena;
-    *out = ((const stub *)src)->name;
+    *out = ((const canned *)src)->name;
     return told(src, err);
 }
 
-static rv_code stub_pressure(rv_source *src, rv_pressure *out, rv_error *err)
+static rv_code canned_pressure(rv_source *src, rv_pressure *out, rv_error *err)
 {
-    int64_t n = ((const stub *)src)->number;
+    int64_t n = ((const canned *)src)->number;
     *out = (rv_pressure){n, n, n, n};
     return told(src, err);
 }
@@ -184,32 +184,32 @@ static const rv_source_ops able_ops = {
     .kind = "able",
     .caps = RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_KEYS | RV_SOURCE_CAP_HISTORY |
             RV_SOURCE_CAP_SHARED_SNAPSHOT | RV_SOURCE_CAP_PRESSURE,
-    .scan_position = stub_position,
-    .key_ends = stub_key_ends,
-    .split = stub_split,
-    .horizon = stub_horizon,
-    .share_snapshot = stub_share,
-    .pressure = stub_pressure,
+    .scan_position = canned_position,
+    .key_ends = canned_key_ends,
+    .split = canned_split,
+    .horizon = canned_horizon,
+    .share_snapshot = canned_share,
+    .pressure = canned_pressure,
 };
 
-static const rv_source_ops stub_ops = {
-    .kind = "stub",
+static const rv_source_ops canned_ops = {
+    .kind = "canned",
     .caps = RV_SOURCE_CAP_STREAM,
-    .describe = stub_describe,
-    .begin = stub_begin,
-    .scan_next = stub_next,
+    .describe = canned_describe,
+    .begin = canned_begin,
+    .scan_next = canned_next,
 };
 
-static stub make_stub(const char *unit)
+static canned make_canned(const char *unit)
 {
-    stub s = {.base = {.ops = &stub_ops}, .scan = {.unit = unit}};
+    canned s = {.base = {.ops = &canned_ops}, .scan = {.unit = unit}};
     return s;
 }
 
 static rv_field one_field = {.name = "id", .natural = {.id = RV_TYPE_INT64}, .type = {.id = RV_TYPE_INT64}};
-static const rv_schema one_column = {&one_field, 1, "stub.t"};
+static const rv_schema one_column = {&one_field, 1, "canned.t"};
 
-static rv_code next_page(stub *s, const rv_page_limits *limits, rv_page *page, int64_t *rows, rv_error *err)
+static rv_code next_page(canned *s, const rv_page_limits *limits, rv_page *page, int64_t *rows, rv_error *err)
 {
     rv_batch *batch = NULL;
     assert_int_equal(rv_batch_new(&batch, &one_column, NULL, NULL), RV_OK);
@@ -223,7 +223,7 @@ static rv_code next_page(stub *s, const rv_page_limits *limits, rv_page *page, i
 static void a_page_is_passed_on_as_the_driver_gave_it(void **state)
 {
     (void)state;
-    stub s = make_stub("row");
+    canned s = make_canned("row");
     const rv_page_limits limits = {.units = 10, .max_rows = 5};
     rv_page page = {0};
     int64_t rows = 0;
@@ -255,7 +255,7 @@ static void a_page_that_breaks_its_limits_is_never_used(void **state)
         {"negative time", "row", {.units = 3}, 1, {.units = 1, .statement_us = -1}, RV_E_INTERNAL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        stub s = make_stub(cases[i].unit);
+        canned s = make_canned(cases[i].unit);
         rv_page page = {.units = 77};
         int64_t rows = 0;
         s.rows = cases[i].rows;
@@ -273,7 +273,7 @@ static void a_page_that_breaks_its_limits_is_never_used(void **state)
 static void a_failed_page_leaves_nothing_behind(void **state)
 {
     (void)state;
-    stub s = make_stub("row");
+    canned s = make_canned("row");
     const rv_page_limits limits = {.units = 10};
     rv_page page = {.units = 77};
     rv_error err;
@@ -284,13 +284,13 @@ static void a_failed_page_leaves_nothing_behind(void **state)
     assert_int_equal(rows, 0);
     assert_int_equal(page.units, 77);
     assert_int_equal(err.n_frames, 1);
-    assert_string_equal(err.frame[0], "reading stub.t");
+    assert_string_equal(err.frame[0], "reading canned.t");
 }
 
 static void a_failed_description_leaves_nothing_behind(void **state)
 {
     (void)state;
-    stub s = make_stub("row");
+    canned s = make_canned("row");
     const rv_relation relation = {.kind = RV_RELATION_TABLE, .table = "t"};
     rv_relation_info info = {.kind = "untouched"};
     RV_AUTO(rv_arena_free) rv_arena *arena = NULL;
@@ -307,7 +307,7 @@ static void a_failed_description_leaves_nothing_behind(void **state)
 static void a_snapshot_is_refused_where_there_is_none(void **state)
 {
     (void)state;
-    stub s = make_stub("row");
+    canned s = make_canned("row");
     const rv_read_options with = {.snapshot = true}, without = {.snapshot = false};
     assert_int_equal(rv_source_begin(&s.base, &with, NULL), RV_E_SOURCE_UNSUPPORTED);
     assert_int_equal(rv_source_begin(&s.base, &without, NULL), RV_OK);
@@ -316,14 +316,14 @@ static void a_snapshot_is_refused_where_there_is_none(void **state)
 static void a_driver_that_cannot_be_interrupted_is_not_asked(void **state)
 {
     (void)state;
-    stub s = make_stub("row");
+    canned s = make_canned("row");
     rv_source_interrupt(&s.base);
 }
 
 static void a_cancelled_run_asks_no_driver(void **state)
 {
     (void)state;
-    stub s = make_stub("row");
+    canned s = make_canned("row");
     RV_AUTO(rv_cancel_free) rv_cancel *cancel = NULL;
     const rv_page_limits limits = {.units = 10};
     rv_page page = {.units = 77};
@@ -355,7 +355,7 @@ typedef struct given {
     rv_error errors[6];
 } given;
 
-static void ask_everything(stub *s, given *out)
+static void ask_everything(canned *s, given *out)
 {
     RV_AUTO(rv_arena_free) rv_arena *arena = NULL;
     rv_source *src = &s->base;
@@ -391,33 +391,33 @@ static void assert_untouched(const given *g)
     assert_int_equal(g->pressure.lock_waits, 77);
 }
 
-static stub make_able(void)
+static canned make_able(void)
 {
-    return (stub){.base = {.ops = &able_ops},
-                  .scan = {.unit = "row"},
-                  .ends = {.first = {1, {"1"}}, .last = {1, {"9"}}},
-                  .n_places = 4,
-                  .name = "n",
-                  .number = 5};
+    return (canned){.base = {.ops = &able_ops},
+                    .scan = {.unit = "row"},
+                    .ends = {.first = {1, {"1"}}, .last = {1, {"9"}}},
+                    .n_places = 4,
+                    .name = "n",
+                    .number = 5};
 }
 
 static void what_a_driver_has_not_is_unsupported(void **state)
 {
     (void)state;
-    stub s = make_stub("row");
+    canned s = make_canned("row");
     given g;
     ask_everything(&s, &g);
     assert_untouched(&g);
     for (int i = 0; i < 6; i++) {
         assert_int_equal(g.codes[i], RV_E_SOURCE_UNSUPPORTED);
-        assert_non_null(strstr(g.errors[i].message, "'stub'"));
+        assert_non_null(strstr(g.errors[i].message, "'canned'"));
     }
 }
 
 static void what_a_driver_answers_is_passed_on(void **state)
 {
     (void)state;
-    stub s = make_able();
+    canned s = make_able();
     given g;
     ask_everything(&s, &g);
     for (int i = 0; i < 6; i++)
@@ -435,7 +435,7 @@ static void what_a_driver_answers_is_passed_on(void **state)
 static void an_answer_that_failed_leaves_nothing_behind(void **state)
 {
     (void)state;
-    stub s = make_able();
+    canned s = make_able();
     given g;
     s.code = RV_E_SOURCE_LOST;
     ask_everything(&s, &g);
@@ -449,7 +449,7 @@ static void an_answer_that_failed_leaves_nothing_behind(void **state)
 static void answers_that_cannot_be_are_refused(void **state)
 {
     (void)state;
-    stub s = make_able();
+    canned s = make_able();
     given g;
     s.place = (rv_key_value){.n = 1}; /* a cell that is NULL; as a place, also one that repeats */
     s.ends.last = (rv_key_value){0};
@@ -475,7 +475,7 @@ static void answers_that_cannot_be_are_refused(void **state)
 static void one_part_needs_no_cut(void **state)
 {
     (void)state;
-    stub s = make_able();
+    canned s = make_able();
     int64_t n = 77;
     RV_AUTO(rv_arena_free) rv_arena *arena = NULL;
     assert_int_equal(rv_arena_new(&arena, 1 << 20, NULL), RV_OK);
@@ -488,7 +488,7 @@ static void a_cancelled_run_still_learns_where_its_scan_stands(void **state)
 {
     (void)state;
     RV_AUTO(rv_cancel_free) rv_cancel *cancel = NULL;
-    stub s = make_able();
+    canned s = make_able();
     given g;
     assert_int_equal(rv_cancel_new(&cancel, NULL), RV_OK);
     rv_cancel_request(cancel);
@@ -513,14 +513,14 @@ static void bounds_beyond_a_driver_are_refused_and_never_read_wider(void **state
         const rv_source_ops *ops;
         rv_bounds bounds;
     } cases[] = {
-        {&stub_ops, {.kind = RV_BOUNDS_PHYSICAL, .last = 1}},
-        {&stub_ops, {.kind = RV_BOUNDS_KEY, .key = &by_id}},
-        {&stub_ops, {.kind = RV_BOUNDS_ALL, .ranges = {&range}, .n_ranges = 1}},
+        {&canned_ops, {.kind = RV_BOUNDS_PHYSICAL, .last = 1}},
+        {&canned_ops, {.kind = RV_BOUNDS_KEY, .key = &by_id}},
+        {&canned_ops, {.kind = RV_BOUNDS_ALL, .ranges = {&range}, .n_ranges = 1}},
         {&keys_only, {.kind = RV_BOUNDS_ALL}},
         {&keys_only, {.kind = RV_BOUNDS_KEY, .key = &by_id, .ranges = {&range, &old}, .n_ranges = 2}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        stub s = {.base = {.ops = cases[i].ops}};
+        canned s = {.base = {.ops = cases[i].ops}};
         const rv_scan_request request = {
             .relation = &table_t, .info = &info_t, .schema = &one_column, .bounds = cases[i].bounds};
         rv_scan *scan = NULL;
@@ -531,9 +531,9 @@ static void bounds_beyond_a_driver_are_refused_and_never_read_wider(void **state
 
 static const rv_key_value *opened_after;
 
-static rv_code stub_scan_open(rv_scan **out, rv_source *src, const rv_scan_request *request, rv_error *err)
+static rv_code canned_scan_open(rv_scan **out, rv_source *src, const rv_scan_request *request, rv_error *err)
 {
-    stub *s = (stub *)src;
+    canned *s = (canned *)src;
     (void)err;
     opened_after = request->after;
     s->scan.unit = "row";
@@ -546,9 +546,9 @@ static void a_place_that_is_none_is_the_beginning(void **state)
 {
     (void)state;
     static const rv_source_ops ops = {
-        .kind = "keys", .caps = RV_SOURCE_CAP_KEYS, .scan_open = stub_scan_open};
+        .kind = "keys", .caps = RV_SOURCE_CAP_KEYS, .scan_open = canned_scan_open};
     static const rv_key_value none = {0}, some = {1, {"17"}};
-    stub s = {.base = {.ops = &ops}};
+    canned s = {.base = {.ops = &ops}};
     rv_scan_request request = {.relation = &table_t,
                                .info = &info_t,
                                .schema = &one_column,
@@ -565,8 +565,9 @@ static void a_place_that_is_none_is_the_beginning(void **state)
 static void a_snapshot_of_others_is_refused_where_none_can_be_joined(void **state)
 {
     (void)state;
-    static const rv_source_ops alone = {.kind = "alone", .caps = RV_SOURCE_CAP_SNAPSHOT, .begin = stub_begin};
-    stub s = {.base = {.ops = &alone}};
+    static const rv_source_ops alone = {
+        .kind = "alone", .caps = RV_SOURCE_CAP_SNAPSHOT, .begin = canned_begin};
+    canned s = {.base = {.ops = &alone}};
     const rv_read_options own = {.snapshot = true}, shared = {.snapshot = true, .shared_snapshot = "n"};
     assert_int_equal(rv_source_begin(&s.base, &own, NULL), RV_OK);
     assert_int_equal(rv_source_begin(&s.base, &shared, NULL), RV_E_SOURCE_UNSUPPORTED);
