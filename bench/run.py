@@ -79,7 +79,10 @@ class Bench:
     def sql(self, query):
         command = [self.args.psql, "-XAtqv", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.args.port),
                    "-U", "postgres", "-d", "bench", "-c", query]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{query[:100]}: {done.stderr.strip()[:500]}")
+        return done.stdout.strip()
 
     @staticmethod
     def version(package):

@@ -1,7 +1,10 @@
 #include "rivet/budget.h"
 
+#include "rivet/checked.h"
+
 #include <assert.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +13,7 @@ void rv_budget_init(rv_budget *budget, size_t limit_bytes)
 {
     atomic_init(&budget->used, 0);
     atomic_init(&budget->peak, 0);
+    atomic_init(&budget->lent, 0);
     budget->limit = limit_bytes;
 }
 
@@ -18,9 +22,10 @@ bool rv_budget_charge(rv_budget *budget, size_t bytes)
 {
     if (!budget)
         return true;
+    size_t limit = rv_budget_limit(budget);
     size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
     do {
-        if (bytes > budget->limit || used > budget->limit - bytes)
+        if (bytes > limit || used > limit - bytes)
             return false;
     } while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + bytes, memory_order_relaxed,
                                                     memory_order_relaxed));
@@ -39,6 +44,30 @@ void rv_budget_release(rv_budget *budget, size_t bytes)
     size_t before = atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
     assert(before >= bytes);
     (void)before;
+}
+
+void rv_budget_lend(rv_budget *budget, size_t bytes)
+{
+    if (budget)
+        atomic_fetch_add_explicit(&budget->lent, bytes, memory_order_relaxed);
+}
+
+void rv_budget_take_back(rv_budget *budget, size_t bytes)
+{
+    if (!budget)
+        return;
+    size_t before = atomic_fetch_sub_explicit(&budget->lent, bytes, memory_order_relaxed);
+    assert(before >= bytes);
+    (void)before;
+}
+
+size_t rv_budget_limit(const rv_budget *budget)
+{
+    size_t limit = SIZE_MAX;
+    if (!budget ||
+        rv_add_size(&limit, budget->limit, atomic_load_explicit(&budget->lent, memory_order_relaxed)))
+        return SIZE_MAX;
+    return limit;
 }
 
 size_t rv_budget_used(const rv_budget *budget)

@@ -20,9 +20,10 @@ enum {
     ROWS_AT_FIRST = 64,
     DATA_AT_FIRST = 1024,
     DATA_DOUBLES_UNTIL =
-        1 << 20,          /* bytes; above, a buffer grows by half, since the unused part is charged too */
-    DATA_STEP = 64 << 10, /* bytes; what is asked for when the budget refuses more */
-    DATA_KEPT = 8 << 20,  /* bytes of variable data of a column that rv_batch_reset() never gives back */
+        1 << 20,           /* bytes; above, a buffer grows by half, since the unused part is charged too */
+    DATA_STEP = 64 << 10,  /* bytes; what is asked for when the budget refuses more */
+    DATA_KEPT = 8 << 20,   /* bytes of variable data of a column that rv_batch_reset() never gives back */
+    HUGE_BYTES = 16 << 20, /* a buffer above this holds one huge value: pages of several rows are smaller */
 };
 
 /* What rv_batch_new() returns the first member of. */
@@ -33,14 +34,25 @@ typedef struct row_batch {
     rv_column columns[];
 } row_batch;
 
+/* A value that is larger than the account must get through all the same, once: in the batch, as the writer's open page,
+ * and as that page compressed, each with up to an eighth unused. So much is lent as long as its buffer lives. */
+static size_t lent_for(size_t bytes)
+{
+    size_t beyond = bytes > HUGE_BYTES ? bytes - HUGE_BYTES : 0;
+    return beyond / 2 > SIZE_MAX / 7 ? SIZE_MAX / 2 : beyond / 2 * 7;
+}
+
 /* Resize *block, charging the growth first and releasing what shrank. On failure nothing changed. */
 static rv_code resize(rv_budget *budget, void **block, size_t old_bytes, size_t new_bytes, rv_error *err)
 {
     assert(new_bytes > old_bytes);
+    size_t lent = lent_for(new_bytes) - lent_for(old_bytes);
+    rv_budget_lend(budget, lent);
     if (!rv_budget_charge(budget, new_bytes - old_bytes)) {
         rv_code rc = rv_fail(err, RV_E_MEMORY_BUDGET,
                              "a batch needs %zu more bytes; %zu of the limit of %zu bytes are in use",
-                             new_bytes - old_bytes, rv_budget_used(budget), budget->limit);
+                             new_bytes - old_bytes, rv_budget_used(budget), rv_budget_limit(budget));
+        rv_budget_take_back(budget, lent);
         rv_hint(err,
                 "lower tuning.batch_size, or raise tuning.batch_size_memory_mb (the budget grows with it)");
         return rc;
@@ -48,6 +60,7 @@ static rv_code resize(rv_budget *budget, void **block, size_t old_bytes, size_t 
     void *resized = realloc(*block, new_bytes);
     if (resized == NULL) {
         rv_budget_release(budget, new_bytes - old_bytes);
+        rv_budget_take_back(budget, lent);
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "%zu bytes for a batch", new_bytes);
     }
     *block = resized;
@@ -60,6 +73,7 @@ static void release(rv_budget *budget, void *block, size_t bytes)
         return;
     free(block);
     rv_budget_release(budget, bytes);
+    rv_budget_take_back(budget, lent_for(bytes));
 }
 
 /* Sizes of a column's buffers at a capacity that resize() has been asked for; overflow was ruled out then. */

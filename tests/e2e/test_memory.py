@@ -1,7 +1,10 @@
 """Peak memory as the kernel counts it, of the program as users get it: one ceiling, whatever the table."""
 
+import csv
+from hashlib import md5
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from support.program import Program
@@ -118,3 +121,51 @@ def test_two_hundred_values_of_ten_megabytes(
     pg15.execute(f"CREATE TABLE t AS SELECT i AS id, {value} AS v FROM generate_series(1, 200) i", database)
     keys = {"parquet": {}, "csv": {"format": "csv"}, "query": {"query": "SELECT * FROM t"}}[form]
     assert peak_kb(release, pg15.url(database), release.export("t", **keys)) <= CEILING_KB
+
+
+GIANT_MB = 200
+GIANT = f"repeat(md5('x'), {GIANT_MB * 32768})"
+
+
+def rows_of_csv(file: Path) -> list[tuple]:
+    csv.field_size_limit(GIANT_MB << 21)
+    with file.open(newline="") as lines:
+        return [(int(row["id"]), len(row["v"]), md5(row["v"].encode()).hexdigest()) for row in csv.DictReader(lines)]
+
+
+def rows_of_parquet(file: Path) -> list[tuple]:
+    with duckdb.connect() as session:
+        return session.execute(f"SELECT id, length(v), md5(v) FROM read_parquet('{file}') ORDER BY id").fetchall()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("form", ["parquet", "csv", "query", "chunked"])
+def test_a_value_larger_than_the_account(release: Program, pg15: PostgresServer, database: str, form: str):
+    """Among small ones. It passes alone, at three times its size: as libpq's message, in the batch and as a page."""
+    pg15.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, v text); ALTER TABLE t ALTER v SET STORAGE EXTERNAL;"
+        "INSERT INTO t SELECT i, 'small' FROM generate_series(1, 1000) i;"
+        f"UPDATE t SET v = {GIANT} WHERE id = 500",
+        database,
+    )
+    keys = {
+        "parquet": {},
+        "csv": {"format": "csv"},
+        "query": {"query": "SELECT * FROM t"},
+        "chunked": {"mode": "chunked", "chunk_by_key": "id"},
+    }[form]
+    export = release.export("t", **keys)
+    assert peak_kb(release, pg15.url(database), export) <= CEILING_KB + 3 * GIANT_MB * 1024
+    [file] = release.out.glob(f"*.{export['format']}")
+    rows = rows_of_csv(file) if form == "csv" else rows_of_parquet(file)
+    assert sorted(rows) == pg15.query("SELECT id, length(v), md5(v) FROM t ORDER BY id", database)
+
+
+def test_such_a_value_is_refused_under_a_limit(release: Program, pg15: PostgresServer, database: str):
+    pg15.execute("CREATE TABLE t AS SELECT 1 AS id, repeat('x', 200 << 20) AS v", database)
+    report = release.folder / "peak"
+    timed = Program(release.folder, release.binary, wrapper=("/usr/bin/time", "-f", "%M", "-o", report))
+    timed.configure(pg15.url(database), release.export("t", tuning={"max_value_mb": 64}))
+    result = timed.run()
+    assert result.rc == 1 and "RIVET_VALUE_TOO_LARGE" in result.err and "max_value_mb" in result.err
+    assert int(report.read_text().split()[-1]) <= CEILING_KB + 2 * GIANT_MB * 1024

@@ -24,7 +24,7 @@ static rv_code charge(rvi_pq_memory *memory, size_t bytes, rv_error *err)
     if (!rv_budget_charge(memory->budget, bytes)) {
         rv_code rc = rv_fail(err, RV_E_MEMORY_BUDGET,
                              "Parquet needs %zu more bytes; %zu of the limit of %zu bytes are in use", bytes,
-                             rv_budget_used(memory->budget), memory->budget->limit);
+                             rv_budget_used(memory->budget), rv_budget_limit(memory->budget));
         rv_hint(err, "one value or row may be very large; raise tuning.batch_size_memory_mb (the budget "
                      "grows with it) or leave the column out");
         return rc;

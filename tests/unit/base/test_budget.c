@@ -41,6 +41,25 @@ static void a_charge_that_would_wrap_around_is_refused(void **state)
     assert_int_equal(rv_budget_peak(&budget), SIZE_MAX);
 }
 
+static void what_is_lent_raises_the_limit_until_it_is_taken_back(void **state)
+{
+    (void)state;
+    rv_budget budget;
+    rv_budget_init(&budget, 100);
+    rv_budget_lend(&budget, 50);
+    assert_int_equal(rv_budget_limit(&budget), 150);
+    assert_true(rv_budget_charge(&budget, 150));
+    rv_budget_take_back(&budget, 50);
+    assert_int_equal(rv_budget_limit(&budget), 100);
+    rv_budget_release(&budget, 40);
+    assert_false(rv_budget_charge(&budget, 1)); /* 110 are still in use */
+    rv_budget_release(&budget, 11);
+    assert_true(rv_budget_charge(&budget, 1));
+    rv_budget_init(&budget, SIZE_MAX);
+    rv_budget_lend(&budget, 50);
+    assert_int_equal(rv_budget_limit(&budget), SIZE_MAX);
+}
+
 static void without_a_budget_everything_is_granted(void **state)
 {
     (void)state;
@@ -48,6 +67,9 @@ static void without_a_budget_everything_is_granted(void **state)
     rv_budget_release(NULL, 5);
     assert_int_equal(rv_budget_used(NULL), 0);
     assert_int_equal(rv_budget_peak(NULL), 0);
+    rv_budget_lend(NULL, 5);
+    rv_budget_take_back(NULL, 5);
+    assert_int_equal(rv_budget_limit(NULL), SIZE_MAX);
 }
 
 enum { N_THREADS = 4, N_ROUNDS = 20000 };
@@ -65,7 +87,7 @@ static void *spend(void *argument)
         if (!rv_budget_charge(s->budget, bytes))
             continue;
         s->n_granted++;
-        if (rv_budget_used(s->budget) > s->budget->limit)
+        if (rv_budget_used(s->budget) > rv_budget_limit(s->budget))
             abort();
         rv_budget_release(s->budget, bytes);
     }
@@ -121,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_budget_refuses_rather_than_exceeds),
         cmocka_unit_test(a_charge_that_would_wrap_around_is_refused),
+        cmocka_unit_test(what_is_lent_raises_the_limit_until_it_is_taken_back),
         cmocka_unit_test(without_a_budget_everything_is_granted),
         cmocka_unit_test(threads_never_exceed_it_together_and_all_is_given_back),
         cmocka_unit_test(the_resident_set_follows_what_is_touched),

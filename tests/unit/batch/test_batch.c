@@ -166,6 +166,25 @@ static void a_reset_batch_gives_back_a_buffer_that_one_huge_value_needed(void **
     assert_int_equal(rv_budget_used(&budget), 0);
 }
 
+static void a_value_larger_than_the_budget_is_let_through_with_room_for_its_page(void **state)
+{
+    (void)state;
+    enum { LIMIT = 64 << 20, HUGE_VALUE = 200 << 20 };
+    rv_budget budget;
+    rv_budget_init(&budget, LIMIT);
+    one_column one;
+    open_column(&one, scalar(RV_TYPE_BINARY), &budget);
+    rv_column *column = begin(&one);
+    assert_int_equal(rv_column_reserve_data(column, HUGE_VALUE, &one.err), RV_OK);
+    assert_true(rv_budget_limit(&budget) - rv_budget_used(&budget) > 2 * (size_t)HUGE_VALUE);
+    rv_batch_reset(one.batch);
+    assert_int_equal(rv_budget_limit(&budget), LIMIT);
+    assert_int_equal(rv_column_reserve_data(begin(&one), HUGE_VALUE, &one.err), RV_OK);
+    close_column(&one);
+    assert_int_equal(rv_budget_limit(&budget), LIMIT);
+    assert_int_equal(rv_budget_used(&budget), 0);
+}
+
 static void a_batch_stops_at_the_budget_and_names_the_limit(void **state)
 {
     (void)state;
@@ -343,6 +362,7 @@ int main(void)
         cmocka_unit_test(lists_keep_their_boundaries_nulls_and_empties),
         cmocka_unit_test(a_reset_batch_keeps_its_memory_and_nothing_else),
         cmocka_unit_test(a_reset_batch_gives_back_a_buffer_that_one_huge_value_needed),
+        cmocka_unit_test(a_value_larger_than_the_budget_is_let_through_with_room_for_its_page),
         cmocka_unit_test(a_batch_stops_at_the_budget_and_names_the_limit),
         cmocka_unit_test(variable_data_ends_at_what_an_offset_can_say),
         cmocka_unit_test(content_is_weighed_in_bytes),
