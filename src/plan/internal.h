@@ -58,11 +58,25 @@ const rv_index *rvi_plan_leading(const rvi_planner *p, const rv_key *key, bool u
 rv_code rvi_plan_named_key(const rvi_planner *p, const rv_key *key, const rv_index **out,
                            rv_error *err) RV_MUST_CHECK;
 
+/* ---- places.c: where the rows within the planner's ranges are cut ---- */
+
+/* The range that goes along the index's first column, and so has no row without a value of it; NULL: none does. */
+const rv_range *rvi_plan_stretch(const rvi_planner *p, const rv_index *index);
+/* About how many parts of the whole relation the index is cut into, for chunks of the ranges: where no range goes along
+ * its first column, no more than lanes. */
+int64_t rvi_plan_n_within(const rvi_planner *p, const rv_index *index);
+/* Places that cut the index of the whole relation into about n parts, those of them that have rows of the ranges on
+ * both sides; in the arena. Fails as rv_source_split() and rv_source_key_ends() do. */
+rv_code rvi_plan_places(rvi_planner *p, const rv_index *index, int64_t n, rv_key_value **out, int64_t *n_out,
+                        rv_error *err) RV_MUST_CHECK;
+/* Cuts the places down to their first column, in place, and says how many are left. */
+int64_t rvi_plan_first_column(rv_key_value *at, int64_t n);
+
 /* ---- strategy.c: chunks of all rows within the planner's ranges ---- */
 
 rv_code rvi_plan_whole(rvi_planner *p, rv_error *err) RV_MUST_CHECK;      /* most of the relation's rows */
 rv_code rvi_plan_restricted(rvi_planner *p, rv_error *err) RV_MUST_CHECK; /* some: what the ranges leave */
-/* About n chunks along an index that is a key. */
+/* Chunks along an index that is a key, cut where the whole relation would be for about n of them. */
 rv_code rvi_plan_along(rvi_planner *p, const rv_index *index, int64_t n, const char *why,
                        rv_error *err) RV_MUST_CHECK;
 

@@ -157,19 +157,12 @@ static rv_code tile_equal(rvi_planner *p, const ranges *r, int64_t n, rv_error *
 static rv_code tile_by_rows(rvi_planner *p, const ranges *r, int64_t n, rv_error *err)
 {
     const rv_key *key = rvi_plan_key_of(p, r->field->name, r->index->key.descending[0]);
-    rv_key_value *at = n > 1 ? rv_arena_alloc(p->arena, (size_t)(n - 1), sizeof *at) : NULL;
-    int64_t n_at = 0, kept = 0;
-    if (key == NULL || (n > 1 && at == NULL))
+    rv_key_value *at = NULL;
+    int64_t n_at = 0;
+    if (key == NULL)
         return rvi_plan_out_of_memory(p, err);
-    if (n > 1)
-        RV_TRY(rv_source_split(p->input->source, &p->config->relation, p->info, r->index, n, p->arena, at,
-                               &n_at, err));
-    for (int64_t i = 0; i < n_at; i++) {
-        at[i].n = 1;
-        if (kept == 0 || !rv_key_value_equal(&at[kept - 1], &at[i]))
-            at[kept++] = at[i];
-    }
-    return tile(p, r, key, at, kept, false, err);
+    RV_TRY(rvi_plan_places(p, r->index, n, &at, &n_at, err));
+    return tile(p, r, key, at, rvi_plan_first_column(at, n_at), false, err);
 }
 
 /* ---- choosing ---- */
@@ -251,9 +244,10 @@ rv_code rvi_plan_chunked(rvi_planner *p, rv_error *err)
 {
     const rv_chunk_config *chunk = &p->config->chunk;
     const rv_index *key = NULL;
-    int64_t n = p->n_within > 0 ? 1 : rvi_plan_n_chunks(p, p->info->est_rows, p->info->est_bytes);
+    int64_t n = rvi_plan_n_chunks(p, p->info->est_rows, p->info->est_bytes);
     if (chunk->by_key.n_columns > 0) {
         RV_TRY(rvi_plan_named_key(p, &chunk->by_key, &key, err));
+        n = p->n_within > 0 ? rvi_plan_n_within(p, key) : n;
         return rvi_plan_along(p, key, n, "chunk_by_key", err);
     }
     if (chunk->column != NULL || chunk->count > 0 || chunk->dense)

@@ -83,29 +83,14 @@ static rv_code cut_at(rvi_planner *p, const rv_bounds *shape, const rv_key *key,
     return RV_OK;
 }
 
-static rv_code key_chunks(rvi_planner *p, const rv_relation *relation, const rv_relation_info *info,
-                          const rv_index *index, int64_t n, const rv_leaf *leaf, rv_error *err)
-{
-    rv_bounds shape = {.kind = RV_BOUNDS_KEY, .key = &index->key};
-    rv_key_value *at = NULL;
-    int64_t n_at = 0;
-    if (leaf != NULL) {
-        shape.leaf_schema = leaf->schema;
-        shape.leaf_table = leaf->table;
-    }
-    if (n > 1) {
-        at = rv_arena_alloc(p->arena, (size_t)(n - 1), sizeof *at);
-        if (at == NULL)
-            return rvi_plan_out_of_memory(p, err);
-        RV_TRY(rv_source_split(p->input->source, relation, info, index, n, p->arena, at, &n_at, err));
-    }
-    return cut_at(p, &shape, &index->key, at, n_at, err);
-}
-
 rv_code rvi_plan_along(rvi_planner *p, const rv_index *index, int64_t n, const char *why, rv_error *err)
 {
+    const rv_bounds shape = {.kind = RV_BOUNDS_KEY, .key = &index->key};
+    rv_key_value *at = NULL;
+    int64_t n_at = 0;
     RV_TRY(rvi_plan_use(p, err, RV_STRATEGY_KEYSET, "keyset", "pages along %s; %s", index->name, why));
-    return key_chunks(p, &p->config->relation, p->info, index, n, NULL, err);
+    RV_TRY(rvi_plan_places(p, index, n, &at, &n_at, err));
+    return cut_at(p, &shape, &index->key, at, n_at, err);
 }
 
 /* ---- one stream ---- */
@@ -135,22 +120,36 @@ static const rv_index *same_key(const rv_relation_info *leaf, const rv_key *key)
     return NULL;
 }
 
-/* The chunks are cut by the leaf's own statistics, but read along the key of the whole table. */
+/* Places that cut the leaf by its own statistics; none where it has not the index. */
+static rv_code places_of_leaf(rvi_planner *p, const rv_relation *relation, const rv_key *key, int64_t n,
+                              rv_key_value *at, int64_t *n_out, rv_error *err)
+{
+    rv_relation_info *info = rv_arena_alloc(p->arena, 1, sizeof *info);
+    if (info == NULL)
+        return rvi_plan_out_of_memory(p, err);
+    RV_TRY(rv_source_describe(p->input->source, relation, p->arena, info, err));
+    const rv_index *own = same_key(info, key);
+    if (own == NULL)
+        return RV_OK;
+    return rv_source_split(p->input->source, relation, info, own, n, p->arena, at, n_out, err);
+}
+
+/* Read along the key of the whole table. */
 static rv_code leaf_along_key(rvi_planner *p, const rv_leaf *leaf, const rv_index *index, int64_t n,
                               rv_error *err)
 {
     const rv_relation relation = {.kind = RV_RELATION_TABLE, .schema = leaf->schema, .table = leaf->table};
-    rv_relation_info *info = NULL;
-    const rv_index *own = NULL;
+    const rv_bounds shape = {
+        .kind = RV_BOUNDS_KEY, .key = &index->key, .leaf_schema = leaf->schema, .leaf_table = leaf->table};
+    rv_key_value *at = NULL;
+    int64_t n_at = 0;
     if (n > 1) {
-        info = rv_arena_alloc(p->arena, 1, sizeof *info);
-        if (info == NULL)
+        at = rv_arena_alloc(p->arena, (size_t)(n - 1), sizeof *at);
+        if (at == NULL)
             return rvi_plan_out_of_memory(p, err);
-        RV_TRY(rv_source_describe(p->input->source, &relation, p->arena, info, err));
-        own = same_key(info, &index->key);
+        RV_TRY(places_of_leaf(p, &relation, &index->key, n, at, &n_at, err));
     }
-    return own != NULL ? key_chunks(p, &relation, info, own, n, leaf, err)
-                       : key_chunks(p, &p->config->relation, p->info, index, 1, leaf, err);
+    return cut_at(p, &shape, &index->key, at, n_at, err);
 }
 
 static bool all_leaves_in_storage_order(const rvi_planner *p)
@@ -232,6 +231,25 @@ static const rv_index *index_of_ranges(const rvi_planner *p, bool unique)
     return NULL;
 }
 
+/* One statement for each stretch of an index that is no key. Its columns may be NULL, and rows with a NULL among what is
+ * compared are in no range; the first one is not, where a range goes along it. */
+static rv_code through_index(rvi_planner *p, const rv_index *index, rv_error *err)
+{
+    const rv_bounds shape = {.kind = RV_BOUNDS_ALL};
+    const char *why = rv_arena_printf(p->arena, "the range is found through %s", index->name);
+    const rv_key *key = rvi_plan_key_of(p, index->key.columns[0], index->key.descending[0]);
+    rv_key_value *at = NULL;
+    int64_t n_at = 0;
+    if (why == NULL || key == NULL)
+        return rvi_plan_out_of_memory(p, err);
+    if (rvi_plan_stretch(p, index) != NULL)
+        RV_TRY(rvi_plan_places(p, index, rvi_plan_n_within(p, index), &at, &n_at, err));
+    if (n_at == 0)
+        return as_stream(p, why, err);
+    RV_TRY(rvi_plan_use(p, err, RV_STRATEGY_RANGE, "range", "%s, in stretches of about equal rows", why));
+    return cut_at(p, &shape, key, at, rvi_plan_first_column(at, n_at), err);
+}
+
 rv_code rvi_plan_restricted(rvi_planner *p, rv_error *err)
 {
     const rv_chunk_config *chunk = &p->config->chunk;
@@ -239,16 +257,16 @@ rv_code rvi_plan_restricted(rvi_planner *p, rv_error *err)
     const rv_index *key = NULL;
     if (chunk->by_key.n_columns > 0) {
         RV_TRY(rvi_plan_named_key(p, &chunk->by_key, &key, err));
-        return rvi_plan_along(p, key, 1, "chunk_by_key", err);
+        return rvi_plan_along(p, key, rvi_plan_n_within(p, key), "chunk_by_key", err);
     }
     key = index_of_ranges(p, true);
     if (key == NULL && p->config->cursor.by_key)
         key = rvi_plan_best_key(p);
     if (key != NULL)
-        return rvi_plan_along(p, key, 1, "it begins where the range does", err);
+        return rvi_plan_along(p, key, rvi_plan_n_within(p, key), "it begins where the range does", err);
     const rv_index *index = index_of_ranges(p, false);
     if (index != NULL)
-        return as_stream(p, rv_arena_printf(p->arena, "the range is found through %s", index->name), err);
+        return through_index(p, index, err);
     if (p->info->n_indexes > 0 || p->config->relation.kind == RV_RELATION_TABLE)
         RV_TRY(rvi_plan_note(p, err, "no index leads with '%s': the source scans %s for the rows of this run",
                              column, p->info->schema.origin));

@@ -66,6 +66,17 @@ def test_each_run_takes_what_is_new(program, pg15, feed):
     assert len(rows) == len(set(rows)) == 1015
 
 
+def test_an_increment_is_cut_along_its_index(program, pg15, feed):
+    configure(program, pg15, feed, chunk_size=100, parallel=3)
+    assert program.run_json()["per_export"][0]["rows"] == 1000
+    pg15.execute("UPDATE t SET v = 2, updated_at = updated_at + interval '1 day' WHERE id > 500; ANALYZE t", feed)
+    again = program.run_json()["per_export"][0]
+    assert again["rows"] == 500
+    manifest = check_delivery(program.out)[-1]
+    assert 4 <= len(manifest["parts"]) <= 7 and max(part["rows"] for part in manifest["parts"]) < 250
+    assert sorted(v for _, rows in exported(program)[1:] for _, v in rows) == [2] * 500
+
+
 @pytest.mark.parametrize("sub", [False, True], ids=["plain", "savepoints"])
 def test_a_row_that_commits_late_is_exported_later(program, pg15, feed, sub):
     configure(program, pg15, feed, cursor_lookback="400d")
@@ -225,7 +236,8 @@ class Writers:
 def test_many_writers_and_many_runs(release, pg15, feed, consistency):
     """What the runs export together is the table; no row version twice."""
     pg15.execute("TRUNCATE t", feed)
-    configure(release, pg15, feed, consistency=consistency, parallel=2, tuning={"batch_size": 100})
+    cut = {"parallel": 2, "chunk_size": 40, "tuning": {"batch_size": 100}}
+    configure(release, pg15, feed, consistency=consistency, **cut)
     end = time.monotonic() + SECONDS / 2
     with Writers(pg15, feed, 32):
         while time.monotonic() < end:
@@ -240,6 +252,7 @@ def test_many_writers_and_many_runs(release, pg15, feed, consistency):
         latest[row] = max(v, latest.get(row, -1))
     assert latest == dict(pg15.query("SELECT id, v FROM t", feed))
     assert len(exported(release)) > 3
+    assert max(len(manifest["parts"]) for manifest in check_delivery(release.out)[1:]) > 1
 
 
 def test_sqlite_incremental(program):

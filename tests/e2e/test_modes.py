@@ -246,8 +246,39 @@ def test_time_window(program, pg15, database, kind):
     assert rows_of(program) == expected and 72 <= len(expected) <= 97
 
 
+@pytest.mark.parametrize("index", ["CREATE INDEX ON t (n)", "CREATE UNIQUE INDEX ON t (n DESC, id)"])
+def test_lanes_share_a_time_window(program, pg15, database, index):
+    pg15.execute(
+        "CREATE TABLE t (id bigint PRIMARY KEY, n timestamptz NOT NULL, v int NOT NULL, w text);"
+        "INSERT INTO t SELECT i, now() - i * interval '1 minute', i, NULL FROM generate_series(1, 20000) i;"
+        f"{index}; ANALYZE t",
+        database,
+    )
+    program.configure(
+        pg15.url(database),
+        program.export("t", mode="time_window", time_column="n", days_window=3, chunk_size=500, parallel=3),
+    )
+    plan_of(program)
+    midnight = "date_trunc('day', now() AT TIME ZONE 'UTC') - interval '3 days'"
+    expected = source_rows(pg15, database, f"n >= ({midnight}) AT TIME ZONE 'UTC'")
+    assert rows_of(program) == expected and len(expected) >= 4320
+    [plan] = [e["detail"] for e in program.listing("journal") if e["event"] == "PlanResolved"]
+    assert plan["lanes"] == 3
+    [manifest] = check_delivery(program.out)
+    assert len(expected) / 500 - 2 <= len(manifest["parts"]) <= len(expected) / 500 + 2
+    assert max(part["rows"] for part in manifest["parts"]) < 1000
+
+
 @pytest.mark.parametrize("granularity, buckets", [("day", 40), ("month", 2), ("year", 2)])
-@pytest.mark.parametrize("more", [{}, {"mode": "chunked", "chunk_by_key": "id", "chunk_size": 300}], ids=["", "keyset"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"mode": "chunked", "chunk_by_key": "id", "chunk_size": 300, "parallel": 2},
+        {"chunk_size": 40, "parallel": 2},
+    ],
+    ids=["", "keyset", "cut"],
+)
 def test_partition_by(program, pg15, database, granularity, buckets, more):
     pg15.execute(
         "CREATE TABLE t (id bigint PRIMARY KEY, at timestamptz, v int NOT NULL, w text);"

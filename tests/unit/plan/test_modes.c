@@ -511,6 +511,72 @@ static void a_window_begins_at_midnight_some_days_ago(void **state)
     assert_refused(b, RV_E_CONFIG_VALUE, "is no number");
 }
 
+/* Hourly rows of a hundred days, of which the window holds the last ten. */
+static void say_hours(bench *b, const char *indexes)
+{
+    b->script[0] = '\0';
+    say(b,
+        "table t est_rows=400 est_bytes=40000\ncolumn id int64 not_null\ncolumn w timestamp\n"
+        "index t_pkey id primary unique not_null\n%s",
+        indexes);
+    for (int i = 0; i < 400; i++) {
+        rv_civil at;
+        rv_civil_from_days(19600 + i / 4, &at);
+        say(b, "row %d \"%04d-%02d-%02d %02d:00:00\"\n", i, (int)at.year, at.month, at.day, i % 4);
+    }
+}
+
+static void assert_window_read_once(bench *b, int first)
+{
+    memset(b->seen, 0, sizeof b->seen);
+    (void)read_plan(b);
+    for (int i = 0; i < 400; i++)
+        assert_int_equal(b->seen[i], i >= first ? 1 : 0);
+}
+
+static void a_window_is_cut_where_the_whole_table_would_be(void **state)
+{
+    bench *b = *state;
+    b->config.mode = RV_MODE_TIME_WINDOW;
+    b->config.time_window = (rv_time_window_config){.column = "w", .days = 10};
+    b->config.parallel = 3;
+    b->config.chunk.size = 10;
+    b->now_us = INT64_C(19700) * 86400 * 1000000;
+    say_hours(b, "index t_w w\n");
+    make_plan(b);
+    assert_string_equal(b->plan.strategy_name, "range");
+    assert_in_range(b->plan.n_chunks, 4, 5); /* 40 of 400 rows */
+    assert_int_equal(b->plan.lanes, 3);
+    for (int64_t i = 0; i < b->plan.n_chunks; i++)
+        assert_in_range(read_chunk(b, &b->plan.chunks[i]), 1, 20);
+    assert_window_read_once(b, 360);
+    say_hours(b, "index t_w w,id unique not_null\n");
+    make_plan(b);
+    assert_string_equal(b->plan.strategy_name, "keyset");
+    assert_in_range(b->plan.n_chunks, 4, 5);
+    assert_window_read_once(b, 360);
+    b->config.chunk.size = 100; /* the window is smaller than a chunk */
+    make_plan(b);
+    assert_in_range(b->plan.n_chunks, 1, 2);
+    assert_window_read_once(b, 360);
+}
+
+static void a_key_that_the_window_does_not_follow_is_cut_for_the_lanes(void **state)
+{
+    bench *b = *state;
+    b->config.mode = RV_MODE_TIME_WINDOW;
+    b->config.time_window = (rv_time_window_config){.column = "w", .days = 10};
+    b->config.chunk = (rv_chunk_config){.size = 10, .by_key = {.n_columns = 1, .columns = {"id"}}};
+    b->now_us = INT64_C(19700) * 86400 * 1000000;
+    say_hours(b, "");
+    make_plan(b);
+    assert_int_equal(b->plan.n_chunks, 1);
+    b->config.parallel = 3;
+    make_plan(b);
+    assert_int_equal(b->plan.n_chunks, 3);
+    assert_window_read_once(b, 360);
+}
+
 /* ---- partitions ---- */
 
 static void partitions_hold_each_row_once(void **state)
@@ -525,6 +591,8 @@ static void partitions_hold_each_row_once(void **state)
         b->config.partition.column = columns[round % 3];
         b->config.partition.granularity =
             round % 2 == 0 ? (rv_granularity)(random_bits() % 3) : RV_GRANULARITY_YEAR;
+        b->config.chunk.size = (int64_t)(random_bits() % 4);
+        b->config.mode = random_bits() % 2 == 0 ? RV_MODE_FULL : RV_MODE_CHUNKED;
         open_source(b);
         const rv_plan_input input = input_of(b);
         assert_int_equal(rv_plan_partitions(b->arena, &input, &parts, &n_parts, &b->err), RV_OK);
@@ -668,7 +736,7 @@ typedef struct written {
     int64_t cursor;
 } written;
 
-static void say_moment(bench *b, const written *rows, int n, int now)
+static void say_moment(bench *b, const written *rows, int n, int now, bool unique)
 {
     int oldest = 0;
     b->script[0] = '\0';
@@ -679,8 +747,10 @@ static void say_moment(bench *b, const written *rows, int n, int now)
     for (int i = 0; i < n; i++)
         if (rows[i].begins <= now)
             next = i + 2;
-    say(b, "horizon %" PRId64 "\ntable t\ncolumn id int64 not_null\ncolumn k int64 not_null\nindex t_k k\n",
-        oldest > 0 ? oldest : next);
+    say(b,
+        "horizon %" PRId64 "\ntable t est_rows=%d\ncolumn id int64 not_null\ncolumn k int64 not_null\n"
+        "index t_k k%s\n",
+        oldest > 0 ? oldest : next, n, unique ? ",id unique not_null" : "");
     for (int i = 0; i < n; i++)
         if (rows[i].ends <= now)
             say(b, "row@%d %d %" PRId64 "\n", i + 1, i, rows[i].cursor);
@@ -690,6 +760,7 @@ static void rows_that_are_committed_late_are_exported_once_by_a_later_run(void *
 {
     enum { ROWS = 40, RUNS = 14 };
     bench *b = *state;
+    int n_cut = 0;
     b->config.mode = RV_MODE_INCREMENTAL;
     b->config.cursor.key = (rv_key){.n_columns = 1, .columns = {"k"}};
     for (int round = 0; round < 40; round++) {
@@ -704,13 +775,16 @@ static void rows_that_are_committed_late_are_exported_once_by_a_later_run(void *
         b->memory = (rv_export_memory){0};
         memset(b->seen, 0, sizeof b->seen);
         for (int run = 1; run <= RUNS; run++) {
-            say_moment(b, rows, ROWS, run == RUNS ? 1000 : run * now / RUNS);
+            say_moment(b, rows, ROWS, run == RUNS ? 1000 : run * now / RUNS, round % 2 == 0);
+            b->config.chunk.size = (int64_t)(random_bits() % 5); /* 0: one chunk */
             make_plan(b);
+            n_cut += b->plan.n_chunks > 1;
             (void)read_plan(b);
             remember(b);
         }
         assert_each_once(b, ROWS);
     }
+    assert_true(n_cut > 100); /* of 560 */
 }
 
 static void late_rows_are_looked_for_within_the_lookback(void **state)
@@ -794,6 +868,8 @@ int main(void)
         mode_test(days_begin_at_midnight_also_before_1970),
         mode_test(what_cannot_be_cut_is_refused),
         mode_test(a_window_begins_at_midnight_some_days_ago),
+        mode_test(a_window_is_cut_where_the_whole_table_would_be),
+        mode_test(a_key_that_the_window_does_not_follow_is_cut_for_the_lanes),
         mode_test(partitions_hold_each_row_once),
         mode_test(partitions_are_named_for_their_buckets),
         mode_test(increments_take_up_where_the_last_one_stopped),
