@@ -7,6 +7,7 @@
 #include "rivet/bytes.h"
 #include "rivet/clock.h"
 #include "rivet/plan.h"
+#include "rivet/quality.h"
 
 /* A moment of a run, for progress displays. Counters only grow. */
 typedef struct rv_progress {
@@ -20,7 +21,15 @@ typedef struct rv_progress {
     uint64_t rss_bytes;
 } rv_progress;
 
-enum { RV_MAX_NOTES = 16, RV_NOTE_BYTES = 240 };
+enum { RV_MAX_NOTES = 16, RV_NOTE_BYTES = 240, RV_MAX_GATES = 16 };
+
+/* A quality gate, as rv_quality_result has it. */
+typedef struct rv_gate_summary {
+    const char *key;                                  /* static */
+    char column[RV_NOTE_BYTES], proof[RV_NOTE_BYTES]; /* "": none; cut to fit */
+    rv_quality_verdict_kind verdict;
+    double measured, limit;
+} rv_gate_summary;
 
 /* How a run ended. Plain data; strings are inside. */
 typedef struct rv_summary {
@@ -36,7 +45,9 @@ typedef struct rv_summary {
     int64_t n_validated;                   /* parts that were */
     int64_t policy_uses;                   /* cells changed by on_invalid, all columns together */
     int n_quality_gates, n_quality_failed; /* gates that were judged; those that did not pass */
-    int n_schema_changes;                  /* of columns since the last successful run */
+    int n_gates;                           /* of these, those that did not pass first */
+    rv_gate_summary gates[RV_MAX_GATES];
+    int n_schema_changes; /* of columns since the last successful run */
     int n_notes;
     char notes[RV_MAX_NOTES][RV_NOTE_BYTES];
     rv_error error; /* code RV_OK unless status is FAILED or INTERRUPTED; redacted */

@@ -70,6 +70,9 @@ typedef struct rv_chunk {
     int64_t attempts, rows;
     int64_t epoch; /* which of the run's snapshots it was read under, from 0; known once it is completed */
     int64_t claim; /* which of all claims of its run this is, from 1; completing it takes the same number */
+    const char
+        *tally; /* what gates count of its rows, for whoever judges the run; known once it is completed. NULL:
+                          nothing. Borrowed for the call, or in the arena when read */
 } rv_chunk;
 
 typedef struct rv_part {

@@ -28,6 +28,24 @@ static void print_rows(FILE *out, const rv_summary *s)
             rvi_text_rate(rate, s->rows, s->duration_ms));
 }
 
+/* What did not pass is named here with its figures; the notes say it in words. */
+static void print_quality(FILE *out, const rv_summary *s)
+{
+    char column[RV_NOTE_BYTES];
+    int n_passed = s->n_quality_gates - s->n_quality_failed;
+    fprintf(out, "  quality      %d of %d gates passed\n", n_passed, s->n_quality_gates);
+    for (int i = 0; i < s->n_gates; i++) {
+        const rv_gate_summary *gate = &s->gates[i];
+        const char *of = gate->column[0] != '\0' ? " of " : "";
+        (void)rvi_text_line(column, sizeof column, gate->column);
+        if (gate->verdict == RV_QUALITY_NOT_PASSED)
+            fprintf(out, "               %s%s%s: %.10g, limit %.10g\n", gate->key, of, column, gate->measured,
+                    gate->limit);
+        else if (gate->proof[0] != '\0')
+            fprintf(out, "               %s%s%s: by %s\n", gate->key, of, column, gate->proof);
+    }
+}
+
 static void print_effort(FILE *out, const rv_summary *s)
 {
     char time[RVI_UNIT_BYTES], bytes[RVI_UNIT_BYTES], wire[RVI_UNIT_BYTES];
@@ -40,6 +58,8 @@ static void print_effort(FILE *out, const rv_summary *s)
         fprintf(out,
                 "  validated    %s (%" PRId64 " of %" PRId64 " files read back before they were published)\n",
                 rv_summary_validated(s) ? "yes" : "no", s->n_validated, s->files);
+    if (s->n_quality_gates > 0)
+        print_quality(out, s);
     if (s->policy_uses > 0)
         fprintf(out, "  on_invalid   %" PRId64 " value%s changed by policy (see the manifest)\n",
                 s->policy_uses, s->policy_uses == 1 ? "" : "s");

@@ -145,6 +145,29 @@ static bool has_failed(const rv_summary *s)
     return s->error.code != RV_OK && rv_code_exit(s->error.code) != RV_EXIT_OK;
 }
 
+/* As `rivet metrics` has it: what was not measured is null. */
+static json_t *gate_object(const rv_gate_summary *gate)
+{
+    bool proved = gate->proof[0] != '\0';
+    return json_pack("{s:s,s:o,s:s,s:o,s:f,s:o}", "gate", gate->key, "column",
+                     gate->column[0] != '\0' ? rvi_text_json(gate->column) : json_null(), "verdict",
+                     rv_quality_verdict_name(gate->verdict), "measured",
+                     proved ? json_null() : json_real(gate->measured), "limit", gate->limit, "proof",
+                     proved ? rvi_text_json(gate->proof) : json_null());
+}
+
+/* null: no gate was judged. */
+static json_t *quality_object(const rv_summary *s)
+{
+    if (s->n_quality_gates == 0)
+        return json_null();
+    json_t *gates = json_array();
+    for (int i = 0; i < s->n_gates; i++)
+        (void)json_array_append_new(gates, gate_object(&s->gates[i]));
+    return json_pack("{s:b,s:i,s:i,s:o}", "passed", (int)(s->n_quality_failed == 0), "n_gates",
+                     s->n_quality_gates, "n_failed", s->n_quality_failed, "gates", gates);
+}
+
 static json_t *summary_object(const rv_summary *s)
 {
     json_t *object =
@@ -164,6 +187,7 @@ static json_t *summary_object(const rv_summary *s)
     (void)json_object_set_new(object, "error_code",
                               has_failed(s) ? json_string(rv_code_name(s->error.code)) : json_null());
     (void)json_object_set_new(object, "notes", notes);
+    (void)json_object_set_new(object, "quality", quality_object(s));
     (void)json_object_set_new(object, "validated",
                               s->validate ? json_boolean(rv_summary_validated(s)) : json_null());
     return object;

@@ -244,9 +244,8 @@ static rv_code through_index(rvi_planner *p, const rv_index *index, rv_error *er
         return rvi_plan_out_of_memory(p, err);
     if (rvi_plan_stretch(p, index) != NULL)
         RV_TRY(rvi_plan_places(p, index, rvi_plan_n_within(p, index), &at, &n_at, err));
-    if (n_at == 0)
-        return as_stream(p, why, err);
-    RV_TRY(rvi_plan_use(p, err, RV_STRATEGY_RANGE, "range", "%s, in stretches of about equal rows", why));
+    /* However many there are: an open run is known by its strategy, and the next look may find more places. */
+    RV_TRY(rvi_plan_use(p, err, RV_STRATEGY_RANGE, "range", "%s", why));
     return cut_at(p, &shape, key, at, rvi_plan_first_column(at, n_at), err);
 }
 

@@ -57,6 +57,7 @@ void rvi_part_item_free(void *item)
     rv_spool_discard(part->spool);
     free((char *)part->part.name);
     free((char *)part->part.column_digests);
+    free(part->tally);
     free(part);
 }
 
@@ -201,8 +202,12 @@ static rv_code close_chunk(encoder *e, const rvi_page_item *page, rv_error *err)
                             .epoch = page->epoch,
                             .claim = page->claim,
                             .last = true};
-    rv_code rc = hand_on(e, item, err);
-    rvi_lane_guard_keep_chunk(e->guard);
+    rv_code rc = rvi_lane_guard_keep_chunk(e->guard, &item->tally, err);
+    if (rc != RV_OK) {
+        rvi_part_item_free(item);
+        return rc;
+    }
+    rc = hand_on(e, item, err);
     e->chunk_rows = 0;
     e->n_parts = 0;
     for (int i = 0; i < e->run->plan.schema.n_fields * RV_INVALID_CLASSES; i++) {

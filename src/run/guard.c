@@ -84,6 +84,7 @@ rv_code rvi_guards_prepare(rvi_run *run, rv_error *err)
     rv_drift drift = {0};
     RV_TRY(rv_meta_schema(run->arena, &run->plan.schema, &e->meta, &run->guards.files, err));
     RV_TRY(rv_quality_check_names(&e->quality, &run->plan.schema, err));
+    RV_TRY(rvi_prove_unique(run, err));
     RV_TRY(bind_plan_to_files(run, err));
     RV_TRY(rv_drift_compare(run->arena, run->guards.memory.schema_json, &run->plan.schema, &drift, err));
     run->summary->n_schema_changes = drift.n_changes;
@@ -92,7 +93,7 @@ rv_code rvi_guards_prepare(rvi_run *run, rv_error *err)
 
 bool rvi_guards_know_kept_rows(const rvi_run *run)
 {
-    return !rv_quality_needs_rows(&run->export_config->quality);
+    return !rv_quality_needs_rows(&run->export_config->quality, run->guards.proved);
 }
 
 /* ---- rows ---- */
@@ -103,7 +104,8 @@ static rv_code open_quality(rvi_run *run, rv_quality **out, rv_error *err)
                                         .schema = &run->plan.schema,
                                         .budget = &run->budget,
                                         .scratch_folder = rv_dest_spool_folder(run->dest),
-                                        .run_id = run->run_id};
+                                        .run_id = run->run_id,
+                                        .proved = run->guards.proved};
     return rv_quality_new(out, &options, err);
 }
 
@@ -115,7 +117,7 @@ rv_code rvi_lane_guard_open(rvi_lane_guard **out, rvi_run *run, rv_error *err)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the guards of a lane");
     guard->run = run;
     RV_TRY(rv_meta_new(&guard->meta, &run->guards.files, &e->meta, run->started_us, &run->budget, err));
-    if (rv_quality_needs_rows(&e->quality))
+    if (rv_quality_counts(&e->quality) || rv_quality_needs_rows(&e->quality, run->guards.proved))
         RV_TRY(open_quality(run, &guard->quality, err));
     if (e->shape_drift_warn_factor > 0)
         RV_TRY(rv_shapes_new(&guard->shapes, &run->plan.schema, err));
@@ -142,10 +144,26 @@ rv_code rvi_lane_guard_page(rvi_lane_guard *guard, const rv_batch *page, const r
     return rv_meta_extend(guard->meta, page, rows, err);
 }
 
-void rvi_lane_guard_keep_chunk(rvi_lane_guard *guard)
+static rv_code take_tally(const rv_quality *quality, char **out, rv_error *err)
 {
-    if (guard->quality != NULL)
-        rv_quality_keep_chunk(guard->quality);
+    rv_bytes text = RV_BYTES_INIT(TEXT_MAX_BYTES);
+    rv_code rc = rv_quality_tally(quality, &text, err);
+    if (rc == RV_OK) {
+        *out = strndup((const char *)text.data, text.len);
+        rc = *out != NULL ? RV_OK : rv_fail(err, RV_E_OUT_OF_MEMORY, "counting the NULLs of a chunk");
+    }
+    rv_bytes_deinit(&text);
+    return rc;
+}
+
+rv_code rvi_lane_guard_keep_chunk(rvi_lane_guard *guard, char **tally, rv_error *err)
+{
+    if (guard->quality == NULL)
+        return RV_OK;
+    if (rv_quality_counts(&guard->run->export_config->quality))
+        RV_TRY(take_tally(guard->quality, tally, err));
+    rv_quality_keep_chunk(guard->quality);
+    return RV_OK;
 }
 
 rv_code rvi_lane_guard_drop_chunk(rvi_lane_guard *guard, rv_error *err)
@@ -242,6 +260,27 @@ static void remember_shapes(rvi_run *run)
     rv_bytes_deinit(&text);
 }
 
+static void copy_gate(rv_gate_summary *out, const rv_quality_result *gate)
+{
+    *out = (rv_gate_summary){
+        .key = gate->key, .verdict = gate->verdict, .measured = gate->measured, .limit = gate->limit};
+    (void)snprintf(out->column, sizeof out->column, "%s", gate->column != NULL ? gate->column : "");
+    (void)snprintf(out->proof, sizeof out->proof, "%s", gate->proof != NULL ? gate->proof : "");
+}
+
+/* Those that did not pass first: there may be more gates than a summary has room for. */
+static void summarize_gates(rvi_run *run, const rv_quality_report *report)
+{
+    rv_summary *s = run->summary;
+    s->n_quality_gates = report->n_gates;
+    s->n_quality_failed = report->n_failed;
+    s->n_gates = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < report->n_gates && s->n_gates < RV_MAX_GATES; i++)
+            if ((report->gates[i].verdict == RV_QUALITY_PASSED) == (pass == 1))
+                copy_gate(&s->gates[s->n_gates++], &report->gates[i]);
+}
+
 static void say_issues(rvi_run *run, const rv_quality_report *report)
 {
     for (int i = 0; i < report->n_issues; i++) {
@@ -252,8 +291,7 @@ static void say_issues(rvi_run *run, const rv_quality_report *report)
                                   issue->text));
         rvi_run_note(run, "quality: %s", issue->text);
     }
-    run->summary->n_quality_gates = report->n_gates;
-    run->summary->n_quality_failed = report->n_failed;
+    summarize_gates(run, report);
 }
 
 static rv_code keep_report(rvi_run *run, const rv_quality_report *report, rv_error *err)
@@ -278,6 +316,20 @@ static rv_code stay_alive(void *context, rv_error *err)
     return rvi_lease_renew(run, err);
 }
 
+/* What the state store says of a chunk, whoever has read it. */
+static rv_code add_chunk(void *context, const rv_chunk_row *row, rv_error *err)
+{
+    rvi_run *run = context;
+    const rv_quality_config *config = &run->export_config->quality;
+    rv_quality *quality = run->guards.quality;
+    bool one_moment = run->plan.snapshot && !run->plan.spans_epochs;
+    for (int i = 0; i < config->n_unique_columns; i++)
+        if (!one_moment && !rvi_is_along(&row->chunk.bounds, config->unique_columns[i]))
+            rv_quality_disprove(quality, i);
+    RV_TRY_CTX(rv_quality_count(quality, row->chunk.tally, err), err, "chunk %" PRId64, row->chunk.index);
+    return RV_OK;
+}
+
 static rv_code judge_quality(rvi_run *run, int64_t rows, rv_error *err)
 {
     const rv_quality_beat beat = {.call = stay_alive, .context = run};
@@ -286,6 +338,7 @@ static rv_code judge_quality(rvi_run *run, int64_t rows, rv_error *err)
         return RV_OK;
     if (run->guards.quality == NULL)
         RV_TRY(open_quality(run, &run->guards.quality, err));
+    RV_TRY(rv_state_list_chunks(run->state, run->run_id, add_chunk, run, err));
     RV_TRY(rv_quality_check(run->guards.quality, rows, &beat, run->arena, &report, err));
     RV_TRY(keep_report(run, &report, err));
     say_issues(run, &report);

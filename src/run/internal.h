@@ -34,7 +34,8 @@ typedef struct rvi_memory {
     size_t writer;      /* what a format writer may hold */
     int n_batches;      /* in circulation: one filled, one waiting, one encoded; at most RVI_MAX_BATCHES */
 } rvi_memory;
-rvi_memory rvi_memory_plan(const rv_tuning *tuning);
+/* n_unique: columns whose values a guard remembers. */
+rvi_memory rvi_memory_plan(const rv_tuning *tuning, int n_unique);
 
 /* Steers page sizes so that a statement takes about target_us and a page about target_bytes. Pure. */
 typedef struct rvi_pace {
@@ -113,6 +114,7 @@ typedef struct rvi_guards {
     pthread_mutex_t lock;    /* leaf; guards the next two while lanes end */
     rv_quality *quality;     /* of the lanes that have ended; NULL: of none */
     rv_shapes *shapes;       /* likewise */
+    const char **proved;     /* unique columns that need no look: rv_quality_options */
     const char *quality_json, *shapes_json; /* what came of them; NULL: not known, or not asked for */
 } rvi_guards;
 
@@ -268,7 +270,10 @@ void rvi_guards_deinit(rvi_run *run);
 /* After planning: what the files hold, and what has changed since the last run. Fails CONFIG_VALUE, LIMIT_EXCEEDED,
  * SCHEMA_DRIFT, STATE_CORRUPT, OUT_OF_MEMORY. */
 rv_code rvi_guards_prepare(rvi_run *run, rv_error *err) RV_MUST_CHECK;
-/* Can chunks that an earlier process has read be judged without reading them again? */
+/* proof.c: fills guards.proved, from the plan. Fails OUT_OF_MEMORY. */
+rv_code rvi_prove_unique(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+bool rvi_is_along(const rv_bounds *bounds, const char *column); /* read along a key of this column alone */
+/* Can chunks that another process has read be judged without reading them again, if they are counted? */
 bool rvi_guards_know_kept_rows(const rvi_run *run);
 /* Nothing that was seen counts any more: all of it is read again. By main. */
 void rvi_guards_forget(rvi_run *run);
@@ -286,7 +291,8 @@ RV_DEFINE_AUTO(rvi_lane_guard, rvi_lane_guard_free)
 /* *rows: those of the page as the files hold them; good until the next call, and while the page is not touched. */
 rv_code rvi_lane_guard_page(rvi_lane_guard *guard, const rv_batch *page, const rv_batch **rows,
                             rv_error *err) RV_MUST_CHECK;
-void rvi_lane_guard_keep_chunk(rvi_lane_guard *guard); /* its last page is written */
+/* Its last page is written. *tally: what the gates count of it, for the state store, to be freed; NULL: nothing. */
+rv_code rvi_lane_guard_keep_chunk(rvi_lane_guard *guard, char **tally, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_lane_guard_drop_chunk(rvi_lane_guard *guard, rv_error *err) RV_MUST_CHECK; /* read again */
 /* What the lane has seen becomes the run's. */
 rv_code rvi_lane_guard_finish(rvi_lane_guard *guard, rv_error *err) RV_MUST_CHECK;
@@ -308,7 +314,8 @@ typedef struct rvi_part_item {
     rv_spool *spool; /* NULL: nothing to put (an empty chunk, or the bytes went to a stream) */
     rv_part part;    /* part.name and part.column_digests are owned by the item; name NULL: no part */
     int64_t chunk_index, chunk_rows, epoch, claim;
-    bool again; /* no part: the chunk's parts that came before are void */
+    char *tally; /* with `last`: what gates count of the chunk; the item's. NULL: nothing */
+    bool again;  /* no part: the chunk's parts that came before are void */
     bool last;
 } rvi_part_item;
 void rvi_part_item_free(void *item);
@@ -323,12 +330,13 @@ typedef enum rvi_record_kind {
     RVI_RECORD_WAKE, /* lanes that wait for a chunk get an answer */
     RVI_RECORD_EVENT,
 } rvi_record_kind;
-/* A message to the recorder. CHUNK_DONE owns its parts, EVENT its detail. */
+/* A message to the recorder. CHUNK_DONE owns its parts and its tally, EVENT its detail. */
 struct rvi_record {
     rvi_record_kind kind;
     rvi_lane *lane; /* CLAIM */
     int64_t chunk_index, rows, epoch, claim, n_parts, cap_parts;
     rv_part *parts;
+    char *tally;
     const char *event; /* EVENT: of the journal; static storage */
     json_t *detail;
 };

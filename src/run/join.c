@@ -39,9 +39,9 @@ rv_code rvi_run_join_plan(rvi_run *run, const rv_open_run *open, rv_error *err)
         return refuse(open, err, "it was begun with another configuration, or another source",
                       "use the configuration and the source that it was begun with");
     if (run->plan.snapshot || !rvi_guards_know_kept_rows(run) || rvi_may_change_values(&run->plan.schema))
-        return refuse(
-            open, err, "what its process counts in memory would miss the rows read here",
-            "run it with one process: on_invalid policies, null_ratio_max and unique_columns need it");
+        return refuse(open, err, "what its process counts in memory would miss the rows read here",
+                      "run it with one process: on_invalid policies need it, and unique_columns without an "
+                      "index that proves them (docs/quality.md)");
     run->run_id = open->plan.run_id;
     run->dest_path = open->plan.dest_path;
     run->started_us = open->plan.started_us;

@@ -7,10 +7,11 @@ enum { MIB = 1 << 20, LANE_MIB = 64, PAGE_TARGET_MIB = 6, PAGE_MAX_MIB = 12, WRI
 
 _Static_assert((int)BATCHES <= (int)RVI_MAX_BATCHES, "the reader collects all batches");
 
-rvi_memory rvi_memory_plan(const rv_tuning *tuning)
+rvi_memory rvi_memory_plan(const rv_tuning *tuning, int n_unique)
 {
     rvi_memory memory = {
-        .budget = (size_t)LANE_MIB * MIB,
+        /* Beside what a lane needs in any case: a gate must not be what makes a page too large. */
+        .budget = (size_t)LANE_MIB * MIB + (size_t)n_unique * RV_UNIQUE_BLOCK_BYTES,
         .page_target = (size_t)PAGE_TARGET_MIB * MIB,
         .page_max = (size_t)PAGE_MAX_MIB * MIB,
         .writer = (size_t)WRITER_MIB * MIB,

@@ -112,8 +112,11 @@ static rv_code answer_waiting(recorder *r, bool patient, rv_error *err)
 
 static rv_code complete_chunk(rvi_run *run, const rvi_record *record, rv_error *err)
 {
-    const rv_chunk chunk = {
-        .index = record->chunk_index, .rows = record->rows, .epoch = record->epoch, .claim = record->claim};
+    const rv_chunk chunk = {.index = record->chunk_index,
+                            .rows = record->rows,
+                            .epoch = record->epoch,
+                            .claim = record->claim,
+                            .tally = record->tally};
     RV_TRY(rv_state_complete_chunk(run->state, run->run_id, &run->owner, &chunk, record->parts,
                                    record->n_parts, err));
     run->n_held--;

@@ -220,6 +220,8 @@ bool rvi_may_change_values(const rv_schema *schema)
 /* What the store says of the run's chunks. */
 typedef struct chunk_survey {
     rv_arena *arena;
+    const rv_quality_config
+        *gates;      /* a chunk that these cannot judge counts as not completed; NULL: nobody judges */
     int64_t *epochs; /* by index; -1: not completed */
     int64_t n, cap, n_completed, last_epoch;
 } chunk_survey;
@@ -231,7 +233,8 @@ static rv_code survey_chunk(void *context, const rv_chunk_row *row, rv_error *er
     if (s->n == s->cap || chunk->index != s->n)
         return rv_fail(err, RV_E_STATE_CORRUPT, "the state store has no row for chunk %" PRId64 " of %s",
                        s->n, row->run_id);
-    bool completed = chunk->status == RV_CHUNK_COMPLETED;
+    bool completed = chunk->status == RV_CHUNK_COMPLETED &&
+                     (s->gates == NULL || rv_quality_is_counted(s->gates, chunk->tally));
     s->epochs[s->n++] = completed ? chunk->epoch : -1;
     s->n_completed += completed;
     if (completed && chunk->epoch > s->last_epoch)
@@ -239,9 +242,10 @@ static rv_code survey_chunk(void *context, const rv_chunk_row *row, rv_error *er
     return RV_OK;
 }
 
-static rv_code survey_chunks(rvi_run *run, int64_t n_chunks, chunk_survey *out, rv_error *err)
+static rv_code survey_chunks(rvi_run *run, int64_t n_chunks, const rv_quality_config *gates,
+                             chunk_survey *out, rv_error *err)
 {
-    *out = (chunk_survey){.arena = run->arena, .cap = n_chunks};
+    *out = (chunk_survey){.arena = run->arena, .gates = gates, .cap = n_chunks};
     out->epochs = rv_arena_alloc(run->arena, (size_t)n_chunks, sizeof *out->epochs);
     if (out->epochs == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "looking at the chunks of %s", run->run_id);
@@ -261,7 +265,7 @@ bool rvi_run_is_read(const rvi_run *run)
 rv_code rvi_run_check_read(rvi_run *run, rv_error *err)
 {
     chunk_survey chunks;
-    RV_TRY(survey_chunks(run, run->plan.n_chunks, &chunks, err));
+    RV_TRY(survey_chunks(run, run->plan.n_chunks, NULL, &chunks, err));
     if (chunks.n_completed < chunks.n)
         return rv_fail(err, RV_E_INTERNAL, "reading ended with %" PRId64 " of %" PRId64 " chunks complete",
                        chunks.n_completed, chunks.n);
@@ -280,7 +284,7 @@ static bool may_keep_chunks(const rvi_run *run)
 bool rvi_run_has_kept_chunks(rvi_run *run)
 {
     chunk_survey chunks;
-    if (!may_keep_chunks(run) || survey_chunks(run, run->plan.n_chunks, &chunks, NULL) != RV_OK)
+    if (!may_keep_chunks(run) || survey_chunks(run, run->plan.n_chunks, NULL, &chunks, NULL) != RV_OK)
         return false;
     return run->plan.snapshot ? chunks.last_epoch > 0 : chunks.n_completed > 0;
 }
@@ -340,7 +344,7 @@ static rv_code reopen(rvi_run *run, const rvi_place *place, const rvi_index_list
     RV_TRY(rvi_list_parts(run, &parts, err));
     RV_TRY(rvi_survey_objects(place, &parts, &strays, &damaged, err));
     RV_TRY(rvi_remove_objects(run->dest, &strays, err));
-    RV_TRY(survey_chunks(run, run->plan.n_chunks, &chunks, err));
+    RV_TRY(survey_chunks(run, run->plan.n_chunks, NULL, &chunks, err));
     atomic_store(&run->counters.chunks_done, chunks.n_completed);
     if (damaged.n > 0)
         return rv_fail(err, RV_E_MANIFEST_MISMATCH, "files of %s are removed while it is being resumed",
@@ -383,7 +387,7 @@ rv_code rvi_run_restart_epoch(rvi_run *run, rv_error *err)
     }
     if (!run->plan.spans_epochs || epoch == 0 || !rvi_guards_know_kept_rows(run))
         return repeat(run, &place, err);
-    RV_TRY(survey_chunks(run, run->plan.n_chunks, &chunks, err));
+    RV_TRY(survey_chunks(run, run->plan.n_chunks, NULL, &chunks, err));
     chunks.last_epoch = epoch;
     RV_TRY(choose_chunks(run, &chunks, &none, &which, err));
     return reopen(run, &place, &which, err);
@@ -403,7 +407,8 @@ static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
     RV_TRY(rvi_is_published(&place, &published, err));
     RV_TRY(rvi_list_parts(run, &parts, err));
     RV_TRY(rvi_survey_objects(&place, &parts, &strays, &damaged, err));
-    RV_TRY(survey_chunks(run, open->n_chunks, &chunks, err));
+    /* What is published has passed its gates. Else the configuration may ask for counts that it did not ask for then. */
+    RV_TRY(survey_chunks(run, open->n_chunks, published ? NULL : &run->export_config->quality, &chunks, err));
     bool whole = damaged.n == 0 && chunks.n_completed == chunks.n;
     bool counted = !rvi_may_change_values(&run->plan.schema) && rvi_guards_know_kept_rows(run);
     if (published ? !whole : !(whole && counted) && !may_keep_chunks(run))

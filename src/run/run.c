@@ -249,7 +249,7 @@ static rv_code prepare(rvi_run *run, rv_error *err)
     const rv_clock *clock = run->context->clock;
     run->started_us = clock->now_us(clock);
     run->started_mono_us = clock->mono_us(clock);
-    run->memory = rvi_memory_plan(&run->export_config->tuning);
+    run->memory = rvi_memory_plan(&run->export_config->tuning, run->export_config->quality.n_unique_columns);
     rv_budget_init(&run->budget, run->memory.budget);
     RV_TRY(rv_arena_new(&run->arena, RUN_ARENA_BYTES, err));
     RV_TRY(rvi_bucket_init(&run->bucket, &run->export_config->tuning, err));

@@ -33,6 +33,7 @@ void rvi_record_free(void *record)
         free((char *)r->parts[i].column_digests);
     }
     free(r->parts);
+    free(r->tally);
     json_decref(r->detail);
     free(r);
 }
@@ -56,7 +57,7 @@ static rv_code collect_part(rvi_record *record, rvi_part_item *item, rv_error *e
     return RV_OK;
 }
 
-static rv_code report_chunk(rvi_run *run, const rvi_part_item *item, rv_error *err)
+static rv_code report_chunk(rvi_run *run, rvi_part_item *item, rv_error *err)
 {
     rvi_record *record = item->lane->record;
     record->kind = RVI_RECORD_CHUNK_DONE;
@@ -64,6 +65,7 @@ static rv_code report_chunk(rvi_run *run, const rvi_part_item *item, rv_error *e
     record->rows = item->chunk_rows;
     record->epoch = item->epoch;
     record->claim = item->claim;
+    RV_MOVE(&record->tally, item->tally);
     if (!rv_queue_push(run->records, record, 1))
         return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
     item->lane->record = NULL;

@@ -92,6 +92,11 @@ rv_code rvi_read_chunk(const rv_state *state, const char *run_id, rvi_cells *cel
     chunk.rows = rvi_next_int(cells);
     chunk.epoch = rvi_next_int(cells);
     chunk.claim = rvi_next_int(cells);
+    const char *tally = rvi_next_text_or_null(cells);
+    chunk.tally = tally != NULL ? rv_arena_strdup(arena, tally) : NULL;
+    if (tally != NULL && chunk.tally == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "cannot hold what was counted of chunk %lld",
+                       (long long)chunk.index);
     rv_error broken = {0};
     rv_code rc = rv_bounds_parse(bounds, arena, &chunk.bounds, &broken);
     if (rc == RV_E_OUT_OF_MEMORY)

@@ -176,13 +176,15 @@ static rv_code mark_completed(rv_state *state, const char *run_id, const rv_owne
         rvi_bind_int(chunk->rows),
         rvi_bind_int(chunk->epoch),
         rvi_bind_int(rvi_now_us(state)),
+        rvi_bind_text_or_null(chunk->tally),
     }};
     int64_t n_changed;
-    RV_TRY(rvi_change(state,
-                      "UPDATE chunks SET status = 'completed', owner = NULL, lease_expires_us = NULL,"
-                      " n_rows = $5, epoch = $6, last_error = NULL, updated_us = $7 WHERE run_id = $1"
-                      " AND chunk_index = $2 AND owner = $3 AND claim = $4 AND status = 'running'",
-                      &args, &n_changed, err));
+    RV_TRY(rvi_change(
+        state,
+        "UPDATE chunks SET status = 'completed', owner = NULL, lease_expires_us = NULL,"
+        " n_rows = $5, epoch = $6, last_error = NULL, updated_us = $7, tally = $8 WHERE run_id = $1"
+        " AND chunk_index = $2 AND owner = $3 AND claim = $4 AND status = 'running'",
+        &args, &n_changed, err));
     return n_changed == 1 ? RV_OK : fail_not_ours(state, run_id, chunk->index, err);
 }
 
@@ -246,10 +248,11 @@ rv_code rv_state_reopen_chunks(rv_state *state, const char *run_id, const rv_own
             {rvi_bind_text(run_id), rvi_bind_int(indexes[i]), rvi_bind_int(rvi_now_us(state))}};
         RV_TRY(
             rvi_change(state, "DELETE FROM parts WHERE run_id = $1 AND chunk_index = $2", &parts, NULL, err));
-        RV_TRY(rvi_change(state,
-                          "UPDATE chunks SET status = 'pending', owner = NULL, lease_expires_us = NULL,"
-                          " n_rows = 0, epoch = 0, updated_us = $3 WHERE run_id = $1 AND chunk_index = $2",
-                          &chunk, NULL, err));
+        RV_TRY(rvi_change(
+            state,
+            "UPDATE chunks SET status = 'pending', owner = NULL, lease_expires_us = NULL,"
+            " n_rows = 0, epoch = 0, tally = NULL, updated_us = $3 WHERE run_id = $1 AND chunk_index = $2",
+            &chunk, NULL, err));
     }
     return rvi_tx_commit(&tx, err);
 }

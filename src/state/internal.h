@@ -187,7 +187,7 @@ bool rvi_run_status_parse(const char *name, rv_run_status *out);
 #define RVI_PLAN_COLUMNS                                                                               \
     "run_id, export_name, plan_fingerprint, strategy, mode, format, compression, profile, dest_kind, " \
     "dest_path, dest_uri, schema_json, source_json, config_fingerprint, window_json, snapshot, started_us"
-#define RVI_CHUNK_COLUMNS "chunk_index, bounds, status, attempts, n_rows, epoch, claim"
+#define RVI_CHUNK_COLUMNS "chunk_index, bounds, status, attempts, n_rows, epoch, claim, tally"
 #define RVI_PART_COLUMNS \
     "p.name, p.chunk_index, p.sequence, p.n_rows, p.n_bytes, p.xxh3, p.md5, p.column_digests"
 void rvi_read_plan(rvi_cells *cells, rv_run_plan *out);

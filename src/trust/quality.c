@@ -1,6 +1,7 @@
 /* quality.c - the gates: what is counted while rows pass, and what is said in the end. */
 #include "rivet/quality.h"
 
+#include "rivet/checked.h"
 #include "rivet/row_hash.h"
 #include "trust/internal.h"
 #include "trust/unique.h"
@@ -13,13 +14,14 @@
 
 typedef struct null_count {
     int field;
-    int64_t kept, open; /* NULLs in kept chunks, in the open one */
+    int64_t counted, open; /* NULLs by the tallies that were added, in the open chunk */
 } null_count;
 
 /* One unique column. After a merge it has the logs of several lanes. */
 typedef struct unique_column {
     int field;
-    rvi_unique_log **logs; /* the first is this lane's own */
+    const char *proof;     /* unique without a look; NULL: it is looked at */
+    rvi_unique_log **logs; /* the first is this lane's own; none with a proof */
     int n_logs;
 } unique_column;
 
@@ -32,14 +34,36 @@ struct rv_quality {
     int64_t rows_kept, rows_open;
 };
 
-bool rv_quality_needs_rows(const rv_quality_config *config)
+bool rv_quality_counts(const rv_quality_config *config)
 {
-    return config->n_null_ratios > 0 || config->n_unique_columns > 0;
+    return config->n_null_ratios > 0;
+}
+
+bool rv_quality_needs_rows(const rv_quality_config *config, const char *const *proved)
+{
+    for (int i = 0; i < config->n_unique_columns; i++)
+        if (proved == NULL || proved[i] == NULL)
+            return true;
+    return false;
 }
 
 bool rv_quality_is_given(const rv_quality_config *config)
 {
-    return config->row_count_min >= 0 || config->row_count_max >= 0 || rv_quality_needs_rows(config);
+    return config->row_count_min >= 0 || config->row_count_max >= 0 || config->n_null_ratios > 0 ||
+           config->n_unique_columns > 0;
+}
+
+const char *rv_quality_verdict_name(rv_quality_verdict_kind verdict)
+{
+    switch (verdict) {
+    case RV_QUALITY_PASSED:
+        return "passed";
+    case RV_QUALITY_WARNED:
+        return "warning";
+    case RV_QUALITY_NOT_PASSED:
+        return "failed";
+    }
+    return "unknown";
 }
 
 const char *rv_quality_gate_name(rv_quality_gate gate)
@@ -102,6 +126,9 @@ static rv_code open_logs(rv_quality *quality, const rv_quality_options *options,
     for (int i = 0; i < config->n_unique_columns; i++) {
         unique_column *column = &quality->unique[i];
         column->field = find_field(options->schema, config->unique_columns[i]);
+        column->proof = options->proved != NULL ? options->proved[i] : NULL;
+        if (column->proof != NULL)
+            continue;
         column->logs = calloc(1, sizeof(rvi_unique_log *));
         if (column->logs == NULL)
             return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the quality gates");
@@ -109,7 +136,7 @@ static rv_code open_logs(rv_quality *quality, const rv_quality_options *options,
                                   options->run_id, err));
         column->n_logs = 1;
     }
-    return config->n_unique_columns > 0 ? rv_row_hasher_new(&quality->hasher, err) : RV_OK;
+    return rv_quality_needs_rows(config, options->proved) ? rv_row_hasher_new(&quality->hasher, err) : RV_OK;
 }
 
 rv_code rv_quality_new(rv_quality **out, const rv_quality_options *options, rv_error *err)
@@ -168,6 +195,8 @@ rv_code rv_quality_add(rv_quality *quality, const rv_batch *batch, rv_error *err
         quality->nulls[i].open += batch->columns[quality->nulls[i].field].null_count;
     for (int i = 0; i < quality->config->n_unique_columns; i++) {
         const unique_column *unique = &quality->unique[i];
+        if (unique->proof != NULL)
+            continue;
         RV_TRY_CTX(remember(quality, unique, &batch->columns[unique->field], batch->rows, err), err,
                    "unique column '%s'", quality->config->unique_columns[i]);
     }
@@ -178,12 +207,11 @@ void rv_quality_keep_chunk(rv_quality *quality)
 {
     quality->rows_kept += quality->rows_open;
     quality->rows_open = 0;
-    for (int i = 0; i < quality->config->n_null_ratios; i++) {
-        quality->nulls[i].kept += quality->nulls[i].open;
+    for (int i = 0; i < quality->config->n_null_ratios; i++)
         quality->nulls[i].open = 0;
-    }
     for (int i = 0; i < quality->config->n_unique_columns; i++)
-        rvi_unique_log_keep(quality->unique[i].logs[0]);
+        if (quality->unique[i].proof == NULL)
+            rvi_unique_log_keep(quality->unique[i].logs[0]);
 }
 
 rv_code rv_quality_drop_chunk(rv_quality *quality, rv_error *err)
@@ -192,15 +220,73 @@ rv_code rv_quality_drop_chunk(rv_quality *quality, rv_error *err)
     for (int i = 0; i < quality->config->n_null_ratios; i++)
         quality->nulls[i].open = 0;
     for (int i = 0; i < quality->config->n_unique_columns; i++)
-        RV_TRY(rvi_unique_log_drop(quality->unique[i].logs[0], err));
+        if (quality->unique[i].proof == NULL)
+            RV_TRY(rvi_unique_log_drop(quality->unique[i].logs[0], err));
+    return RV_OK;
+}
+
+/* ---- tallies ---- */
+
+rv_code rv_quality_tally(const rv_quality *quality, rv_bytes *out, rv_error *err)
+{
+    const rv_quality_config *config = quality->config;
+    RV_AUTO(json_decref) json_t *nulls = json_object();
+    bool ok = nulls != NULL;
+    for (int i = 0; ok && i < config->n_null_ratios; i++)
+        ok = json_object_set_new(nulls, config->null_ratios[i].column,
+                                 json_integer(quality->nulls[i].open)) == 0;
+    char *text = ok ? json_dumps(nulls, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    rv_code rc = text != NULL ? rv_bytes_append_str(out, text, err)
+                              : rv_fail(err, RV_E_OUT_OF_MEMORY, "counting the NULLs of a chunk");
+    free(text);
+    return rc;
+}
+
+static json_t *parse_tally(const char *tally)
+{
+    return tally != NULL ? json_loads(tally, 0, NULL) : NULL;
+}
+
+/* -1: the tally does not count the column. */
+static int64_t tallied(const json_t *tally, const char *column)
+{
+    const json_t *count = json_object_get(tally, column);
+    return json_is_integer(count) && json_integer_value(count) >= 0 ? json_integer_value(count) : -1;
+}
+
+bool rv_quality_is_counted(const rv_quality_config *config, const char *tally)
+{
+    RV_AUTO(json_decref) json_t *nulls = parse_tally(tally);
+    for (int i = 0; i < config->n_null_ratios; i++)
+        if (tallied(nulls, config->null_ratios[i].column) < 0)
+            return false;
+    return true;
+}
+
+rv_code rv_quality_count(rv_quality *quality, const char *tally, rv_error *err)
+{
+    RV_AUTO(json_decref) json_t *nulls = parse_tally(tally);
+    for (int i = 0; i < quality->config->n_null_ratios; i++) {
+        const char *column = quality->config->null_ratios[i].column;
+        int64_t n = tallied(nulls, column);
+        if (n < 0 || rv_add_i64(&quality->nulls[i].counted, quality->nulls[i].counted, n))
+            return rv_fail(err, RV_E_STATE_CORRUPT, "the NULLs of '%s' in a chunk are not recorded", column);
+    }
     return RV_OK;
 }
 
 /* ---- the end ---- */
 
+void rv_quality_disprove(rv_quality *quality, int i)
+{
+    quality->unique[i].proof = NULL;
+}
+
 static rv_code move_logs(unique_column *to, unique_column *from, rv_error *err)
 {
     const int n = to->n_logs + from->n_logs;
+    if (from->n_logs == 0)
+        return RV_OK;
     rvi_unique_log **grown = realloc(to->logs, (size_t)n * sizeof(rvi_unique_log *));
     if (grown == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "merging the quality gates of the lanes");
@@ -217,8 +303,6 @@ rv_code rv_quality_merge(rv_quality *to, rv_quality *from, rv_error *err)
     RV_TRY(rv_quality_drop_chunk(from, err)); /* an open chunk is nobody's */
     for (int i = 0; i < to->config->n_unique_columns; i++)
         RV_TRY(move_logs(&to->unique[i], &from->unique[i], err));
-    for (int i = 0; i < to->config->n_null_ratios; i++)
-        to->nulls[i].kept += from->nulls[i].kept;
     to->rows_kept += from->rows_kept;
     return RV_OK;
 }
@@ -254,25 +338,85 @@ static int count_gates(const rv_quality_config *config)
            config->n_unique_columns;
 }
 
+static rv_quality_result *begin_result(rv_quality_report *report, const char *key, const char *column,
+                                       double measured, double limit)
+{
+    rv_quality_result *result = &report->gates[report->n_gates++];
+    *result = (rv_quality_result){
+        .key = key, .column = column, .verdict = RV_QUALITY_PASSED, .measured = measured, .limit = limit};
+    return result;
+}
+
 static void check_rows(const rv_quality_config *config, rv_quality_report *report)
 {
     const int64_t least = config->row_count_min, most = config->row_count_max, rows = report->rows;
-    if (least >= 0 && rows < least)
-        raise(report, RV_GATE_ROW_COUNT, NULL, "%" PRId64 " rows are fewer than row_count_min %" PRId64, rows,
-              least);
-    if (most >= 0 && rows > most)
-        raise(report, RV_GATE_ROW_COUNT, NULL, "%" PRId64 " rows are more than row_count_max %" PRId64, rows,
-              most);
+    if (least >= 0) {
+        rv_quality_result *r = begin_result(report, "row_count_min", NULL, (double)rows, (double)least);
+        if (rows < least) {
+            r->verdict = RV_QUALITY_NOT_PASSED;
+            raise(report, RV_GATE_ROW_COUNT, NULL, "%" PRId64 " rows are fewer than row_count_min %" PRId64,
+                  rows, least);
+        }
+    }
+    if (most >= 0) {
+        rv_quality_result *r = begin_result(report, "row_count_max", NULL, (double)rows, (double)most);
+        if (rows > most) {
+            r->verdict = RV_QUALITY_NOT_PASSED;
+            raise(report, RV_GATE_ROW_COUNT, NULL, "%" PRId64 " rows are more than row_count_max %" PRId64,
+                  rows, most);
+        }
+    }
 }
 
 static void check_nulls(const rv_quality *quality, int i, rv_quality_report *report)
 {
     const rv_null_ratio *limit = &quality->config->null_ratios[i];
-    const int64_t nulls = quality->nulls[i].kept;
-    if ((double)nulls > limit->max * (double)report->rows)
-        raise(report, RV_GATE_NULL_RATIO, limit->column,
-              "%" PRId64 " of %" PRId64 " values of '%s' are NULL, more than the share of %g", nulls,
-              report->rows, limit->column, limit->max);
+    const int64_t nulls = quality->nulls[i].counted;
+    double share = report->rows > 0 ? (double)nulls / (double)report->rows : 0;
+    rv_quality_result *result = begin_result(report, "null_ratio_max", limit->column, share, limit->max);
+    if ((double)nulls <= limit->max * (double)report->rows)
+        return;
+    result->verdict = RV_QUALITY_NOT_PASSED;
+    raise(report, RV_GATE_NULL_RATIO, limit->column,
+          "%" PRId64 " of %" PRId64 " values of '%s' are NULL, more than the share of %g", nulls,
+          report->rows, limit->column, limit->max);
+}
+
+/* Rows that another process has read were never seen here. */
+static void refuse_unseen(const rv_quality *quality, const char *column, rv_quality_report *report)
+{
+    raise(report, RV_GATE_UNIQUE, column,
+          "only %" PRId64 " of %" PRId64
+          " values of '%s' were read by this process, so they cannot be compared",
+          quality->rows_kept, report->rows, column);
+}
+
+static rv_code count_duplicates(rv_quality *quality, const unique_column *unique, const rv_quality_beat *beat,
+                                rv_quality_report *report, rv_quality_result *result, rv_error *err)
+{
+    int64_t duplicates = 0, seen = 0;
+    bool capped = false;
+    RV_TRY(rvi_unique_count(unique->logs, unique->n_logs, quality->budget, beat, &duplicates, err));
+    for (int l = 0; l < unique->n_logs; l++) {
+        seen += rvi_unique_log_entries(unique->logs[l]);
+        capped = capped || rvi_unique_log_is_capped(unique->logs[l]);
+    }
+    result->measured = (double)duplicates;
+    if (duplicates > 0) {
+        result->verdict = RV_QUALITY_NOT_PASSED;
+        raise(report, RV_GATE_UNIQUE, result->column,
+              "%" PRId64 " of %" PRId64 "%s values of '%s' repeat an earlier one", duplicates, seen,
+              capped ? " remembered" : "", result->column);
+    } else if (capped) {
+        result->verdict = RV_QUALITY_WARNED;
+        raise(report, RV_GATE_UNIQUE, result->column,
+              "'%s' has no duplicates among %" PRId64 " values; the others were not compared "
+              "(unique_max_entries)",
+              result->column, seen)
+            ->fails = false;
+        report->n_failed--;
+    }
+    return RV_OK;
 }
 
 static rv_code check_unique(rv_quality *quality, int i, const rv_quality_beat *beat,
@@ -280,61 +424,33 @@ static rv_code check_unique(rv_quality *quality, int i, const rv_quality_beat *b
 {
     const unique_column *unique = &quality->unique[i];
     const char *name = quality->config->unique_columns[i];
-    int64_t duplicates = 0, seen = 0;
-    bool capped = false;
-    RV_TRY_CTX(rvi_unique_count(unique->logs, unique->n_logs, quality->budget, beat, &duplicates, err), err,
-               "unique column '%s'", name);
-    for (int l = 0; l < unique->n_logs; l++) {
-        seen += rvi_unique_log_entries(unique->logs[l]);
-        capped = capped || rvi_unique_log_is_capped(unique->logs[l]);
-    }
-    if (duplicates > 0) {
-        raise(report, RV_GATE_UNIQUE, name,
-              "%" PRId64 " of %" PRId64 "%s values of '%s' repeat an earlier one", duplicates, seen,
-              capped ? " remembered" : "", name);
+    rv_quality_result *result = begin_result(report, "unique_columns", name, 0, 0);
+    result->proof = unique->proof;
+    if (unique->proof != NULL)
+        return RV_OK;
+    if (quality->rows_kept != report->rows || unique->n_logs == 0) {
+        result->verdict = RV_QUALITY_NOT_PASSED;
+        refuse_unseen(quality, name, report);
         return RV_OK;
     }
-    if (capped) {
-        raise(report, RV_GATE_UNIQUE, name,
-              "'%s' has no duplicates among %" PRId64 " values; the others were not compared "
-              "(unique_max_entries)",
-              name, seen)
-            ->fails = false;
-        report->n_failed--;
-    }
-    return RV_OK;
-}
-
-/* Rows that another process has read were never seen here. */
-static void refuse_unseen(const rv_quality *quality, rv_quality_report *report)
-{
-    raise(report, quality->config->n_null_ratios > 0 ? RV_GATE_NULL_RATIO : RV_GATE_UNIQUE, NULL,
-          "only %" PRId64 " of %" PRId64 " rows were read by this process, so they cannot be judged",
-          quality->rows_kept, report->rows);
-}
-
-static rv_code check_values(rv_quality *quality, const rv_quality_beat *beat, rv_quality_report *report,
-                            rv_error *err)
-{
-    for (int i = 0; i < quality->config->n_null_ratios; i++)
-        check_nulls(quality, i, report);
-    for (int i = 0; i < quality->config->n_unique_columns; i++)
-        RV_TRY(check_unique(quality, i, beat, report, err));
+    RV_TRY_CTX(count_duplicates(quality, unique, beat, report, result, err), err, "unique column '%s'", name);
     return RV_OK;
 }
 
 rv_code rv_quality_check(rv_quality *quality, int64_t rows, const rv_quality_beat *beat, rv_arena *arena,
                          rv_quality_report *out, rv_error *err)
 {
-    rv_quality_report report = {.rows = rows, .n_gates = count_gates(quality->config)};
-    report.issues = rv_arena_alloc(arena, (size_t)report.n_gates, sizeof *report.issues);
-    if (report.issues == NULL)
+    const size_t n = (size_t)count_gates(quality->config);
+    rv_quality_report report = {.rows = rows};
+    report.issues = rv_arena_alloc(arena, n, sizeof *report.issues);
+    report.gates = rv_arena_alloc(arena, n, sizeof *report.gates);
+    if (report.issues == NULL || report.gates == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "checking the quality gates");
     check_rows(quality->config, &report);
-    if (rv_quality_needs_rows(quality->config) && quality->rows_kept != rows)
-        refuse_unseen(quality, &report);
-    else
-        RV_TRY(check_values(quality, beat, &report, err));
+    for (int i = 0; i < quality->config->n_null_ratios; i++)
+        check_nulls(quality, i, &report);
+    for (int i = 0; i < quality->config->n_unique_columns; i++)
+        RV_TRY(check_unique(quality, i, beat, &report, err));
     *out = report;
     return RV_OK;
 }
@@ -357,20 +473,37 @@ rv_code rv_quality_verdict(const rv_quality_report *report, rv_error *err)
     return RV_E_QUALITY_FAILED;
 }
 
+static json_t *issue_json(const rv_quality_issue *issue)
+{
+    return json_pack("{s:s,s:s?,s:s,s:s}", "gate", rv_quality_gate_name(issue->gate), "column", issue->column,
+                     "severity", issue->fails ? "fail" : "warn", "message", issue->text);
+}
+
+/* What was not measured is null; all but shares are whole numbers. */
+static json_t *result_json(const rv_quality_result *r)
+{
+    bool whole = strcmp(r->key, "null_ratio_max") != 0;
+    json_t *measured = r->proof != NULL ? json_null()
+                       : whole          ? json_integer((json_int_t)r->measured)
+                                        : json_real(r->measured);
+    json_t *limit = whole ? json_integer((json_int_t)r->limit) : json_real(r->limit);
+    return json_pack("{s:s,s:s?,s:s,s:o,s:o,s:s?}", "gate", r->key, "column", r->column, "verdict",
+                     rv_quality_verdict_name(r->verdict), "measured", measured, "limit", limit, "proof",
+                     r->proof);
+}
+
 rv_code rv_quality_json(const rv_quality_report *report, rv_bytes *out, rv_error *err)
 {
     RV_AUTO(json_decref) json_t *issues = json_array();
-    bool ok = issues != NULL;
-    for (int i = 0; ok && i < report->n_issues; i++) {
-        const rv_quality_issue *issue = &report->issues[i];
-        ok = json_array_append_new(issues,
-                                   json_pack("{s:s,s:s?,s:s,s:s}", "gate", rv_quality_gate_name(issue->gate),
-                                             "column", issue->column, "severity",
-                                             issue->fails ? "fail" : "warn", "message", issue->text)) == 0;
-    }
+    RV_AUTO(json_decref) json_t *gates = json_array();
+    bool ok = issues != NULL && gates != NULL;
+    for (int i = 0; ok && i < report->n_issues; i++)
+        ok = json_array_append_new(issues, issue_json(&report->issues[i])) == 0;
+    for (int i = 0; ok && i < report->n_gates; i++)
+        ok = json_array_append_new(gates, result_json(&report->gates[i])) == 0;
     RV_AUTO(json_decref)
-    json_t *root = ok ? json_pack("{s:b,s:I,s:O}", "passed", (int)(report->n_failed == 0), "rows",
-                                  (json_int_t)report->rows, "issues", issues)
+    json_t *root = ok ? json_pack("{s:b,s:I,s:O,s:O}", "passed", (int)(report->n_failed == 0), "rows",
+                                  (json_int_t)report->rows, "gates", gates, "issues", issues)
                       : NULL;
     char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     rv_code rc = text != NULL ? rv_bytes_append_str(out, text, err)

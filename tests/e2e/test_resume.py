@@ -178,6 +178,7 @@ def test_two_machines_share_one_state_and_one_run(pg15, table, store, tmp_path):
                 chunk_size=200,
                 tuning={"batch_size": 100, "throttle_ms": 100},
                 destination={"type": "local", "path": str(out)},
+                quality={"null_ratio_max": {"v": 0}, "unique_columns": ["id"]},
             ),
         )
     leader = first.start("run", "-c", "rivet.yaml", "--json")
@@ -185,7 +186,11 @@ def test_two_machines_share_one_state_and_one_run(pg15, table, store, tmp_path):
     run_id = sorted(out.glob("*.parquet"))[0].name.split("_chunk")[0]
     helped = second.run("--join", run_id, "--json").ok().json
     result = first.finish(leader).ok()
-    assert result.json["per_export"][0]["rows"] == ROWS
+    summary = result.json["per_export"][0]
+    assert summary["rows"] == ROWS and summary["quality"]["passed"]
+    nulls, unique = summary["quality"]["gates"]
+    assert (nulls["measured"], nulls["limit"], unique["measured"]) == (0, 0, None)
+    assert unique["proof"].startswith("unique index")
     [manifest] = check_delivery(out)
     names = [str(path) for path in part_paths(out, manifest)]
     with duckdb.connect() as session:

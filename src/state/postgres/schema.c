@@ -133,6 +133,13 @@ static const char *const version_1[] = {
     NULL,
 };
 
+/* What the quality gates count of a chunk's rows, so that a run can be judged by whoever ends it. */
+static const char *const version_2[] = {
+    "ALTER TABLE chunks ADD COLUMN tally TEXT",
+    NULL,
+};
+
 const rvi_migration rvi_state_pg_migrations[RVI_STATE_PG_MIGRATIONS] = {
     {1, version_1},
+    {2, version_2},
 };

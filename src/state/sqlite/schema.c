@@ -213,7 +213,14 @@ static const char *const version_2[] = {
     NULL,
 };
 
+/* What the quality gates count of a chunk's rows, so that a run can be judged by whoever ends it. */
+static const char *const version_3[] = {
+    "ALTER TABLE chunks ADD COLUMN tally TEXT",
+    NULL,
+};
+
 const rvi_migration rvi_state_sqlite_migrations[RVI_SQLITE_MIGRATIONS] = {
     {1, version_1},
     {2, version_2},
+    {3, version_3},
 };

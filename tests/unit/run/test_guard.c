@@ -172,6 +172,80 @@ static void a_resumed_run_is_read_again_where_a_gate_has_to_see_its_rows(void **
     }
 }
 
+/* The first attempt dies between its chunks and its manifest; the second reads nothing and judges all the same. */
+static void assert_resumed_is_judged(bench *b, const rv_quality_config *quality, bool passes)
+{
+    b->export_config.quality = *quality;
+    fault_arm(FAULT_RENAME, 2, FAULT_TRANSIENT, EIO);
+    assert_int_equal(bench_run(b), RV_E_DEST_WRITE);
+    assert_true(fault_disarm());
+    assert_int_equal(bench_run(b), passes ? RV_OK : RV_E_QUALITY_FAILED);
+    assert_true(b->summary.resumed);
+    assert_int_equal(b->summary.pages, 0);
+}
+
+static void nulls_of_kept_chunks_are_known(void **state)
+{
+    bench *b = *state;
+    static rv_null_ratio ratios[] = {{"note", 0.5}};
+    const rv_quality_config quality = {
+        .row_count_min = -1, .row_count_max = -1, .null_ratios = ratios, .n_null_ratios = 1};
+    write_script(b, "table t\ncolumn id bigint not_null key\ncolumn note text\nrow 0 \"a\"\nrow 1 null\n");
+    assert_resumed_is_judged(b, &quality, true);
+    assert_int_equal(b->summary.n_gates, 1);
+    assert_true(b->summary.gates[0].measured == 0.5 && b->summary.gates[0].limit == 0.5);
+}
+
+/* The gate was passed when the chunk was complete; who resumes the run wants more. */
+static void nulls_of_kept_chunks_can_fail_a_resumed_run(void **state)
+{
+    bench *b = *state;
+    static const rv_null_ratio lax[] = {{"note", 0.5}}, strict[] = {{"note", 0.4}};
+    rv_quality_config quality = {
+        .row_count_min = -1, .row_count_max = -1, .null_ratios = lax, .n_null_ratios = 1};
+    write_script(b, "table t\ncolumn id bigint not_null key\ncolumn note text\nrow 0 \"a\"\nrow 1 null\n");
+    b->export_config.quality = quality;
+    fault_arm(FAULT_RENAME, 2, FAULT_TRANSIENT, EIO);
+    assert_int_equal(bench_run(b), RV_E_DEST_WRITE);
+    assert_true(fault_disarm());
+    quality.null_ratios = strict;
+    b->export_config.quality = quality;
+    assert_int_equal(bench_run(b), RV_E_QUALITY_FAILED);
+    assert_int_equal(b->summary.pages, 0);
+    assert_int_equal(b->summary.gates[0].verdict, RV_QUALITY_NOT_PASSED);
+    assert_int_equal(count_files(b, ".csv"), 0);
+}
+
+/* A gate that is new counts what nobody has counted. */
+static void chunks_that_were_not_counted_are_read_again(void **state)
+{
+    bench *b = *state;
+    static const rv_null_ratio ratios[] = {{"note", 0.4}};
+    write_numbered(b, 100, "", "");
+    fault_arm(FAULT_RENAME, 2, FAULT_TRANSIENT, EIO);
+    assert_int_equal(bench_run(b), RV_E_DEST_WRITE);
+    assert_true(fault_disarm());
+    b->export_config.quality.null_ratios = ratios;
+    b->export_config.quality.n_null_ratios = 1;
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_true(b->summary.resumed && b->summary.pages > 0);
+    assert_rows_once(b, 100);
+}
+
+static void a_unique_index_proves_a_column_without_a_look(void **state)
+{
+    bench *b = *state;
+    static const char *const unique[] = {"id"};
+    const rv_quality_config quality = {
+        .row_count_min = -1, .row_count_max = -1, .unique_columns = unique, .n_unique_columns = 1};
+    b->export_config.consistency = RV_CONSISTENCY_STATEMENT;
+    b->export_config.mode = RV_MODE_CHUNKED;
+    write_script(b, "table t\ncolumn id bigint not_null\ncolumn note text\n"
+                    "index t_pkey id primary unique not_null\nrow 0 \"a\"\nrow 1 null\n");
+    assert_resumed_is_judged(b, &quality, true);
+    assert_string_equal(b->summary.gates[0].proof, "unique index t_pkey");
+}
+
 static const char *const two_columns =
     "table t\ncolumn id bigint not_null key\ncolumn note text\nrow 0 \"a\"\n";
 static const char *const three_columns =
@@ -323,6 +397,10 @@ int main(void)
         bench_test(an_empty_table_fails_a_minimum_also_when_it_would_be_skipped),
         bench_test(an_unknown_column_of_a_gate_is_refused_before_anything_is_read),
         bench_test(a_resumed_run_is_read_again_where_a_gate_has_to_see_its_rows),
+        bench_test(nulls_of_kept_chunks_are_known),
+        bench_test(nulls_of_kept_chunks_can_fail_a_resumed_run),
+        bench_test(chunks_that_were_not_counted_are_read_again),
+        bench_test(a_unique_index_proves_a_column_without_a_look),
         bench_test(changed_columns_fail_before_the_first_page),
         bench_test(changed_columns_are_only_recorded_when_the_run_is_to_continue),
         bench_test(longer_values_are_noted_and_remembered),

@@ -93,8 +93,14 @@ static rv_code add(fixture *f, rv_quality *quality, int64_t first, int64_t step,
 
 static void add_chunk(fixture *f, rv_quality *quality, int64_t first, int64_t step, int64_t n)
 {
+    rv_bytes tally = RV_BYTES_INIT(4096);
+    const char *text = NULL;
     assert_int_equal(add(f, quality, first, step, n), RV_OK);
+    assert_int_equal(rv_quality_tally(quality, &tally, &f->err), RV_OK);
+    assert_int_equal(rv_bytes_cstr(&tally, &text, NULL), RV_OK);
     rv_quality_keep_chunk(quality);
+    assert_int_equal(rv_quality_count(quality, text, &f->err), RV_OK);
+    rv_bytes_deinit(&tally);
 }
 
 static rv_code count_beat(void *context, rv_error *err)
@@ -122,7 +128,7 @@ static void row_counts_are_judged_by_the_whole_run(void **state)
     assert_int_equal(check(f, quality, 11), RV_E_QUALITY_FAILED);
     assert_false(rv_quality_is_given(&no_gates));
     assert_true(rv_quality_is_given(&config));
-    assert_false(rv_quality_needs_rows(&config));
+    assert_false(rv_quality_needs_rows(&config, NULL));
 }
 
 static void shares_of_null_may_reach_their_limit_but_not_pass_it(void **state)
@@ -251,7 +257,7 @@ static void rows_that_were_not_seen_cannot_pass(void **state)
     RV_AUTO(rv_quality_free) rv_quality *quality = make(f, &unique_gate);
     add_chunk(f, quality, 0, 1, 10);
     assert_int_equal(check(f, quality, 20), RV_E_QUALITY_FAILED);
-    assert_non_null(strstr(f->report.issues[0].text, "only 10 of 20 rows"));
+    assert_non_null(strstr(f->report.issues[0].text, "only 10 of 20 values"));
 }
 
 static void the_result_is_json(void **state)
@@ -264,11 +270,60 @@ static void the_result_is_json(void **state)
     assert_int_equal(check(f, quality, 1), RV_E_QUALITY_FAILED);
     assert_int_equal(rv_quality_json(&f->report, &json, &f->err), RV_OK);
     assert_int_equal(rv_bytes_cstr(&json, &text, NULL), RV_OK);
-    assert_string_equal(text,
-                        "{\"passed\":false,\"rows\":1,\"issues\":[{\"gate\":\"null_ratio\",\"column\":\"v\","
-                        "\"severity\":\"fail\",\"message\":\"1 of 1 values of 'v' are NULL, more than the "
-                        "share of 0.5\"}]}");
+    assert_string_equal(
+        text, "{\"passed\":false,\"rows\":1,\"gates\":[{\"gate\":\"null_ratio_max\",\"column\":\"v\","
+              "\"verdict\":\"failed\",\"measured\":1.0,\"limit\":0.5,\"proof\":null}],\"issues\":[{\"gate\":"
+              "\"null_ratio\",\"column\":\"v\","
+              "\"severity\":\"fail\",\"message\":\"1 of 1 values of 'v' are NULL, more than the "
+              "share of 0.5\"}]}");
     rv_bytes_deinit(&json);
+}
+
+static void counts_of_other_processes_are_added_up(void **state)
+{
+    fixture *f = *state;
+    RV_AUTO(rv_quality_free) rv_quality *quality = make(f, &null_gate);
+    assert_int_equal(rv_quality_count(quality, "{\"v\":3}", &f->err), RV_OK);
+    assert_int_equal(rv_quality_count(quality, "{\"v\":2,\"other\":9}", &f->err), RV_OK);
+    assert_int_equal(check(f, quality, 10), RV_OK);
+    assert_true(f->report.gates[0].measured == 0.5 && f->report.gates[0].limit == 0.5);
+    assert_int_equal(rv_quality_count(quality, "{\"v\":1}", &f->err), RV_OK);
+    assert_int_equal(check(f, quality, 11), RV_E_QUALITY_FAILED);
+}
+
+static void a_chunk_that_is_not_counted_is_not_guessed_at(void **state)
+{
+    fixture *f = *state;
+    static const char *const bad[] = {NULL,  "",       "{}", "{\"w\":1}", "{\"v\":-1}", "{\"v\":\"1\"}",
+                                      "[1]", "{\"v\":"};
+    RV_AUTO(rv_quality_free) rv_quality *quality = make(f, &null_gate);
+    assert_true(rv_quality_is_counted(&null_gate, "{\"v\":0}"));
+    assert_true(rv_quality_is_counted(&unique_gate, NULL));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(rv_quality_is_counted(&null_gate, bad[i]));
+        assert_int_equal(rv_quality_count(quality, bad[i], &f->err), RV_E_STATE_CORRUPT);
+    }
+    assert_int_equal(rv_quality_count(quality, "{\"v\":9223372036854775807}", &f->err), RV_OK);
+    assert_int_equal(rv_quality_count(quality, "{\"v\":1}", &f->err), RV_E_STATE_CORRUPT);
+}
+
+static void what_is_proved_is_not_looked_at(void **state)
+{
+    fixture *f = *state;
+    static const char *const proved[] = {"unique index t_v"};
+    const rv_quality_options options = {
+        .config = &unique_gate, .schema = &schema, .budget = &f->budget, .run_id = "t", .proved = proved};
+    RV_AUTO(rv_quality_free) rv_quality *quality = NULL, *other = NULL;
+    assert_false(rv_quality_needs_rows(&unique_gate, proved));
+    assert_int_equal(rv_quality_new(&quality, &options, &f->err), RV_OK);
+    assert_int_equal(rv_quality_new(&other, &options, &f->err), RV_OK);
+    assert_int_equal(rv_budget_used(&f->budget), 0);
+    add_chunk(f, quality, 7, 0, 10);
+    assert_int_equal(rv_quality_merge(quality, other, &f->err), RV_OK);
+    assert_int_equal(check(f, quality, 20), RV_OK);
+    assert_string_equal(f->report.gates[0].proof, proved[0]);
+    rv_quality_disprove(quality, 0);
+    assert_int_equal(check(f, quality, 10), RV_E_QUALITY_FAILED); /* nothing was remembered to compare */
 }
 
 /* Names are as long as a source allows; what is said of one stays valid UTF-8. */
@@ -358,6 +413,9 @@ int main(void)
         quality_test(beyond_its_limit_a_unique_column_is_said_to_be_capped),
         quality_test(rows_that_were_not_seen_cannot_pass),
         quality_test(the_result_is_json),
+        quality_test(counts_of_other_processes_are_added_up),
+        quality_test(a_chunk_that_is_not_counted_is_not_guessed_at),
+        quality_test(what_is_proved_is_not_looked_at),
         quality_test(a_long_name_is_cut_between_characters),
         quality_test(every_failure_on_the_way_is_an_error_and_leaves_nothing),
         quality_test(a_long_search_can_be_stopped),
