@@ -51,6 +51,9 @@ typedef struct rv_dest_ops {
     rv_code (*list)(rv_dest *dest, const char *name_prefix, rv_dest_fn fn, void *context, rv_error *err);
     rv_code (*remove)(rv_dest *dest, const char *name, rv_error *err); /* absent is fine */
 
+    /* Where an object lies as a file that this process can read, appended to `out`. NULL: objects are no files here. */
+    rv_code (*file_path)(const rv_dest *dest, const char *name, rv_bytes *out, rv_error *err);
+
     rv_code (*stream)(rv_dest *dest, rv_sink **out, rv_error *err); /* borrowed until close */
 
     void (*close)(rv_dest *dest); /* NULL is fine */
@@ -78,6 +81,8 @@ rv_code rv_dest_get(rv_dest *dest, const char *name, rv_bytes *out, bool *found,
 rv_code rv_dest_list(rv_dest *dest, const char *name_prefix, rv_dest_fn fn, void *context,
                      rv_error *err) RV_MUST_CHECK;
 rv_code rv_dest_remove(rv_dest *dest, const char *name, rv_error *err) RV_MUST_CHECK;
+bool rv_dest_has_files(const rv_dest *dest); /* the file_path slot is set */
+rv_code rv_dest_file_path(const rv_dest *dest, const char *name, rv_bytes *out, rv_error *err) RV_MUST_CHECK;
 rv_code rv_dest_stream(rv_dest *dest, rv_sink **out, rv_error *err) RV_MUST_CHECK;
 void rv_dest_close(rv_dest *dest);
 RV_DEFINE_AUTO(rv_dest, rv_dest_close)

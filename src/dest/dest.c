@@ -104,6 +104,18 @@ rv_code rv_dest_remove(rv_dest *dest, const char *name, rv_error *err)
     return RV_OK;
 }
 
+bool rv_dest_has_files(const rv_dest *dest)
+{
+    return dest->ops->file_path != NULL;
+}
+
+rv_code rv_dest_file_path(const rv_dest *dest, const char *name, rv_bytes *out, rv_error *err)
+{
+    assert(rv_dest_has_files(dest) && out);
+    RV_TRY(rvi_dest_check_name(name, err));
+    return dest->ops->file_path(dest, name, out, err);
+}
+
 rv_code rv_dest_stream(rv_dest *dest, rv_sink **out, rv_error *err)
 {
     assert(rv_dest_has(dest, RV_DEST_CAP_STREAM) && out);

@@ -161,7 +161,7 @@ struct rvi_run {
     int n_later_failures;
 
     int64_t *policy_uses; /* [column][class]: of all lanes that have ended */
-    int64_t n_validated;  /* parts that were read back, the uploader's */
+    int64_t n_validated;  /* parts that stand and were read back; main's, the uploader's between */
     rv_summary *summary;
 };
 
@@ -395,6 +395,11 @@ typedef struct rvi_index_list {
  * objects are added to `strays`. */
 rv_code rvi_survey_objects(const rvi_place *place, const rvi_part_list *parts, rvi_name_list *strays,
                            rvi_index_list *damaged, rv_error *err) RV_MUST_CHECK;
+/* Reads parts that an earlier attempt has put back as if they were new, on a destination that has files. bad: the
+ * chunks of those that are not what was written, in the run's arena. By main. Fails IO, OUT_OF_MEMORY, CANCELLED,
+ * MEMORY_BUDGET, RUN_LEASE_LOST. */
+rv_code rvi_validate_kept(rvi_run *run, const rvi_part_list *parts, rvi_index_list *bad,
+                          rv_error *err) RV_MUST_CHECK;
 rv_code rvi_remove_objects(rv_dest *dest, const rvi_name_list *names, rv_error *err) RV_MUST_CHECK;
 /* Remove every part and spool file of the run; its manifests stay. */
 rv_code rvi_remove_run_objects(const rvi_place *place, rv_error *err) RV_MUST_CHECK;

@@ -322,6 +322,7 @@ static rv_code repeat(rvi_run *run, const rvi_place *place, rv_error *err)
     run->committing = false;
     RV_TRY(rvi_remove_run_objects(place, err));
     run->plan.n_chunks = run->n_planned;
+    run->n_validated = 0;
     RV_TRY(describe_for_state(run, &plan, err));
     RV_TRY(rv_state_replan_run(run->state, &plan, run->plan.chunks, run->plan.n_chunks, &run->owner, err));
     atomic_store(&run->counters.chunks_done, 0);
@@ -346,6 +347,7 @@ static rv_code reopen(rvi_run *run, const rvi_place *place, const rvi_index_list
     RV_TRY(rvi_remove_objects(run->dest, &strays, err));
     RV_TRY(survey_chunks(run, run->plan.n_chunks, NULL, &chunks, err));
     atomic_store(&run->counters.chunks_done, chunks.n_completed);
+    run->n_validated = run->n_validated < parts.n ? run->n_validated : parts.n;
     if (damaged.n > 0)
         return rv_fail(err, RV_E_MANIFEST_MISMATCH, "files of %s are removed while it is being resumed",
                        run->run_id);
@@ -393,6 +395,26 @@ rv_code rvi_run_restart_epoch(rvi_run *run, rv_error *err)
     return reopen(run, &place, &which, err);
 }
 
+/* With --validate what is kept is read back like what is written now: `validated` speaks of all files. What does not
+ * stand the look is read again. Where objects are no files, all of it is, so that it can be looked at. */
+static rv_code look_at_kept(rvi_run *run, const rvi_place *place, bool published, rv_error *err)
+{
+    rvi_part_list parts;
+    rvi_index_list bad;
+    if (!run->context->validate || (published && !rv_dest_has_files(run->dest)))
+        return RV_OK;
+    if (!rv_dest_has_files(run->dest))
+        return repeat(run, place, err);
+    RV_TRY(rvi_list_parts(run, &parts, err));
+    RV_TRY(rvi_validate_kept(run, &parts, &bad, err));
+    run->n_validated = parts.n;
+    if (bad.n == 0)
+        return RV_OK;
+    if (published || !may_keep_chunks(run))
+        return repeat(run, place, err);
+    return reopen(run, place, &bad, err);
+}
+
 static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
 {
     const rvi_place place = {run->dest, run->run_id, run->arena};
@@ -419,6 +441,7 @@ static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
     RV_TRY(adopt_window(run, open, err));
     RV_TRY(choose_chunks(run, &chunks, &damaged, &which, err));
     RV_TRY(reopen(run, &place, &which, err));
+    RV_TRY(look_at_kept(run, &place, published, err));
     rv_log(RV_LOG_INFO, "resuming %s: %" PRId64 " of %" PRId64 " chunks are complete", run->run_id,
            (int64_t)atomic_load(&run->counters.chunks_done), open->n_chunks);
     return RV_OK;

@@ -80,6 +80,8 @@ static rv_code take_back(rvi_run *run, rvi_lane *lane, rv_error *err)
     RV_TRY(rvi_lease_await(run, err));
     for (int64_t i = 0; i < lane->record->n_parts; i++)
         RV_TRY(rv_dest_remove(run->dest, lane->record->parts[i].name, err));
+    if (run->context->validate)
+        run->n_validated -= lane->record->n_parts;
     rvi_record_free(lane->record);
     lane->record = NULL;
     return RV_OK;

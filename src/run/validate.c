@@ -1,4 +1,5 @@
-/* validate.c - a finished part is read back from its spool file before anybody can see it.
+/* validate.c - a finished part is read back from its spool file before anybody can see it; one that an earlier attempt
+ * has put, from where it lies.
  *
  * The file's bytes become rows again, by code that shares nothing with the writer, and the rows must be as many and have
  * the same column digests as those that the encoder was given. What no reader looks at is covered by the checksums of the
@@ -12,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { PATH_BYTES = 64 << 10 };
 
 /* part->column_digests: ["0123456789abcdef",…] */
 static rv_code compare_digests(const rvi_run *run, const rv_part *part, const uint64_t *sums, rv_error *err)
@@ -84,21 +87,64 @@ static rv_code compare(const rvi_run *run, const rv_part *part, rv_input *input,
     return compare_checksums(part, input, err);
 }
 
-rv_code rvi_validate_part(rvi_run *run, const rvi_part_item *item, rv_error *err)
+static rv_code read_back(const rvi_run *run, const rv_part *part, const char *path, rv_error *err)
 {
     rv_file_input input = {0};
-    if (!run->context->validate || item->spool == NULL)
-        return RV_OK;
     uint64_t *sums = calloc((size_t)run->guards.files.n_fields + 1, sizeof *sums);
     if (sums == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "reading a part back");
-    rv_code rc = rv_file_input_open(&input, rv_spool_path(item->spool), err);
+    rv_code rc = rv_file_input_open(&input, path, err);
     if (rc == RV_OK)
-        rc = compare(run, &item->part, &input.base, sums, err);
+        rc = compare(run, part, &input.base, sums, err);
     rv_file_input_close(&input);
     free(sums);
-    if (rc != RV_OK)
-        return rv_wrap(err, rc, "part '%s', read back before it was published", item->part.name);
+    return rc;
+}
+
+rv_code rvi_validate_part(rvi_run *run, const rvi_part_item *item, rv_error *err)
+{
+    if (!run->context->validate || item->spool == NULL)
+        return RV_OK;
+    RV_TRY_CTX(read_back(run, &item->part, rv_spool_path(item->spool), err), err,
+               "part '%s', read back before it was published", item->part.name);
     run->n_validated++;
+    return RV_OK;
+}
+
+static rv_code read_kept(const rvi_run *run, const rv_part *part, rv_error *err)
+{
+    rv_bytes path = RV_BYTES_INIT(PATH_BYTES);
+    const char *text = NULL;
+    rv_code rc = rv_dest_file_path(run->dest, part->name, &path, err);
+    if (rc == RV_OK)
+        rc = rv_bytes_cstr(&path, &text, err);
+    if (rc == RV_OK)
+        rc = read_back(run, part, text, err);
+    rv_bytes_deinit(&path);
+    return rc;
+}
+
+rv_code rvi_validate_kept(rvi_run *run, const rvi_part_list *parts, rvi_index_list *bad, rv_error *err)
+{
+    *bad = (rvi_index_list){.items = rv_arena_alloc(run->arena, (size_t)parts->n, sizeof *bad->items)};
+    if (bad->items == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "reading kept parts back");
+    for (int64_t i = 0; i < parts->n; i++) {
+        const rv_part *part = &parts->parts[i];
+        rv_error failure = {0};
+        RV_TRY(rvi_lease_renew(run, err)); /* reading all of it may outlast the lease */
+        if (rv_cancel_requested(run->cancel))
+            return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+        rv_code rc = read_kept(run, part, &failure);
+        if (rc == RV_OK)
+            continue;
+        if (rc != RV_E_FILE_MISMATCH && rc != RV_E_FILE_DAMAGED) {
+            if (err != NULL)
+                *err = failure;
+            return rv_wrap(err, rc, "part '%s', which an earlier attempt has put", part->name);
+        }
+        rvi_run_note(run, "'%s' is not what was written (%s): it is read again", part->name, failure.message);
+        bad->items[bad->n++] = part->chunk_index;
+    }
     return RV_OK;
 }

@@ -1,5 +1,6 @@
 """rivet run --validate: every file is read back before it is published."""
 
+import signal
 import sqlite3
 
 import pytest
@@ -43,6 +44,26 @@ def test_a_validated_run_says_so_everywhere(table, format):
     assert metrics["validated"] is True
     [event] = [e for e in table.listing("journal") if e["event"] == "ValidationResult"]
     assert event["detail"] == {"passed": True, "files_validated": 1, "files": 1}
+
+
+@pytest.mark.parametrize("harm", [False, True], ids=["whole", "damaged"])
+def test_kept_files_of_a_resumed_run_are_read_back_too(table, harm):
+    cut = {"mode": "chunked", "chunk_column": "id", "chunk_count": 6}
+    table.configure("sqlite://a.db", table.export("t", **cut))
+    assert table.run(env={"RIVET_CRASH_AT": "after-chunk-complete:4"}).rc == -signal.SIGKILL
+    kept = sorted(table.out.glob("*.parquet"))
+    assert len(kept) == 4
+    if harm:  # its size stays
+        content = bytearray(kept[1].read_bytes())
+        content[len(content) // 3] ^= 1
+        kept[1].write_bytes(content)
+    [summary] = table.run_json("--validate")["per_export"]
+    assert summary["resumed"] is True and summary["validated"] is True and summary["files"] == 6
+    assert any("is not what was written" in note for note in summary["notes"]) is harm
+    [manifest] = check_delivery(table.out)
+    assert manifest["validated"] is True and manifest["row_count"] == 3000
+    [event] = [e for e in table.listing("journal") if e["event"] == "ValidationResult"]
+    assert event["detail"] == {"passed": True, "files_validated": 6, "files": 6}
 
 
 def test_validated_is_null_unless_it_was_asked_for(table):

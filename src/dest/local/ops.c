@@ -152,6 +152,11 @@ static rv_code local_get(rv_dest *dest, const char *name, rv_bytes *out, bool *f
     return rc;
 }
 
+static rv_code local_file_path(const rv_dest *dest, const char *name, rv_bytes *out, rv_error *err)
+{
+    return rv_bytes_printf(out, err, "%s/%s", ((const rvi_local *)dest)->path, name);
+}
+
 /* ---- list ---- */
 
 /* Names lie one behind the other in `names`; an item says where, and after sorting, in which order. */
@@ -268,5 +273,6 @@ const rv_dest_ops rvi_local_ops = {
     .get = local_get,
     .list = local_list,
     .remove = local_remove,
+    .file_path = local_file_path,
     .close = local_close,
 };
