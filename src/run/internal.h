@@ -254,8 +254,23 @@ void rvi_retry_init(rvi_retry *retry, const rv_tuning *tuning, int64_t max_attem
 void rvi_retry_succeeded(rvi_retry *retry);
 /* Counts a failure. How long to wait before it is tried again; -1: not any more, or never. */
 int64_t rvi_retry_pause_us(rvi_retry *retry, const rv_error *err);
+/* The same for the first connection to a source that this process has not met yet: one that cannot be reached is tried
+ * once more, soon. */
+int64_t rvi_retry_first_pause_us(rvi_retry *retry, const rv_error *err);
 /* The error is of a kind that may pass on a new connection, or by itself. */
 bool rvi_is_passing(const rv_error *err);
+
+/* connect.c: tries until it succeeds, fails for good, or patience ends; then with the last failure. */
+typedef struct rvi_connecting {
+    const rv_run_context *context;
+    const rv_export_config *export_config;
+    rv_cancel *stop;              /* ends a pause */
+    bool met;                     /* the source has answered this run before */
+    atomic_int_fast64_t *retries; /* counts repetitions; NULL: nobody does */
+} rvi_connecting;
+typedef rv_code (*rvi_attempt_fn)(void *object, rv_error *err);
+rv_code rvi_connect(const rvi_connecting *c, rvi_attempt_fn attempt, void *object,
+                    rv_error *err) RV_MUST_CHECK;
 
 typedef struct rvi_monitor {
     rvi_run *run;

@@ -51,35 +51,51 @@ rv_code rv_run_exports(const rv_run_batch *batch, int at_once, rv_error *err)
     return rc;
 }
 
-static rv_code plan_partitions(const rv_run_context *context, rv_source *source,
-                               const rv_export_config *export_config, rv_arena *arena, rv_export_config **out,
-                               int *n_out, rv_error *err)
+/* A look at the source, for the partitions of an export. */
+typedef struct partition_look {
+    const rv_run_context *context;
+    const rv_export_config *export_config;
+    rv_arena *arena;
+    rv_export_config *exports;
+    int n;
+} partition_look;
+
+static rv_code plan_partitions(partition_look *look, rv_source *source, rv_error *err)
 {
     rv_relation_info info;
-    const rv_tuning *tuning = &export_config->tuning;
+    const rv_export_config *e = look->export_config;
+    const rv_clock *clock = look->context->clock;
     const rv_read_options options = {
-        .statement_timeout_ms = tuning->statement_timeout_s * 1000,
-        .lock_timeout_ms = tuning->lock_timeout_s * 1000,
-        .accept_row_security = export_config->row_security_acknowledged,
+        .statement_timeout_ms = e->tuning.statement_timeout_s * 1000,
+        .lock_timeout_ms = e->tuning.lock_timeout_s * 1000,
+        .accept_row_security = e->row_security_acknowledged,
     };
     RV_TRY(rv_source_begin(source, &options, err));
-    RV_TRY(rv_source_describe(source, &export_config->relation, arena, &info, err));
-    const rv_plan_input input = {.export_config = export_config,
-                                 .source = source,
-                                 .info = &info,
-                                 .now_us = context->clock->now_us(context->clock)};
-    RV_TRY(rv_plan_partitions(arena, &input, out, n_out, err));
+    RV_TRY(rv_source_describe(source, &e->relation, look->arena, &info, err));
+    const rv_plan_input input = {
+        .export_config = e, .source = source, .info = &info, .now_us = clock->now_us(clock)};
+    RV_TRY(rv_plan_partitions(look->arena, &input, &look->exports, &look->n, err));
     rv_source_end(source);
     return RV_OK;
+}
+
+static rv_code look_once(void *object, rv_error *err)
+{
+    partition_look *look = object;
+    const rv_run_context *context = look->context;
+    RV_AUTO(rv_source_close) rv_source *source = NULL;
+    RV_TRY(rv_source_open(&source, &context->config->source, context->cancel, err));
+    return plan_partitions(look, source, err);
 }
 
 rv_code rv_run_partitions(const rv_run_context *context, const rv_export_config *export_config,
                           rv_arena *arena, rv_export_config **out, int *n_out, rv_error *err)
 {
-    RV_AUTO(rv_source_close) rv_source *source = NULL;
-    RV_TRY_CTX(rv_source_open(&source, &context->config->source, context->cancel, err), err, "export '%s'",
-               export_config->name);
-    RV_TRY_CTX(plan_partitions(context, source, export_config, arena, out, n_out, err), err, "export '%s'",
-               export_config->name);
+    const rvi_connecting connecting = {
+        .context = context, .export_config = export_config, .stop = context->cancel};
+    partition_look look = {.context = context, .export_config = export_config, .arena = arena};
+    RV_TRY_CTX(rvi_connect(&connecting, look_once, &look, err), err, "export '%s'", export_config->name);
+    *out = look.exports;
+    *n_out = look.n;
     return RV_OK;
 }

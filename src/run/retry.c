@@ -4,8 +4,9 @@
  * keeps lanes, and programs that were cut off at the same moment, from coming back at the same moment. What has not
  * passed after TOTAL_US of waiting is not a passing failure. */
 enum { MAX_DOUBLINGS = 20 };
-#define MAX_PAUSE_US (60 * INT64_C(1000000))
-#define TOTAL_US     (15 * 60 * INT64_C(1000000))
+#define MAX_PAUSE_US   (60 * INT64_C(1000000))
+#define FIRST_PAUSE_US INT64_C(1000000)
+#define TOTAL_US       (15 * 60 * INT64_C(1000000))
 
 bool rvi_is_passing(const rv_error *err)
 {
@@ -55,4 +56,12 @@ int64_t rvi_retry_pause_us(rvi_retry *retry, const rv_error *err)
     pause_us = with_jitter(pause_us < MAX_PAUSE_US ? pause_us : MAX_PAUSE_US, &retry->seed);
     retry->waited_us += pause_us;
     return pause_us;
+}
+
+int64_t rvi_retry_first_pause_us(rvi_retry *retry, const rv_error *err)
+{
+    if (err->code != RV_E_SOURCE_CONNECT)
+        return rvi_retry_pause_us(retry, err);
+    int64_t pause_us = retry->n == 0 ? rvi_retry_pause_us(retry, err) : -1;
+    return pause_us < FIRST_PAUSE_US ? pause_us : FIRST_PAUSE_US;
 }

@@ -61,8 +61,9 @@ rv_code rvi_source_json(const rv_server_info *server, const char *schema, const 
                      out, err);
 }
 
-static rv_code connect_once(rvi_run *run, rv_error *err)
+static rv_code connect_once(void *object, rv_error *err)
 {
+    rvi_run *run = object;
     rv_read_options options;
     rv_source_close(run->source);
     run->source = NULL;
@@ -72,25 +73,14 @@ static rv_code connect_once(rvi_run *run, rv_error *err)
     return rv_source_begin(run->source, &options, err);
 }
 
-/* Patient with a source that is away for a moment. */
 static rv_code open_source(rvi_run *run, rv_error *err)
 {
-    rvi_retry retry;
-    rvi_retry_init(&retry, &run->export_config->tuning, 0, (uint64_t)run->started_mono_us);
-    for (;;) {
-        rv_error failure = {0};
-        rv_code rc = connect_once(run, &failure);
-        int64_t pause_us = rc != RV_OK ? rvi_retry_pause_us(&retry, &failure) : 0;
-        if (rc == RV_OK)
-            return RV_OK;
-        if (pause_us < 0 || !run->context->clock->sleep_us(run->context->clock, pause_us, run->stop)) {
-            if (err != NULL)
-                *err = failure;
-            return rc;
-        }
-        atomic_fetch_add(&run->counters.retries, 1);
-        rv_log(RV_LOG_WARN, "export '%s': %s; trying again", run->export_config->name, failure.message);
-    }
+    const rvi_connecting connecting = {.context = run->context,
+                                       .export_config = run->export_config,
+                                       .stop = run->stop,
+                                       .met = run->recorded,
+                                       .retries = &run->counters.retries};
+    return rvi_connect(&connecting, connect_once, run, err);
 }
 
 /* The plan does not know where its relation lies, and a run is only resumed from there. A file is known by its path,

@@ -101,6 +101,14 @@ static void write_table(bench *b, int64_t n, const char *table, const char *trou
     write_numbered(b, n, "est_bytes=9000000000", lines);
 }
 
+static void write_script(const bench *b, const char *table, const char *trouble)
+{
+    FILE *file = fopen(b->script, "we");
+    assert_non_null(file);
+    assert_true(fprintf(file, "%s%s", table, trouble) > 0);
+    assert_int_equal(fclose(file), 0);
+}
+
 static bool healing_sleep_us(const rv_clock *clock, int64_t us, rv_cancel *cancel)
 {
     healing_clock *c = (healing_clock *)clock;
@@ -203,15 +211,66 @@ static void when_repetitions_are_used_up_the_chunks_stay_for_the_next_run(void *
     assert_rows_once(b, 5000);
 }
 
-static void a_source_that_is_away_at_first_is_waited_for(void **state)
+static void a_source_that_is_full_or_starting_is_waited_for(void **state)
 {
     bench *b = *state;
     healing_clock clock = heal_after(b, 2, 100, "");
-    write_numbered(b, 100, "", "fail open code=SOURCE_CONNECT\n");
+    write_numbered(b, 100, "", "fail open code=SOURCE_BUSY\n");
     b->context.clock = &clock.base;
     assert_int_equal(bench_run(b), RV_OK);
     assert_int_equal(atomic_load(&clock.pauses), 2);
     assert_rows_once(b, 100);
+}
+
+static void a_source_that_cannot_be_reached_at_first_is_tried_once_more(void **state)
+{
+    bench *b = *state;
+    healing_clock clock = heal_after(b, 1000, 100, "");
+    write_numbered(b, 100, "", "fail open code=SOURCE_CONNECT\n");
+    b->context.clock = &clock.base;
+    assert_int_equal(bench_run(b), RV_E_SOURCE_CONNECT);
+    assert_int_equal(atomic_load(&clock.pauses), 1);
+    assert_int_equal(b->summary.retries, 1);
+    clock.failures = 1;
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_rows_once(b, 100);
+}
+
+static void the_first_pause_is_short_whatever_the_backoff(void **state)
+{
+    (void)state;
+    const rv_tuning tuning = {.max_retries = 9, .retry_backoff_ms = 30000}, none = {.max_retries = 0};
+    const rv_error err = {.code = RV_E_SOURCE_CONNECT, .retry = RV_RETRY_RECONNECT};
+    rvi_retry retry;
+    rvi_retry_init(&retry, &tuning, 0, 1);
+    assert_in_range(rvi_retry_first_pause_us(&retry, &err), 1, 1000000);
+    assert_int_equal(rvi_retry_first_pause_us(&retry, &err), -1);
+    rvi_retry_init(&retry, &none, 0, 1);
+    assert_int_equal(rvi_retry_first_pause_us(&retry, &err), -1);
+}
+
+/* The partitions of an export are found over a connection of their own, with the same patience. */
+static void partitions_are_looked_for_with_patience(void **state)
+{
+    bench *b = *state;
+    static const char table[] = "table t\ncolumn id bigint not_null\ncolumn d date\nrow 0 2024-01-01\n";
+    healing_clock clock = heal_after(b, 1, 1, "");
+    RV_AUTO(rv_arena_free) rv_arena *arena = NULL;
+    rv_export_config *parts = NULL;
+    rv_error err = {0};
+    int n = 0;
+    clock.failures = 1000;
+    b->context.clock = &clock.base;
+    b->export_config.partition = (rv_partition_config){.column = "d"};
+    b->export_config.tuning.max_retries = 2;
+    assert_int_equal(rv_arena_new(&arena, 1 << 20, NULL), RV_OK);
+    write_script(b, table, "fail describe code=SOURCE_LOST\n");
+    assert_int_equal(rv_run_partitions(&b->context, &b->export_config, arena, &parts, &n, &err),
+                     RV_E_SOURCE_LOST);
+    assert_int_equal(atomic_load(&clock.pauses), 2);
+    write_script(b, table, "");
+    assert_int_equal(rv_run_partitions(&b->context, &b->export_config, arena, &parts, &n, &err), RV_OK);
+    assert_int_equal(n, 1);
 }
 
 int main(void)
@@ -227,7 +286,10 @@ int main(void)
         bench_test(lanes_that_all_lose_their_connection_go_on),
         bench_test(a_snapshot_that_is_lost_is_read_again_as_a_whole),
         bench_test(when_repetitions_are_used_up_the_chunks_stay_for_the_next_run),
-        bench_test(a_source_that_is_away_at_first_is_waited_for),
+        bench_test(a_source_that_is_full_or_starting_is_waited_for),
+        bench_test(a_source_that_cannot_be_reached_at_first_is_tried_once_more),
+        cmocka_unit_test(the_first_pause_is_short_whatever_the_backoff),
+        bench_test(partitions_are_looked_for_with_patience),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
