@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ struct rv_spool {
     rv_sink sink;
     char *path;
     int fd;                           /* -1 before it is open and after it was finished */
+    int held_fd;                      /* of the same open file, for its lock; -1 before it was finished */
     bool made;                        /* the file exists and is ours to remove */
     size_t held;                      /* bytes in `buffer` */
     uint64_t flushed, writeback_from; /* bytes of the file: written; those before were handed to the disk */
@@ -112,7 +114,7 @@ rv_code rv_spool_open(rv_spool **out, const char *folder, const char *run_id, rv
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "opening a spool file");
     spool->sink = (rv_sink){.write = spool_write};
     spool->path = NULL;
-    spool->fd = -1;
+    spool->fd = spool->held_fd = -1;
     spool->made = false;
     spool->held = 0;
     spool->flushed = spool->writeback_from = 0;
@@ -121,6 +123,9 @@ rv_code rv_spool_open(rv_spool **out, const char *folder, const char *run_id, rv
     if (spool->fd < 0)
         return rvi_dest_fail_os(err, RV_E_SPOOL, errno, "create the spool file", spool->path);
     spool->made = true;
+    /* Held as long as the spool is, and let go by the system when its process dies: a file that nobody holds is a dead
+     * one's (rvi_temp_sweep). Where a file system has no such locks, nobody can get one, and nothing is swept. */
+    (void)flock(spool->fd, LOCK_EX | LOCK_NB);
     RV_MOVE(out, spool);
     return RV_OK;
 }
@@ -135,6 +140,10 @@ rv_code rv_spool_finish(rv_spool *spool, rv_error *err)
     assert(spool->fd >= 0);
     RV_TRY(flush(spool, err));
     int fd = spool->fd;
+    /* The lock belongs to the open file and ends with its last descriptor; closing the first one tells of errors. */
+    spool->held_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (spool->held_fd < 0)
+        return rvi_dest_fail_os(err, RV_E_SPOOL, errno, "keep hold of the spool file", spool->path);
     spool->fd = -1; /* closed also when close() fails (close(2), "Dealing with error returns") */
     if (close(fd) != 0)
         return rvi_dest_fail_os(err, RV_E_SPOOL, errno, "finish the spool file", spool->path);
@@ -157,10 +166,12 @@ void rv_spool_discard(rv_spool *spool)
 {
     if (spool == NULL)
         return;
-    if (spool->fd >= 0)
-        (void)close(spool->fd);
     if (spool->made)
         (void)unlink(spool->path);
+    if (spool->fd >= 0)
+        (void)close(spool->fd);
+    if (spool->held_fd >= 0)
+        (void)close(spool->held_fd);
     free(spool->path);
     free(spool);
 }

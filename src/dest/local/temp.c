@@ -7,13 +7,17 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-/* Not RV_SPOOL_PREFIX: spool files belong to runs and are cleaned by run. */
+/* Not RV_SPOOL_PREFIX: spool files belong to runs, and are removed by run where one is taken up again. */
 #define TEMP_PREFIX ".rivet.put-"
 enum {
     TEMP_NAME_LEN = sizeof TEMP_PREFIX - 1 + RVI_RANDOM_TEXT_BYTES - 1,
     MAX_TRIES = 16, /* a try is lost only to a sweep at that very moment */
+    /* Of spool files, which are long-lived: whoever writes one over a file system that does not show its lock to us has
+     * written lately. */
+    SPOOL_IS_OLD_S = 3600,
 };
 _Static_assert((int)TEMP_NAME_LEN < (int)RVI_TEMP_NAME_BYTES, "a temporary name fits");
 
@@ -65,6 +69,21 @@ static bool is_temp_name(const char *name)
            strspn(name + prefix, "0123456789abcdef") == RVI_RANDOM_TEXT_BYTES - 1;
 }
 
+/* .rivet-<run_id>-<random>: of any run, such as one that was joined by a process that died. */
+static bool is_spool_name(const char *name)
+{
+    const size_t prefix = sizeof RV_SPOOL_PREFIX - 1, random = RVI_RANDOM_TEXT_BYTES - 1, len = strlen(name);
+    return len > prefix + random && memcmp(name, RV_SPOOL_PREFIX, prefix) == 0 &&
+           name[len - random - 1] == '-' && strspn(name + len - random, "0123456789abcdef") == random;
+}
+
+static bool is_old(const rvi_local *local, const char *name)
+{
+    struct stat status;
+    return fstatat(local->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
+           time(NULL) - status.st_mtime > SPOOL_IS_OLD_S;
+}
+
 static void remove_if_dead(const rvi_local *local, const char *name)
 {
     int fd = openat(local->folder, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -86,7 +105,7 @@ void rvi_temp_sweep(const rvi_local *local)
         return;
     }
     for (const struct dirent *entry; (entry = readdir(entries)) != NULL;)
-        if (is_temp_name(entry->d_name))
+        if (is_temp_name(entry->d_name) || (is_spool_name(entry->d_name) && is_old(local, entry->d_name)))
             remove_if_dead(local, entry->d_name);
     (void)closedir(entries);
 }

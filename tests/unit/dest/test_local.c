@@ -334,6 +334,48 @@ static void leftovers_of_the_dead_are_swept_and_the_work_of_the_living_is_not(vo
     free(alive);
 }
 
+static void make_old(const local_fixture *f, const char *name)
+{
+    const struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    char *path = temp_dir_join(f->folder, name);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    free(path);
+}
+
+/* A process that joined a run and died has left them; nobody else knows that run by name. */
+static void spool_files_of_the_dead_are_swept_once_they_are_old(void **state)
+{
+    local_fixture *f = *state;
+    static const char dead[] = ".rivet-t_20261121T093000.123-0123456789abcdef",
+                      *const others[] = {
+                          ".rivet-t_20261121T093000.123-fedcba9876543210", /* written just now */
+                          ".rivet-notes.txt", ".rivet_state.db", ".rivet-0123456789abcdef"};
+    RV_AUTO(rv_spool_discard) rv_spool *open_one = NULL, *finished = NULL;
+    assert_int_equal(rv_dest_prepare(f->dest, &f->err), RV_OK);
+    temp_file_write(f->folder, dead, "dead", 4);
+    for (size_t i = 0; i < 4; i++)
+        temp_file_write(f->folder, others[i], "x", 1);
+    assert_int_equal(rv_spool_open(&open_one, f->folder, "t_1", &f->err), RV_OK);
+    assert_int_equal(rv_spool_open(&finished, f->folder, "t_2", &f->err), RV_OK);
+    assert_int_equal(rv_spool_finish(finished, &f->err), RV_OK);
+    make_old(f, dead);
+    for (size_t i = 1; i < 4; i++)
+        make_old(f, others[i]);
+    make_old(f, strrchr(rv_spool_path(open_one), '/') + 1);
+    make_old(f, strrchr(rv_spool_path(finished), '/') + 1);
+    assert_int_equal(rv_dest_prepare(f->dest, &f->err), RV_OK);
+    assert_int_equal(temp_dir_entries(f->folder, dead), 0);
+    assert_int_equal(temp_dir_entries(f->folder, ""), 6);
+    char *path = strdup(rv_spool_path(finished));
+    assert_non_null(path);
+    rv_spool_release(finished); /* as if its process had died */
+    finished = NULL;
+    make_old(f, strrchr(path, '/') + 1);
+    assert_int_equal(rv_dest_prepare(f->dest, &f->err), RV_OK);
+    assert_int_equal(temp_dir_entries(f->folder, ""), 5);
+    free(path);
+}
+
 enum { N_WRITERS = 8, N_PUTS = 30, OBJECT_BYTES = 10000 };
 
 /* A writer among others: every put must succeed, whatever the neighbours sweep or replace. */
@@ -412,6 +454,7 @@ int main(void)
         LOCAL_TEST(a_file_in_the_place_of_the_folder_is_unavailable),
         LOCAL_TEST(a_folder_that_may_not_be_written_is_denied_with_a_hint),
         LOCAL_TEST(leftovers_of_the_dead_are_swept_and_the_work_of_the_living_is_not),
+        LOCAL_TEST(spool_files_of_the_dead_are_swept_once_they_are_old),
         LOCAL_TEST(eight_processes_in_one_folder_do_not_disturb_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
