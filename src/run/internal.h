@@ -257,7 +257,8 @@ int64_t rvi_retry_pause_us(rvi_retry *retry, const rv_error *err);
 /* The same for the first connection to a source that this process has not met yet: one that cannot be reached is tried
  * once more, soon. */
 int64_t rvi_retry_first_pause_us(rvi_retry *retry, const rv_error *err);
-/* The error is of a kind that may pass on a new connection, or by itself. */
+/* The error is of a kind that may pass on a new connection, or by itself. What may be asked again in the same session
+ * (a conflict) may be in a new one as well: not every statement is a page that can simply be repeated. */
 bool rvi_is_passing(const rv_error *err);
 
 /* connect.c: tries until it succeeds, fails for good, or patience ends; then with the last failure. */

@@ -10,7 +10,7 @@ enum { MAX_DOUBLINGS = 20 };
 
 bool rvi_is_passing(const rv_error *err)
 {
-    return err->retry == RV_RETRY_RECONNECT || err->retry == RV_RETRY_BACKOFF;
+    return err->retry == RV_RETRY_SAME || err->retry == RV_RETRY_RECONNECT || err->retry == RV_RETRY_BACKOFF;
 }
 
 void rvi_retry_init(rvi_retry *retry, const rv_tuning *tuning, int64_t max_attempts, uint64_t seed)

@@ -73,14 +73,33 @@ static rv_code connect_once(void *object, rv_error *err)
     return rv_source_begin(run->source, &options, err);
 }
 
-static rv_code open_source(rvi_run *run, rv_error *err)
+static rv_code make_plan(rvi_run *run, rv_error *err)
+{
+    rv_relation_info info;
+    RV_TRY(rv_source_describe(run->source, &run->export_config->relation, run->arena, &info, err));
+    const rv_plan_input input = {.export_config = run->export_config,
+                                 .source = run->source,
+                                 .info = &info,
+                                 .memory = &run->guards.memory,
+                                 .now_us = run->started_us};
+    return rv_plan_make(run->arena, &input, &run->plan, err);
+}
+
+static rv_code connect_and_plan(void *object, rv_error *err)
+{
+    RV_TRY(connect_once(object, err));
+    return make_plan(object, err);
+}
+
+/* Each attempt is a connection of its own. */
+static rv_code with_patience(rvi_run *run, rvi_attempt_fn attempt, rv_error *err)
 {
     const rvi_connecting connecting = {.context = run->context,
                                        .export_config = run->export_config,
                                        .stop = run->stop,
                                        .met = run->recorded,
                                        .retries = &run->counters.retries};
-    return rvi_connect(&connecting, connect_once, run, err);
+    return rvi_connect(&connecting, attempt, run, err);
 }
 
 /* The plan does not know where its relation lies, and a run is only resumed from there. A file is known by its path,
@@ -98,18 +117,11 @@ static rv_code bind_plan_to_source(rvi_run *run, rv_error *err)
     return RV_OK;
 }
 
+/* What planning asks the source is as likely to be cut off as a page, and is tried again like one. */
 static rv_code plan_run(rvi_run *run, rv_error *err)
 {
-    rv_relation_info info;
-    rv_export_memory *memory = &run->guards.memory;
-    RV_TRY(rv_state_recall(run->state, run->export_config->name, run->arena, memory, err));
-    RV_TRY(rv_source_describe(run->source, &run->export_config->relation, run->arena, &info, err));
-    const rv_plan_input input = {.export_config = run->export_config,
-                                 .source = run->source,
-                                 .info = &info,
-                                 .memory = memory,
-                                 .now_us = run->started_us};
-    RV_TRY(rv_plan_make(run->arena, &input, &run->plan, err));
+    RV_TRY(rv_state_recall(run->state, run->export_config->name, run->arena, &run->guards.memory, err));
+    RV_TRY(with_patience(run, connect_and_plan, err));
     RV_TRY(bind_plan_to_source(run, err));
     RV_TRY(rvi_guards_prepare(run, err));
     run->n_planned = run->plan.n_chunks;
@@ -162,7 +174,7 @@ static rv_code begin_epoch_again(rvi_run *run, rv_error *err)
     rvi_run_journal(run, "RetryAttempted",
                     json_pack("{s:I,s:s,s:s}", "epoch", (json_int_t)run->snapshot.epoch, "reason",
                               rv_code_name(loss->code), "what", "the snapshot was lost"));
-    RV_TRY(open_source(run, err));
+    RV_TRY(with_patience(run, connect_once, err));
     RV_TRY(rvi_run_restart_epoch(run, err));
     return rvi_snapshot_begins(run, err);
 }
@@ -198,7 +210,6 @@ static rv_code execute(rvi_run *run, rv_error *err)
     RV_TRY(rv_owner_self(&run->owner, err));
     RV_TRY(rv_state_open(&run->state, run->context->state_path, RV_STATE_WRITE, run->context->clock, err));
     RV_TRY(rvi_connections_wait(run, err));
-    RV_TRY(open_source(run, err));
     RV_TRY(plan_run(run, err));
     RV_TRY(rvi_run_adopt_or_start(run, err));
     journal_plan(run);
@@ -278,7 +289,6 @@ static rv_code execute_join(rvi_run *run, const char *run_id, rv_error *err)
     RV_TRY(rv_state_open(&run->state, run->context->state_path, RV_STATE_WRITE, run->context->clock, err));
     RV_TRY(rvi_run_find_to_join(run, run_id, &open, err));
     RV_TRY(rvi_connections_wait(run, err));
-    RV_TRY(open_source(run, err));
     RV_TRY(plan_run(run, err));
     RV_TRY(rvi_run_join_plan(run, &open, err));
     RV_TRY(rvi_pipeline_run(run, err));

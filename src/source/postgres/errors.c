@@ -45,12 +45,21 @@ static rv_pg_verdict verdict_on(rvi_pg *pg, const PGresult *result, const char *
     return verdict;
 }
 
+/* The session ended with the statement. The word is never translated; servers before 9.6 do not send it. */
+static bool ended_session(const PGresult *result)
+{
+    const char *severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
+}
+
 rv_code rvi_pg_fail_result(rvi_pg *pg, const PGresult *result, rv_error *err)
 {
     const char *sqlstate = field(result, PG_DIAG_SQLSTATE);
     if (sqlstate[0] == '\0') /* made by libpq: the connection broke, or the protocol did */
         return rvi_pg_fail_lost(pg, err);
     rv_pg_verdict verdict = verdict_on(pg, result, sqlstate);
+    if (verdict.retry == RV_RETRY_SAME && ended_session(result))
+        verdict.retry = RV_RETRY_RECONNECT;
     rv_pg_fail_with(verdict, sqlstate, field(result, PG_DIAG_MESSAGE_PRIMARY), err);
     const char *theirs = field(result, PG_DIAG_MESSAGE_HINT);
     if (theirs[0] == '\0')

@@ -363,11 +363,18 @@ void rvi_pg_txn_close(rvi_pg *pg)
         rvi_pg_txn_end(pg);
 }
 
+/* Why libpq did not quote a text: there is no connection any more whose encoding it would go by, or the text. */
+static rv_code not_quoted(const rvi_pg *pg, const char *what, rv_error *err)
+{
+    return pg->conn == NULL ? rv_fail(err, RV_E_SOURCE_LOST, "the connection to PostgreSQL was given up")
+                            : rv_fail(err, RV_E_SOURCE_QUERY, "PostgreSQL cannot take %s", what);
+}
+
 rv_code rvi_pg_append_name(rvi_pg *pg, rv_bytes *sql, const char *name, rv_error *err)
 {
     RV_AUTO(rvi_pg_text_free) char *quoted = PQescapeIdentifier(pg->conn, name, strlen(name));
     if (quoted == NULL)
-        return rv_fail(err, RV_E_SOURCE_QUERY, "PostgreSQL cannot take the name '%s'", name);
+        return not_quoted(pg, "a name: its text is not valid UTF-8", err);
     return rv_bytes_append_str(sql, quoted, err);
 }
 
@@ -375,6 +382,6 @@ rv_code rvi_pg_append_literal(const rvi_pg *pg, rv_bytes *sql, const char *text,
 {
     RV_AUTO(rvi_pg_text_free) char *quoted = PQescapeLiteral(pg->conn, text, strlen(text));
     if (quoted == NULL)
-        return rv_fail(err, RV_E_SOURCE_QUERY, "PostgreSQL cannot take a value: its text is not valid UTF-8");
+        return not_quoted(pg, "a value: its text is not valid UTF-8", err);
     return rv_bytes_append_str(sql, quoted, err);
 }

@@ -40,11 +40,25 @@ static void what_does_not_pass_is_never_tried_again(void **state)
 {
     (void)state;
     const rv_tuning tuning = {.max_retries = 5, .retry_backoff_ms = 1};
-    const rv_retry kinds[] = {RV_RETRY_NEVER, RV_RETRY_SAME, RV_RETRY_SMALLER};
+    const rv_retry kinds[] = {RV_RETRY_NEVER, RV_RETRY_SMALLER};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         const rv_error err = failure_of(kinds[i]);
         rvi_retry retry;
         rvi_retry_init(&retry, &tuning, 0, 1);
+        assert_int_equal(rvi_retry_pause_us(&retry, &err), -1);
+    }
+}
+
+static void what_passes_is_tried_again(void **state)
+{
+    (void)state;
+    const rv_tuning tuning = {.max_retries = 1, .retry_backoff_ms = 1};
+    const rv_retry kinds[] = {RV_RETRY_SAME, RV_RETRY_RECONNECT, RV_RETRY_BACKOFF};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const rv_error err = failure_of(kinds[i]);
+        rvi_retry retry;
+        rvi_retry_init(&retry, &tuning, 0, 1);
+        assert_true(rvi_retry_pause_us(&retry, &err) >= 0);
         assert_int_equal(rvi_retry_pause_us(&retry, &err), -1);
     }
 }
@@ -279,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_pause_doubles_and_stays_near_its_length),
         cmocka_unit_test(two_lanes_do_not_come_back_at_the_same_moment),
         cmocka_unit_test(what_does_not_pass_is_never_tried_again),
+        cmocka_unit_test(what_passes_is_tried_again),
         cmocka_unit_test(failures_are_counted_from_the_last_success),
         cmocka_unit_test(waiting_has_an_end),
         bench_test(a_lost_connection_costs_a_pause_and_no_row),
