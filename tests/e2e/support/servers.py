@@ -207,12 +207,72 @@ class PostgresServer:
             (self.folder / "data" / "pg_hba.conf").write_text(self._hba)
 
 
-class PgBouncer:
-    """A pooler in transaction mode with one server connection, so that every client follows in another's
-    steps."""
+# What a primary needs so that a standby can follow it. A commit is written out at once: nothing else would write the
+# last page of the log out while the server idles, and the standby would wait for it.
+REPLICATED = {"wal_level": "replica", "max_wal_senders": "4", "synchronous_commit": "local"}
 
-    def __init__(self, server: PostgresServer, base: Path, name: str = "pgbouncer"):
+
+class Standby(PostgresServer):
+    """A hot standby of a primary that was started with REPLICATED, made by pg_basebackup."""
+
+    def __init__(self, primary: PostgresServer, base: Path, name: str, settings: dict | None = None):
+        super().__init__(primary.major, base, name, REPLICATED | (settings or {}))
+        self.primary = primary
+
+    def catch_up(self) -> None:
+        """Until it has replayed what the primary has written so far."""
+        [(wanted,)] = self.primary.query("SELECT pg_logical_emit_message(true, 'rivet-test', 'flush')::text")
+        wait_until(
+            lambda: self.query(f"SELECT pg_last_wal_replay_lsn() >= '{wanted}'::pg_lsn")[0][0],
+            START_SECONDS,
+            f"the standby on port {self.port} to reach {wanted}, see {self.log}",
+        )
+
+    def conflicts(self, database: str) -> int:
+        """Statements and sessions that recovery has cancelled in a database."""
+        return self.query(
+            "SELECT confl_tablespace + confl_lock + confl_snapshot + confl_bufferpin + confl_deadlock"
+            f" FROM pg_stat_database_conflicts WHERE datname = '{database}'"
+        )[0][0]
+
+    def _init(self) -> None:
+        command = [
+            self._bin / "pg_basebackup",
+            f"--host={self.primary.folder}",
+            f"--port={self.primary.port}",
+            "--username=postgres",
+            f"--pgdata={self.folder / 'data'}",
+            "--write-recovery-conf",
+            "--checkpoint=fast",
+            "--no-sync",
+        ]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env=server_environment(),
+            **as_account(),
+        )
+        assert done.returncode == 0, done.stderr
+
+
+class PgBouncer:
+    """A pooler, by default in transaction mode with one server connection, so that every client follows in
+    another's steps."""
+
+    def __init__(
+        self,
+        server: PostgresServer,
+        base: Path,
+        name: str = "pgbouncer",
+        mode: str = "transaction",
+        pool_size: int = 1,
+    ):
         self.server = server
+        self.mode = mode
+        self.pool_size = pool_size
         self.folder = own_folder(base / name)
         self.port = free_port()
         self.process: subprocess.Popen | None = None
@@ -222,14 +282,14 @@ class PgBouncer:
         config = own_file(
             self.folder / "pgbouncer.ini",
             f"""[databases]
-* = host=127.0.0.1 port={self.server.port} pool_size=1
+* = host=127.0.0.1 port={self.server.port} pool_size={self.pool_size}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {self.port}
 unix_socket_dir =
 auth_type = trust
 auth_file = {users}
-pool_mode = transaction
+pool_mode = {self.mode}
 max_client_conn = 50
 server_reset_query_always = 0
 """,
