@@ -7,7 +7,7 @@ void rvi_run_snapshot_progress(const rvi_run *run, rv_progress *out)
 {
     const rvi_counters *counters = &run->counters;
     const rv_physical *physical = &run->plan.info.physical;
-    bool by_storage = run->plan.n_chunks > 0 && run->plan.chunks[0].bounds.kind == RV_BOUNDS_PHYSICAL;
+    bool by_storage = run->n_planned > 0 && run->plan.chunks[0].bounds.kind == RV_BOUNDS_PHYSICAL;
     *out = (rv_progress){
         .export_name = run->export_config->name,
         .rows_read = atomic_load(&counters->rows_read),

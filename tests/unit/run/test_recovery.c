@@ -385,6 +385,18 @@ static void exports_that_publish_at_once_agree_on_the_marker(void **state)
     assert_readable(b);
 }
 
+/* The chunks are those that were recorded; a plan made now, when there is nothing new, has none. */
+static void progress_of_a_resumed_run_needs_no_chunks_of_its_own_plan(void **state)
+{
+    bench *b = *state;
+    rvi_run run = {.context = &b->context, .export_config = &b->export_config, .plan = {.n_chunks = 3}};
+    rv_progress progress = {0};
+    run.plan.info.physical = (rv_physical){.unit = "block", .last = 9};
+    rvi_run_snapshot_progress(&run, &progress);
+    assert_int_equal(progress.n_chunks, 3);
+    assert_int_equal(progress.n_units, 0);
+}
+
 /* ---- clocks ---- */
 
 /* The wall clock is set back by an hour after it was read once. */
@@ -429,6 +441,7 @@ int main(void)
         bench_test(exports_that_share_a_prefix_leave_each_other_alone),
         bench_test(exports_that_publish_at_once_agree_on_the_marker),
         bench_test(a_clock_that_is_set_back_does_no_harm),
+        bench_test(progress_of_a_resumed_run_needs_no_chunks_of_its_own_plan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
