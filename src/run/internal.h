@@ -95,6 +95,9 @@ typedef struct rvi_lane {
     int index;
     rv_source *source;     /* the reader's; NULL: not connected */
     rv_waker source_waker; /* as long as there is a source */
+    rv_cancel
+        *halt; /* the source's: requested with run->halt, or when there is nothing left to connect for */
+    rv_waker halt_waker;
     bool has_permit;       /* to have a connection */
     bool at_work;          /* counted in run->n_at_work */
     int64_t rest_until_us; /* monotonic: no statement before that */
@@ -195,6 +198,8 @@ bool rvi_run_should_end(rvi_run *run);
 rv_code rvi_lane_init(rvi_lane *lane, rvi_run *run, int index, rv_error *err) RV_MUST_CHECK;
 void rvi_lane_deinit(rvi_lane *lane);
 void rvi_lane_abort(rvi_lane *lane); /* its queues; any thread */
+/* Every chunk is read: whoever still waits for a connection need not. Any thread; not before all lanes are made. */
+void rvi_lanes_stop_waiting(rvi_run *run);
 /* The lane has a connection and reads under what the run reads under. */
 rv_code rvi_lane_be_ready(rvi_lane *lane, rv_error *err) RV_MUST_CHECK;
 /* Takes an open source over, with its begin() done. */

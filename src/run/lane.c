@@ -1,7 +1,8 @@
 /* lane.c - what a lane has of its own: queues between its two threads, and a connection to the source.
  *
- * The first lane gets the connection that the run was planned with. The others open theirs when they get their first
- * chunk, so a short run opens no more of them than it has use for. */
+ * The first lane gets the connection that the run was planned with. The others open theirs before they claim their first
+ * chunk: a pooler that has fewer connections than there are lanes lets some of them wait, for as long as the others
+ * hold a snapshot perhaps, and who waits must not keep a chunk from who could read it. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -13,10 +14,25 @@ static void drop_batch(void *item)
     rv_batch_free(item);
 }
 
+static void request_cancel(void *cancel)
+{
+    rv_cancel_request(cancel);
+}
+
+/* run->halt ⇒ lane->halt */
+static rv_code link_token(rvi_lane *lane, rv_error *err)
+{
+    RV_TRY(rv_cancel_new(&lane->halt, err));
+    lane->halt_waker = (rv_waker){.wake = request_cancel, .object = lane->halt};
+    rv_cancel_add_waker(lane->run->halt, &lane->halt_waker);
+    return RV_OK;
+}
+
 rv_code rvi_lane_init(rvi_lane *lane, rvi_run *run, int index, rv_error *err)
 {
     size_t n = (size_t)run->memory.n_batches, n_columns = (size_t)run->plan.schema.n_fields;
     *lane = (rvi_lane){.run = run, .index = index};
+    RV_TRY(link_token(lane, err));
     lane->policy_uses = calloc(n_columns * RV_INVALID_CLASSES + 1, sizeof *lane->policy_uses);
     if (lane->policy_uses == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing lane %d", index + 1);
@@ -37,6 +53,9 @@ void rvi_lane_deinit(rvi_lane *lane)
 {
     const rv_error in_order = {0};
     rvi_lane_disconnect(lane, &in_order);
+    if (lane->halt != NULL)
+        rv_cancel_remove_waker(lane->run->halt, &lane->halt_waker);
+    rv_cancel_free(lane->halt);
     rv_queue_free(lane->pages);
     rv_queue_free(lane->spare);
     rv_queue_free(lane->claims);
@@ -83,12 +102,18 @@ rv_source *rvi_lane_take_back(rvi_lane *lane)
     return source;
 }
 
+void rvi_lanes_stop_waiting(rvi_run *run)
+{
+    for (int i = 1; i < run->n_lanes; i++)
+        rv_cancel_request(run->lanes[i].halt);
+}
+
 rv_code rvi_lane_be_ready(rvi_lane *lane, rv_error *err)
 {
     rvi_run *run = lane->run;
     rv_source *source = NULL;
     if (lane->source == NULL) {
-        RV_TRY(rv_source_open(&source, &run->context->config->source, run->halt, err));
+        RV_TRY(rv_source_open(&source, &run->context->config->source, lane->halt, err));
         adopt(lane, source);
     }
     return rvi_snapshot_enter(lane, err);

@@ -369,9 +369,43 @@ static bool get_permit(rvi_lane *lane)
     return true;
 }
 
+/* A lane beside the first connects before it takes a chunk. *out false: it is not needed any more, or the others go on
+ * without it. */
+static rv_code enter(rvi_lane *lane, bool *out, rv_error *err)
+{
+    rvi_run *run = lane->run;
+    const rv_clock *clock = run->context->clock;
+    rvi_retry retry;
+    rvi_retry_init(&retry, &run->export_config->tuning, 0,
+                   (uint64_t)run->started_mono_us + (uint64_t)lane->index);
+    for (;;) {
+        rv_error failure = {0};
+        *out = lane->index == 0 || rvi_lane_be_ready(lane, &failure) == RV_OK;
+        if (*out || rvi_run_should_end(run) || rvi_run_is_read(run))
+            return RV_OK;
+        int64_t pause_us = rvi_retry_pause_us(&retry, &failure);
+        if (pause_us < 0 && !rvi_is_passing(&failure)) {
+            if (err != NULL)
+                *err = failure;
+            return failure.code;
+        }
+        rvi_lane_disconnect(lane, &failure);
+        if (pause_us < 0) {
+            rv_log(RV_LOG_WARN, "lane %d is left out: %s", lane->index + 1, failure.message);
+            return RV_OK;
+        }
+        atomic_fetch_add(&run->counters.retries, 1);
+        (void)clock->sleep_us(clock, pause_us, run->stop);
+    }
+}
+
 static rv_code read_chunks(rvi_lane *lane, rv_error *err)
 {
+    bool in = false;
     if (!get_permit(lane))
+        return RV_OK;
+    RV_TRY(enter(lane, &in, err));
+    if (!in)
         return RV_OK;
     while (!rvi_run_should_end(lane->run)) {
         rvi_claim claim;

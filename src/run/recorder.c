@@ -122,6 +122,8 @@ static rv_code complete_chunk(rvi_run *run, const rvi_record *record, rv_error *
     run->n_held--;
     RV_CRASH_POINT("after-chunk-complete");
     atomic_fetch_add(&run->counters.chunks_done, 1);
+    if (rvi_run_is_read(run))
+        rvi_lanes_stop_waiting(run);
     for (int64_t i = 0; i < record->n_parts; i++)
         rvi_run_journal(run, "FileWritten",
                         json_pack("{s:s,s:I,s:I,s:I}", "file_name", record->parts[i].name, "rows",

@@ -23,6 +23,13 @@ static bool ran_out_of_time(const rvi_pg *pg, const PGresult *result)
     return limit_us > 0 && rvi_pg_now_us() - pg->sent_us >= limit_us;
 }
 
+/* What PgBouncer says to BEGIN where every statement may go to another server connection (server.c of PgBouncer 1.18;
+ * never translated). Its other messages under this SQLSTATE are of the kind that passes. */
+static const char statement_pooling[] = "transaction blocks not allowed in statement pooling mode";
+static const char statement_pooling_hint[] =
+    "a page needs a transaction: set pool_mode to transaction or session for this database, or connect to "
+    "the server itself";
+
 /* What SQLSTATE alone does not tell. */
 static rv_pg_verdict verdict_on(rvi_pg *pg, const PGresult *result, const char *sqlstate)
 {
@@ -35,6 +42,9 @@ static rv_pg_verdict verdict_on(rvi_pg *pg, const PGresult *result, const char *
         else if (late)
             verdict = (rv_pg_verdict){RV_E_SOURCE_CONFLICT, RV_RETRY_SAME, NULL};
     }
+    if (strcmp(sqlstate, "08P01") == 0 &&
+        strstr(field(result, PG_DIAG_MESSAGE_PRIMARY), statement_pooling) != NULL)
+        verdict = (rv_pg_verdict){RV_E_SOURCE_UNSUPPORTED, RV_RETRY_NEVER, statement_pooling_hint};
     /* rls.c: the function that fails when row_security is off; its name is not translated. */
     if (strcmp(sqlstate, "42501") == 0 &&
         strcmp(field(result, PG_DIAG_SOURCE_FUNCTION), "check_enable_rls") == 0)
