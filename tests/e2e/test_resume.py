@@ -4,7 +4,6 @@ by itself, and the manifest's files hold every row exactly once and nothing else
 import json
 import shutil
 import signal
-import sqlite3
 
 import duckdb
 import pytest
@@ -229,29 +228,6 @@ def test_the_commands_of_the_state(program, pg15, table):
     program.call("state", "reset-chunks", "-c", "rivet.yaml", "-e", "t").ok()
     program.run().ok()
     assert len(check_delivery(program.out)) == 2
-
-
-def test_bounds_that_cannot_be_read_are_an_error_that_says_so(program, pg15, table):
-    configured(program, pg15, table, "keyset")
-    assert program.run(env={"RIVET_CRASH_AT": "after-chunk-complete:2"}).rc == -signal.SIGKILL
-    with sqlite3.connect(program.state) as db:
-        db.execute("UPDATE chunks SET bounds = '{\"kind\": 17' WHERE status <> 'completed'")
-    refused = program.run()
-    assert refused.rc != 0 and "chunk" in refused.err and "reset-chunks" in refused.err
-    program.call("state", "reset-chunks", "-c", "rivet.yaml", "-e", "t").ok()
-    program.run().ok()
-    check_rows(program)
-
-
-def test_a_key_that_changed_its_type_since_the_plan(program, pg15, database):
-    pg15.execute(TABLE, database)
-    configured(program, pg15, database, "keyset")
-    assert program.run(env={"RIVET_CRASH_AT": "after-chunk-complete:2"}).rc == -signal.SIGKILL
-    pg15.execute("ALTER TABLE t ALTER id TYPE text", database)
-    result = program.run()
-    assert result.rc in (0, 1), result.err
-    if result.rc == 0:
-        check_delivery(program.out)
 
 
 SYSTEM_CALLS = "openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat,mkdir"
