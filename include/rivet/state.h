@@ -111,6 +111,7 @@ typedef struct rv_export_memory {
     bool has_cursor;
     rv_cursor cursor;
     const char *last_run_id, *schema_json, *shapes_json;
+    const char *source_json; /* of that run, as rv_run_plan has it: which table the cursor is one of */
 } rv_export_memory;
 
 typedef struct rv_chunk_row {

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <string.h>
 
 enum { TEXT_BYTES = 64 << 10 };
@@ -108,6 +109,29 @@ static rv_code refuse_stored(const rvi_planner *p, const increment *w, const rv_
     return RV_E_CONFIG_VALUE;
 }
 
+/* A cursor of one table says nothing about another's rows. What the run before read is compared only where both are
+ * tables: a query may be written anew and still be of the same rows. */
+static rv_code check_table(const rvi_planner *p, rv_error *err)
+{
+    const char *schema = NULL, *table = NULL, *now = p->config->relation.table;
+    const char *text = p->input->memory->source_json;
+    json_t *source = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    bool named = source != NULL && json_unpack(source, "{s:s,s:s}", "schema", &schema, "table", &table) == 0;
+    bool other = named && now != NULL && p->info->namespace != NULL &&
+                 (strcmp(schema, p->info->namespace) != 0 || strcmp(table, now) != 0);
+    if (other) {
+        rv_fail(err, RV_E_CONFIG_VALUE,
+                "export '%s' stands at a cursor of table %s.%s (run %s), and is now of %s", p->config->name,
+                schema, table, p->input->memory->last_run_id, p->info->schema.origin);
+        rv_hint(err,
+                "give the export another name; to begin this one again from the first row: rivet state reset "
+                "-e %s",
+                p->config->name);
+    }
+    json_decref(source);
+    return other ? RV_E_CONFIG_VALUE : RV_OK;
+}
+
 static rv_code read_stored(rvi_planner *p, increment *w, rv_error *err)
 {
     const rv_export_memory *memory = p->input->memory;
@@ -115,6 +139,7 @@ static rv_code read_stored(rvi_planner *p, increment *w, rv_error *err)
     w->first_run = stored == NULL;
     if (stored == NULL)
         return RV_OK;
+    RV_TRY(check_table(p, err));
     if (strcmp(stored->columns, w->columns) != 0 || strcmp(stored->type, w->type) != 0)
         return refuse_stored(p, w, stored, err);
     RV_TRY_CTX(rv_key_value_parse(stored->value, p->arena, &w->lo, err), err, "the cursor of export '%s'",

@@ -14,7 +14,7 @@ static rv_code keep_memory(rv_arena *arena, rv_export_memory *memory, rv_error *
 {
     const char **const texts[] = {
         &memory->cursor.columns, &memory->cursor.type, &memory->cursor.value, &memory->cursor.mark,
-        &memory->last_run_id,    &memory->schema_json, &memory->shapes_json,
+        &memory->last_run_id,    &memory->schema_json, &memory->shapes_json,  &memory->source_json,
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         RV_TRY(keep_text(arena, texts[i], err));
@@ -29,7 +29,8 @@ rv_code rv_state_recall(rv_state *state, const char *export_name, rv_arena *aren
     RV_TRY(rvi_query(state,
                      "SELECT e.cursor_columns, e.cursor_type, e.cursor_value, e.cursor_mark, e.last_run_id,"
                      " e.shapes_json, (SELECT s.schema_json FROM export_schema s"
-                     " WHERE s.export_name = e.export_name ORDER BY s.id DESC LIMIT 1)"
+                     " WHERE s.export_name = e.export_name ORDER BY s.id DESC LIMIT 1),"
+                     " (SELECT r.source_json FROM runs r WHERE r.run_id = e.last_run_id)"
                      " FROM export_state e WHERE e.export_name = $1",
                      &args, &rows, err));
     rv_export_memory memory = {0};
@@ -42,6 +43,7 @@ rv_code rv_state_recall(rv_state *state, const char *export_name, rv_arena *aren
         memory.last_run_id = rvi_next_text_or_null(&cells);
         memory.shapes_json = rvi_next_text_or_null(&cells);
         memory.schema_json = rvi_next_text_or_null(&cells);
+        memory.source_json = rvi_next_text_or_null(&cells);
         memory.has_cursor = memory.cursor.value != NULL;
         RV_TRY(keep_memory(arena, &memory, err));
     }

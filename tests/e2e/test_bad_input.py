@@ -143,3 +143,22 @@ def test_two_machines_with_one_name_and_different_exports(pg15, feed, tmp_path):
     first.config.write_text(json.dumps(document))
     first.run().ok()
     assert values(first) == list(range(1, ROWS + 1))
+
+
+def test_a_cursor_is_not_taken_for_one_of_another_table(pg15, feed, tmp_path):
+    """Two machines, one store and one name: the second would begin where the first one's table has got to."""
+    state = pg15.new_database("cursors")
+    first, second = (Program(tmp_path / name) for name in ("a", "b"))
+    for program, table in ((first, "t"), (second, "u")):
+        program.folder.mkdir()
+        program.env = {"RIVET_STATE_URL": pg15.url(state)}
+        program.configure(
+            pg15.url(feed), program.export("shared", table=table, mode="incremental", cursor_column="id")
+        )
+    assert first.run_json()["total_rows"] == ROWS
+    refused = second.run().failed(1, "RIVET_CONFIG_VALUE")
+    assert "public.t" in refused.err and "public.u" in refused.err and "rivet state reset -e shared" in refused.err
+    assert not list(second.out.glob("*.parquet"))
+    assert first.run_json()["total_rows"] == 0
+    second.call("state", "reset", "-c", "rivet.yaml", "-e", "shared").ok()
+    assert second.run_json()["total_rows"] == 500

@@ -676,6 +676,12 @@ static void a_cursor_of_other_columns_or_types_is_refused(void **state)
     b->script[0] = '\0';
     say(b, "table t\ncolumn id int64 not_null\ncolumn k int64 not_null\ncolumn j json\nrow 0 1 {}\n");
     b->memory = (rv_export_memory){.has_cursor = true,
+                                   .cursor = {.columns = "k", .type = "int64", .value = "[\"1\"]"},
+                                   .last_run_id = "t_1",
+                                   .source_json = "{\"schema\":\"elsewhere\",\"table\":\"t\"}"};
+    assert_refused(b, RV_E_CONFIG_VALUE, "stands at a cursor of table elsewhere.t");
+    assert_non_null(strstr(b->err.hint, "rivet state reset -e t"));
+    b->memory = (rv_export_memory){.has_cursor = true,
                                    .cursor = {.columns = "other", .type = "int64", .value = "[\"1\"]"}};
     assert_refused(b, RV_E_CONFIG_VALUE, "stands at a cursor of other (int64)");
     assert_non_null(strstr(b->err.hint, "rivet state reset -e t"));
