@@ -266,8 +266,9 @@ typedef struct rv_config {
     rv_source_config source;
     rv_export_config *exports;
     int n_exports;
-    bool parallel_exports; /* at the same time, within max_connections */
-    int max_connections;   /* source.max_connections: of all exports together; 0: no limit */
+    bool parallel_exports;                    /* at the same time, within max_connections */
+    int64_t state_keep_runs, state_keep_days; /* of runs that have ended, for each export */
+    int max_connections; /* source.max_connections: of all exports together; 0: no limit */
 } rv_config;
 
 /* One problem of a file. `line` and `column` are 1-based; 0: not tied to a place. */
@@ -304,6 +305,9 @@ typedef struct rv_config_input {
  * by the caller and freed by it in any case; `redactor` may be NULL. */
 rv_code rv_config_load(rv_config **out, const rv_config_input *input, rv_redactor *redactor,
                        rv_findings *findings, rv_error *err) RV_MUST_CHECK;
+/* Where a configuration lies (path and directory) and nothing else of it: its content is not read. For who only wants
+ * what lies beside it. Fails CONFIG_UNREADABLE when there is no such file, OUT_OF_MEMORY. */
+rv_code rv_config_locate(rv_config **out, const char *path, rv_error *err) RV_MUST_CHECK;
 void rv_config_free(rv_config *config);
 RV_DEFINE_AUTO(rv_config, rv_config_free)
 

@@ -77,6 +77,9 @@ struct rvi_cli {
 
 /* Load -c FILE with -p K=V. Findings are printed (or put into the JSON error) and counted as reported. */
 rv_code rvi_load_config(rvi_cli *cli, const rvi_args *args, rv_config **out, rv_error *err) RV_MUST_CHECK;
+/* Only where that file lies, for commands that read the state beside it: they say what happened also when a variable of
+ * the configuration is not set here, or the file is being edited. */
+rv_code rvi_locate_config(const rvi_args *args, rv_config **out, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_open_state(const rv_config *config, rv_state_access access, rv_state **out,
                        rv_error *err) RV_MUST_CHECK;
 

@@ -41,7 +41,8 @@ rv_code rvi_cmd_journal(rvi_cli *cli, const rvi_args *args, rv_error *err)
     journal_list list = {.run_id = ""};
     int64_t limit = 0;
     RV_TRY(rvi_option_int(args, "limit", 5, 1, 100000, &limit, err));
-    RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args}, &list.base, &state, &config, err));
+    RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args, RVI_NEEDS_STATE}, &list.base, &state, &config,
+                            err));
     rv_code rc = rv_state_list_journal(state, rvi_option_value(args, "export"),
                                        rvi_option_value(args, "run-id"), limit, show_event, &list, err);
     return rvi_listing_close(&list.base, rc, "no events yet", err);

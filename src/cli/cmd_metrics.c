@@ -51,7 +51,7 @@ rv_code rvi_cmd_metrics(rvi_cli *cli, const rvi_args *args, rv_error *err)
     rvi_listing list;
     int64_t limit = 0;
     RV_TRY(rvi_option_int(args, "limit", 20, 1, 1000000, &limit, err));
-    RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args}, &list, &state, &config, err));
+    RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args, RVI_NEEDS_STATE}, &list, &state, &config, err));
     rv_code rc = rv_state_list_runs(state, rvi_option_value(args, "export"), limit, show_run, &list, err);
     return rvi_listing_close(&list, rc, "no runs yet", err);
 }

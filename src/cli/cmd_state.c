@@ -59,7 +59,8 @@ rv_code rvi_cmd_state_progression(rvi_cli *cli, const rvi_args *args, rv_error *
     RV_AUTO(rv_config_free) rv_config *config = NULL;
     RV_AUTO(rv_state_close) rv_state *state = NULL;
     progression p = {.only = rvi_option_value(args, "export")};
-    RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args}, &p.list, &state, &config, err));
+    RV_TRY(
+        rvi_listing_open(&(rvi_listing_request){cli, args, RVI_NEEDS_STATE}, &p.list, &state, &config, err));
     rv_code rc = rv_state_list_cursors(state, show_progress, &p, err);
     return rvi_listing_close(&p.list, rc, "nothing has been committed yet", err);
 }
@@ -90,7 +91,7 @@ rv_code rvi_cmd_state_show(rvi_cli *cli, const rvi_args *args, rv_error *err)
     RV_AUTO(rv_config_free) rv_config *config = NULL;
     RV_AUTO(rv_state_close) rv_state *state = NULL;
     rvi_listing list;
-    RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args}, &list, &state, &config, err));
+    RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args, RVI_NEEDS_STATE}, &list, &state, &config, err));
     rv_code rc = rv_state_list_cursors(state, show_cursor, &list, err);
     return rvi_listing_close(&list, rc, "no export has run yet", err);
 }
@@ -102,7 +103,7 @@ rv_code rvi_cmd_state_files(rvi_cli *cli, const rvi_args *args, rv_error *err)
     rvi_listing list;
     int64_t limit = 0;
     RV_TRY(rvi_option_int(args, "limit", 50, 1, 1000000, &limit, err));
-    RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args}, &list, &state, &config, err));
+    RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args, RVI_NEEDS_STATE}, &list, &state, &config, err));
     rv_code rc = rv_state_list_files(state, rvi_option_value(args, "export"), limit, show_file, &list, err);
     return rvi_listing_close(&list, rc, "no files yet", err);
 }

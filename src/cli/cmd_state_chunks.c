@@ -69,7 +69,7 @@ rv_code rvi_cmd_state_chunks(rvi_cli *cli, const rvi_args *args, rv_error *err)
     rvi_listing list;
     const char *run_id = NULL;
     RV_TRY(rv_arena_new(&arena, ARENA_BYTES, err));
-    RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args}, &list, &state, &config, err));
+    RV_TRY(rvi_listing_open(&(rvi_listing_request){cli, args, RVI_NEEDS_STATE}, &list, &state, &config, err));
     rv_code rc = choose_run(state, args, arena, &run_id, err);
     if (rc == RV_OK && run_id != NULL)
         rc = rv_state_list_chunks(state, run_id, show_chunk, &list, err);

@@ -27,7 +27,8 @@ static rv_code reset_open(reset *r, rvi_cli *cli, const rvi_args *args, rv_error
 {
     r->cli = cli;
     RV_TRY(rv_arena_new(&r->arena, ARENA_BYTES, err));
-    return rvi_listing_open(&(rvi_listing_request){cli, args}, &r->list, &r->state, &r->config, err);
+    return rvi_listing_open(&(rvi_listing_request){cli, args, RVI_NEEDS_CONFIG}, &r->list, &r->state,
+                            &r->config, err);
 }
 
 static rv_code open_for_writing(reset *r, rv_error *err)

@@ -37,6 +37,17 @@ rv_code rvi_load_config(rvi_cli *cli, const rvi_args *args, rv_config **out, rv_
     return rc;
 }
 
+rv_code rvi_locate_config(const rvi_args *args, rv_config **out, rv_error *err)
+{
+    rv_param params[RVI_MAX_VALUES];
+    char names[RVI_MAX_VALUES][128];
+    int n = 0;
+    RV_TRY(split_params(args, params, &n, names, err));
+    for (int i = 0; i < n; i++) /* not needed, and may be a password all the same */
+        rvi_hide_argument(params[i].value);
+    return rv_config_locate(out, rvi_option_value(args, "config"), err);
+}
+
 rv_code rvi_open_state(const rv_config *config, rv_state_access access, rv_state **out, rv_error *err)
 {
     const char *path = NULL;

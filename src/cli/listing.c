@@ -13,7 +13,8 @@ rv_code rvi_listing_add(rvi_listing *list, json_t *row, rv_error *err)
 rv_code rvi_listing_open(const rvi_listing_request *request, rvi_listing *list, rv_state **state,
                          rv_config **config, rv_error *err)
 {
-    RV_TRY(rvi_load_config(request->cli, request->args, config, err));
+    RV_TRY(request->needs == RVI_NEEDS_CONFIG ? rvi_load_config(request->cli, request->args, config, err)
+                                              : rvi_locate_config(request->args, config, err));
     RV_TRY(rvi_open_state(*config, RV_STATE_READ, state, err));
     bool as_json = rvi_option_given(request->args, "json");
     *list = (rvi_listing){.array = as_json ? json_array() : NULL};

@@ -11,12 +11,18 @@ typedef struct rvi_listing {
     int64_t n;     /* rows seen */
 } rvi_listing;
 
+typedef enum rvi_listing_needs {
+    RVI_NEEDS_STATE = 0, /* what the configuration holds does not matter */
+    RVI_NEEDS_CONFIG,    /* whole and valid */
+} rvi_listing_needs;
+
 typedef struct rvi_listing_request {
     rvi_cli *cli;
     const rvi_args *args;
+    rvi_listing_needs needs;
 } rvi_listing_request;
 
-/* Loads the configuration and opens its state for reading; both are the caller's to free, also on failure. */
+/* Finds or loads the configuration and opens its state for reading; both are the caller's to free, also on failure. */
 rv_code rvi_listing_open(const rvi_listing_request *request, rvi_listing *list, rv_state **state,
                          rv_config **config, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_listing_add(rvi_listing *list, json_t *row,

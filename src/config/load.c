@@ -2,8 +2,10 @@
 #include "config/internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void rv_config_free(rv_config *config)
 {
@@ -27,6 +29,14 @@ static rv_code config_new(rv_config **out, const char *path, rv_error *err)
     RV_MOVE(&config->arena, arena);
     *out = config;
     return RV_OK;
+}
+
+rv_code rv_config_locate(rv_config **out, const char *path, rv_error *err)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return rv_fail_os(err, RV_E_CONFIG_UNREADABLE, errno, "cannot find '%s'", path);
+    return config_new(out, path, err);
 }
 
 /* Make the redactor know every secret before any message can repeat one. */

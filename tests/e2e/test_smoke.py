@@ -298,6 +298,28 @@ def test_commands_do_not_touch_what_they_only_read(ready):
     assert {path: path.read_bytes() for path in ready.folder.iterdir() if path.is_file()} == before
 
 
+LISTINGS = (("state", "show"), ("state", "files"), ("state", "progression"), ("metrics",), ("journal",))
+
+
+@pytest.mark.parametrize("harm", ["a variable that is not set", "a file that is being edited"])
+def test_what_happened_is_shown_whatever_the_configuration_is_now(program, harm):
+    sqlite3.connect(program.folder / "a.db").execute("CREATE TABLE t (id INTEGER PRIMARY KEY)").connection.commit()
+    program.env = {"SHOP": "sqlite://a.db"}
+    program.configure({"url_env": "SHOP"}, program.export("t"))
+    program.run().ok()
+    before = [program.listing(*command) for command in LISTINGS]
+    if harm.startswith("a variable"):
+        program.env = {}
+        program.run().failed(1, "RIVET_CONFIG_UNSET_VARIABLE")
+    else:
+        program.config.write_text("source: {url: 'sqlite:\n")
+        assert program.run().rc == 1
+    assert [program.listing(*command) for command in LISTINGS] == before
+    program.config.unlink()
+    for command in LISTINGS:
+        program.call(*command, "-c", "rivet.yaml").failed(1, "RIVET_CONFIG_UNREADABLE")
+
+
 def test_twenty_runs_in_a_row_never_overwrite_each_other(ready):
     processes = []
     for _ in range(20):
