@@ -93,17 +93,26 @@ typedef struct rv_open_run {
     int64_t n_chunks, n_completed;
 } rv_open_run;
 
+/* What is remembered of runs that have ended. A run that is neither open nor the export's newest success is forgotten,
+ * with its chunks, parts and journal, when `keep_runs` newer ones of its export are there, or when it began before
+ * keep_since_us. */
+typedef struct rv_retention {
+    int64_t keep_runs;     /* at least 1 */
+    int64_t keep_since_us; /* UNIX time */
+} rv_retention;
+
 typedef struct rv_run_result {
     const char *run_id;
     rv_run_status status;
     int64_t finished_us, duration_ms, rows, files;
     uint64_t bytes, wire_bytes, peak_rss_bytes;
     int64_t statements, longest_statement_ms, retries;
-    rv_code code;              /* RV_OK on success */
-    const char *error_message; /* redacted; NULL on success */
-    const char *detail_json;   /* policy counts and the like; NULL: none */
-    const rv_cursor *cursor;   /* where the export stands from now on; NULL, or no success: as before */
-    const char *shapes_json;   /* longest value by column, on success; NULL: unchanged */
+    rv_code code;                  /* RV_OK on success */
+    const char *error_message;     /* redacted; NULL on success */
+    const char *detail_json;       /* policy counts and the like; NULL: none */
+    const rv_cursor *cursor;       /* where the export stands from now on; NULL, or no success: as before */
+    const char *shapes_json;       /* longest value by column, on success; NULL: unchanged */
+    const rv_retention *retention; /* of the runs of this export; NULL: nothing is forgotten */
 } rv_run_result;
 
 /* What the last successful run of an export left for the next. In the arena; NULL: nothing is known. */
@@ -113,6 +122,19 @@ typedef struct rv_export_memory {
     const char *last_run_id, *schema_json, *shapes_json;
     const char *source_json; /* of that run, as rv_run_plan has it: which table the cursor is one of */
 } rv_export_memory;
+
+typedef struct rv_journal_row {
+    const char *run_id, *export_name, *event, *detail_json;
+    int64_t at_us;
+} rv_journal_row;
+
+/* What is left of a chunk that was read. */
+typedef struct rv_chunk_yield {
+    const rv_part *parts;
+    int64_t n_parts;
+    const rv_journal_row *events; /* for the journal; n_events 0: none */
+    int64_t n_events;
+} rv_chunk_yield;
 
 typedef struct rv_chunk_row {
     const char *run_id, *export_name, *last_error; /* last_error NULL: none */
@@ -138,10 +160,6 @@ typedef struct rv_file_row {
     rv_part part;
     int64_t created_us;
 } rv_file_row;
-typedef struct rv_journal_row {
-    const char *run_id, *export_name, *event, *detail_json;
-    int64_t at_us;
-} rv_journal_row;
 typedef rv_code (*rv_run_fn)(void *context, const rv_run_row *row, rv_error *err);
 typedef rv_code (*rv_cursor_fn)(void *context, const rv_cursor_row *row, rv_error *err);
 typedef rv_code (*rv_file_fn)(void *context, const rv_file_row *row, rv_error *err);
@@ -195,10 +213,10 @@ rv_code rv_state_claim_chunk(rv_state *state, const char *run_id, const rv_owner
  * was taken over, or the run is over. */
 rv_code rv_state_heartbeat_chunks(rv_state *state, const char *run_id, const rv_owner *owner,
                                   int64_t lease_ms, int64_t n_held, rv_error *err) RV_MUST_CHECK;
-/* A chunk's parts and its `completed`, in one transaction. chunk: index and claim as they were claimed, rows and
- * epoch. Fails RUN_LEASE_LOST when that claim no longer holds: whatever was read under it is nobody's. */
+/* A chunk's parts and its `completed`, and the events that tell of it, in one transaction. chunk: index and claim as they
+ * were claimed, rows, epoch and tally. Fails RUN_LEASE_LOST when that claim no longer holds: whatever was read under it is nobody's. */
 rv_code rv_state_complete_chunk(rv_state *state, const char *run_id, const rv_owner *owner,
-                                const rv_chunk *chunk, const rv_part *parts, int64_t n_parts,
+                                const rv_chunk *chunk, const rv_chunk_yield *yield,
                                 rv_error *err) RV_MUST_CHECK;
 /* A chunk that could not be read goes back to pending; `reason` (redacted, NULL: none) is kept for people. Fails
  * RUN_LEASE_LOST. */
@@ -222,7 +240,8 @@ rv_code rv_state_reset_cursor(rv_state *state, const char *export_name, bool *fo
                               rv_error *err) RV_MUST_CHECK;
 rv_code rv_state_list_parts(rv_state *state, const char *run_id, rv_part_fn fn, void *context,
                             rv_error *err) RV_MUST_CHECK;
-/* The verdict: status, metrics, schema (on success) and the end of the lease, in one transaction. With any status
+/* The verdict: status, metrics, schema (on success), the end of the lease, and what is forgotten of older runs (a bounded
+ * number at a time), in one transaction. With any status
  * but SUCCEEDED the run's parts are forgotten. Fails RUN_LEASE_LOST. */
 rv_code rv_state_finish_run(rv_state *state, const rv_run_result *result, const rv_owner *owner,
                             rv_error *err) RV_MUST_CHECK;

@@ -342,6 +342,8 @@ void rvi_bind_exports(rvi_loader *loader, rvi_node *root)
     rv_config *config = loader->config;
     config->parallel_exports =
         rvi_bool(root, RVI_K_PARALLEL_EXPORTS) || rvi_bool(root, RVI_K_PARALLEL_EXPORT_PROCESSES);
+    config->state_keep_runs = rvi_int(root, RVI_K_STATE_KEEP_RUNS);
+    config->state_keep_days = rvi_int(root, RVI_K_STATE_KEEP_DAYS);
     config->max_connections = (int)rvi_int(source, RVI_K_SOURCE_MAX_CONNECTIONS);
     if (!exports || exports->kind != RVI_NODE_LIST || exports->n_items > RVI_MAX_EXPORTS)
         return;

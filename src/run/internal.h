@@ -140,6 +140,7 @@ struct rvi_run {
     rv_plan plan;      /* plan.n_chunks: of the run, which may have been recorded by an earlier process */
     int64_t n_planned; /* in plan.chunks */
     rvi_guards guards;
+    rv_retention retention; /* what the state remembers of this export's runs */
     rv_owner owner;
     const char *run_id, *dest_path;
     int64_t started_us, started_mono_us;

@@ -110,6 +110,50 @@ static rv_code answer_waiting(recorder *r, bool patient, rv_error *err)
     return RV_OK;
 }
 
+/* What the journal says of a chunk, recorded with it. */
+typedef struct chunk_events {
+    rv_journal_row *rows;
+    int64_t n;
+} chunk_events;
+
+static rv_code add_event(chunk_events *events, rvi_run *run, const char *event, json_t *detail, rv_error *err)
+{
+    char *text = detail != NULL ? json_dumps(detail, JSON_COMPACT) : NULL;
+    json_decref(detail);
+    if (text == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "telling of a chunk");
+    events->rows[events->n++] = (rv_journal_row){
+        .run_id = run->run_id, .export_name = run->export_config->name, .event = event, .detail_json = text};
+    return RV_OK;
+}
+
+static void free_events(chunk_events *events)
+{
+    for (int64_t i = 0; i < events->n; i++)
+        free((char *)events->rows[i].detail_json);
+    free(events->rows);
+}
+
+/* One for each part, and one for the chunk. */
+static rv_code tell_of_chunk(rvi_run *run, const rvi_record *record, chunk_events *events, rv_error *err)
+{
+    events->rows = calloc((size_t)record->n_parts + 1, sizeof *events->rows);
+    if (events->rows == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "telling of a chunk");
+    for (int64_t i = 0; i < record->n_parts; i++) {
+        const rv_part *part = &record->parts[i];
+        RV_TRY(
+            add_event(events, run, "FileWritten",
+                      json_pack("{s:s,s:I,s:I,s:I}", "file_name", part->name, "rows", (json_int_t)part->rows,
+                                "bytes", (json_int_t)part->bytes, "part_index", (json_int_t)part->sequence),
+                      err));
+    }
+    return add_event(events, run, "ChunkCompleted",
+                     json_pack("{s:I,s:I}", "chunk_index", (json_int_t)record->chunk_index, "rows",
+                               (json_int_t)record->rows),
+                     err);
+}
+
 static rv_code complete_chunk(rvi_run *run, const rvi_record *record, rv_error *err)
 {
     const rv_chunk chunk = {.index = record->chunk_index,
@@ -117,22 +161,20 @@ static rv_code complete_chunk(rvi_run *run, const rvi_record *record, rv_error *
                             .epoch = record->epoch,
                             .claim = record->claim,
                             .tally = record->tally};
-    RV_TRY(rv_state_complete_chunk(run->state, run->run_id, &run->owner, &chunk, record->parts,
-                                   record->n_parts, err));
+    chunk_events events = {0};
+    rv_code rc = tell_of_chunk(run, record, &events, err);
+    if (rc == RV_OK) {
+        const rv_chunk_yield yield = {
+            .parts = record->parts, .n_parts = record->n_parts, .events = events.rows, .n_events = events.n};
+        rc = rv_state_complete_chunk(run->state, run->run_id, &run->owner, &chunk, &yield, err);
+    }
+    free_events(&events);
+    RV_TRY(rc);
     run->n_held--;
     RV_CRASH_POINT("after-chunk-complete");
     atomic_fetch_add(&run->counters.chunks_done, 1);
     if (rvi_run_is_read(run))
         rvi_lanes_stop_waiting(run);
-    for (int64_t i = 0; i < record->n_parts; i++)
-        rvi_run_journal(run, "FileWritten",
-                        json_pack("{s:s,s:I,s:I,s:I}", "file_name", record->parts[i].name, "rows",
-                                  (json_int_t)record->parts[i].rows, "bytes",
-                                  (json_int_t)record->parts[i].bytes, "part_index",
-                                  (json_int_t)record->parts[i].sequence));
-    rvi_run_journal(run, "ChunkCompleted",
-                    json_pack("{s:I,s:I}", "chunk_index", (json_int_t)record->chunk_index, "rows",
-                              (json_int_t)record->rows));
     return RV_OK;
 }
 

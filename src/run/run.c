@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum { RUN_ARENA_BYTES = 256 << 20 };
+#define US_PER_DAY (INT64_C(86400) * 1000000)
 
 rv_code rv_run_state_path(const rv_config *config, rv_arena *arena, const char **out, rv_error *err)
 {
@@ -250,6 +251,9 @@ static rv_code prepare(rvi_run *run, rv_error *err)
     const rv_clock *clock = run->context->clock;
     run->started_us = clock->now_us(clock);
     run->started_mono_us = clock->mono_us(clock);
+    run->retention =
+        (rv_retention){.keep_runs = run->context->config->state_keep_runs,
+                       .keep_since_us = run->started_us - run->context->config->state_keep_days * US_PER_DAY};
     run->memory = rvi_memory_plan(&run->export_config->tuning, run->export_config->quality.n_unique_columns);
     rv_budget_init(&run->budget, run->memory.budget);
     RV_TRY(rv_arena_new(&run->arena, RUN_ARENA_BYTES, err));

@@ -70,5 +70,6 @@ void rvi_run_result(const rvi_run *run, rv_run_status status, rv_run_result *out
         .error_message = s->error.code != RV_OK ? s->error.message : NULL,
         .detail_json = rvi_guards_detail(run, s->validate, validated),
         .shapes_json = run->guards.shapes_json,
+        .retention = run->retention.keep_runs > 0 ? &run->retention : NULL,
     };
 }

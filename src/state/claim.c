@@ -203,16 +203,19 @@ static rv_code check_rows(const char *run_id, const rv_chunk *chunk, const rv_pa
 }
 
 rv_code rv_state_complete_chunk(rv_state *state, const char *run_id, const rv_owner *owner,
-                                const rv_chunk *chunk, const rv_part *parts, int64_t n_parts, rv_error *err)
+                                const rv_chunk *chunk, const rv_chunk_yield *yield, rv_error *err)
 {
-    RV_TRY(check_rows(run_id, chunk, parts, n_parts, err));
+    const rv_part *parts = yield->parts;
+    RV_TRY(check_rows(run_id, chunk, parts, yield->n_parts, err));
     RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
     RV_TRY(rvi_tx_begin(state, &tx, err));
     RV_TRY(hold_run(state, run_id, err));
     RV_TRY(mark_completed(state, run_id, owner, chunk, err));
-    for (int64_t i = 0; i < n_parts; i++)
+    for (int64_t i = 0; i < yield->n_parts; i++)
         RV_TRY_CTX(rvi_insert_part(state, run_id, chunk->index, &parts[i], err), err, "recording part '%s'",
                    parts[i].name);
+    for (int64_t i = 0; i < yield->n_events; i++)
+        RV_TRY(rvi_insert_event(state, &yield->events[i], err));
     return rvi_tx_commit(&tx, err);
 }
 

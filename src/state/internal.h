@@ -177,6 +177,10 @@ rv_code rvi_forget_chunks(rv_state *state, const char *run_id, rv_error *err) RV
 rv_code rvi_forget_parts(rv_state *state, const char *run_id, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_insert_part(rv_state *state, const char *run_id, int64_t chunk_index, const rv_part *part,
                         rv_error *err) RV_MUST_CHECK;
+rv_code rvi_insert_event(rv_state *state, const rv_journal_row *event, rv_error *err) RV_MUST_CHECK;
+/* retention.c, inside a transaction: forget what need not be kept of the export that this run belongs to. */
+rv_code rvi_forget_old_runs(rv_state *state, const char *run_id, const rv_retention *retention,
+                            rv_error *err) RV_MUST_CHECK;
 /* Inside a transaction: the chunks that `owner` (NULL: anybody) reads become pending. */
 rv_code rvi_release_all(rv_state *state, const char *run_id, const char *owner, rv_error *err) RV_MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /* journal.c - what happened in a run, event by event. */
 #include "state/internal.h"
 
-static rv_code insert_event(rv_state *state, const rv_journal_row *event, rv_error *err)
+rv_code rvi_insert_event(rv_state *state, const rv_journal_row *event, rv_error *err)
 {
     const rvi_args args = {{rvi_bind_text(event->run_id), rvi_bind_text(event->export_name),
                             rvi_bind_text(event->event),
@@ -22,7 +22,7 @@ rv_code rv_state_journal_all(rv_state *state, const rv_journal_row *events, int6
     RV_AUTO(rvi_tx_discard) rv_state *tx = NULL;
     RV_TRY(rvi_tx_begin(state, &tx, err));
     for (int64_t i = 0; i < n_events; i++)
-        RV_TRY(insert_event(state, &events[i], err));
+        RV_TRY(rvi_insert_event(state, &events[i], err));
     return rvi_tx_commit(&tx, err);
 }
 

@@ -243,5 +243,7 @@ rv_code rv_state_finish_run(rv_state *state, const rv_run_result *result, const 
             RV_TRY(advance_cursor(state, result, err));
         RV_TRY(record_schema(state, result, err));
     }
+    if (result->retention != NULL)
+        RV_TRY(rvi_forget_old_runs(state, result->run_id, result->retention, err));
     return rvi_tx_commit(&tx, err);
 }

@@ -52,7 +52,7 @@ def test_kept_files_of_a_resumed_run_are_read_back_too(table, harm):
     table.configure("sqlite://a.db", table.export("t", **cut))
     assert table.run(env={"RIVET_CRASH_AT": "after-chunk-complete:4"}).rc == -signal.SIGKILL
     kept = sorted(table.out.glob("*.parquet"))
-    assert len(kept) == 4
+    assert len(kept) >= 4  # those of the completed chunks, and perhaps one that was put and not recorded
     if harm:  # its size stays
         content = bytearray(kept[1].read_bytes())
         content[len(content) // 3] ^= 1

@@ -173,7 +173,8 @@ rv_code complete_chunk(rv_state *state, const char *run_id, const rv_owner *owne
 {
     rv_chunk chunk = *claimed;
     chunk.rows = rows;
-    return rv_state_complete_chunk(state, run_id, owner, &chunk, parts, n_parts, err);
+    const rv_chunk_yield yield = {.parts = parts, .n_parts = n_parts};
+    return rv_state_complete_chunk(state, run_id, owner, &chunk, &yield, err);
 }
 
 int read_chunks(rv_state *state, const char *run_id, const rv_owner *owner)

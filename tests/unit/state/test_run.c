@@ -339,6 +339,86 @@ static void the_schema_is_recorded_when_it_changes(void **state)
     assert_int_equal(ask(f, "SELECT count(*) FROM export_schema WHERE run_id = 'orders_2'"), 0);
 }
 
+/* ---- what is forgotten ---- */
+
+#define DAY_US (INT64_C(86400) * 1000000)
+
+/* A run that begins now, reads its chunks and ends. */
+static void pass_run(fixture *f, rv_state *store, const char *run_id, const char *export_name,
+                     rv_run_status status, const rv_retention *retention)
+{
+    rv_run_result result = result_of(run_id, status);
+    start_run(f, store, run_id, export_name, &f->self);
+    assert_int_equal(read_chunks(store, run_id, &f->self), N_CHUNKS);
+    assert_int_equal(rv_state_journal(store, run_id, export_name, "RunCompleted", "{}", NULL), RV_OK);
+    result.retention = retention;
+    assert_int_equal(rv_state_finish_run(store, &result, &f->self, NULL), RV_OK);
+    f->clock.now_us += DAY_US;
+}
+
+static int64_t rows_of(fixture *f, const char *table, const char *run_id)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE run_id = '%s'", table, run_id);
+    return ask(f, sql);
+}
+
+static void assert_remembered(fixture *f, const char *run_id, bool remembered)
+{
+    static const char *const tables[] = {"runs", "chunks", "journal"};
+    for (size_t i = 0; i < 3; i++)
+        if ((rows_of(f, tables[i], run_id) > 0) != remembered)
+            fail_msg("%s of %s", tables[i], run_id);
+    if (!remembered)
+        assert_int_equal(rows_of(f, "parts", run_id), 0);
+}
+
+static void old_runs_are_forgotten_but_not_the_newest_success(void **state)
+{
+    fixture *f = *state;
+    rv_state *store = open_store(f, RV_STATE_WRITE);
+    const rv_retention two = {.keep_runs = 2};
+    pass_run(f, store, "other_1", "other", RV_RUN_SUCCEEDED, NULL);
+    pass_run(f, store, "orders_1", "orders", RV_RUN_SUCCEEDED, NULL);
+    pass_run(f, store, "orders_2", "orders", RV_RUN_SUCCEEDED, NULL);
+    pass_run(f, store, "orders_3", "orders", RV_RUN_FAILED, NULL);
+    pass_run(f, store, "orders_4", "orders", RV_RUN_FAILED, NULL);
+    assert_remembered(f, "orders_1", true);
+    pass_run(f, store, "orders_5", "orders", RV_RUN_FAILED, &two);
+    assert_remembered(f, "orders_1", false);
+    assert_remembered(f, "orders_2", true); /* where the export stands */
+    assert_remembered(f, "orders_3", false);
+    assert_remembered(f, "orders_4", true);
+    assert_remembered(f, "orders_5", true);
+    assert_remembered(f, "other_1", true); /* no run of `orders` speaks for it */
+    start_run(f, store, "other_2", "other",
+              &f->self); /* open: `other` may forget what it wants, but not that */
+    pass_run(f, store, "orders_6", "orders", RV_RUN_SUCCEEDED, &two);
+    assert_remembered(f, "orders_2", false);
+    assert_int_equal(rows_of(f, "chunks", "other_2"), N_CHUNKS);
+    assert_int_equal(ask(f, "SELECT count(*) FROM export_state"), 2);
+    rv_state_close(store);
+    assert_sound(f);
+}
+
+static void runs_and_events_of_long_ago_are_forgotten(void **state)
+{
+    fixture *f = *state;
+    rv_state *store = open_store(f, RV_STATE_WRITE);
+    assert_int_equal(rv_state_journal(store, "refused", "orders", "RunCompleted", "{}", NULL), RV_OK);
+    pass_run(f, store, "orders_1", "orders", RV_RUN_FAILED, NULL);
+    pass_run(f, store, "orders_2", "orders", RV_RUN_SUCCEEDED, NULL);
+    assert_int_equal(rv_state_journal(store, "refused_lately", "orders", "RunCompleted", "{}", NULL), RV_OK);
+    const rv_retention day = {.keep_runs = 100, .keep_since_us = f->clock.now_us - DAY_US / 2};
+    pass_run(f, store, "orders_3", "orders", RV_RUN_FAILED, &day);
+    assert_remembered(f, "orders_1", false);
+    assert_remembered(f, "orders_2", true);
+    assert_remembered(f, "orders_3", true);
+    assert_int_equal(rows_of(f, "journal", "refused"), 0);
+    assert_int_equal(rows_of(f, "journal", "refused_lately"), 1);
+    rv_state_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +437,8 @@ int main(void)
         test_with_store(whatever_is_not_a_success_leaves_cursor_and_schema_alone),
         test_with_store(a_full_run_does_not_reset_the_cursor),
         test_with_store(the_schema_is_recorded_when_it_changes),
+        test_with_store(old_runs_are_forgotten_but_not_the_newest_success),
+        test_with_store(runs_and_events_of_long_ago_are_forgotten),
     };
     return run_state_tests("state/run", tests);
 }
