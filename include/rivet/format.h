@@ -53,7 +53,6 @@ typedef struct rv_format_ops {
     /* As rv_writer_append(). Borrows the batch. */
     rv_code (*append)(rv_writer *writer, const rv_batch *batch, int64_t from, int64_t *n_taken,
                       rv_error *err);
-    uint64_t (*size)(const rv_writer *writer); /* bytes written so far plus a fair estimate of what is held */
     rv_code (*finish)(rv_writer *writer, rv_writer_stats *stats, rv_error *err);
     void (*close)(rv_writer *writer); /* NULL is fine */
     rv_code (*verify)(rv_input *input, const rv_writer_options *options, uint64_t *sums, rv_file_facts *out,
@@ -80,7 +79,6 @@ rv_code rv_writer_append(rv_writer *writer, const rv_batch *batch, int64_t from,
                          rv_error *err) RV_MUST_CHECK;
 /* Append all rows; for files without a limit. */
 rv_code rv_writer_write(rv_writer *writer, const rv_batch *batch, rv_error *err) RV_MUST_CHECK;
-uint64_t rv_writer_size(const rv_writer *writer);
 rv_code rv_writer_finish(rv_writer *writer, rv_writer_stats *stats, rv_error *err) RV_MUST_CHECK;
 void rv_writer_close(rv_writer *writer);
 RV_DEFINE_AUTO(rv_writer, rv_writer_close)

@@ -65,11 +65,6 @@ rv_code rv_writer_write(rv_writer *writer, const rv_batch *batch, rv_error *err)
                                       writer->ops->extension);
 }
 
-uint64_t rv_writer_size(const rv_writer *writer)
-{
-    return writer->ops->size(writer);
-}
-
 rv_code rv_writer_finish(rv_writer *writer, rv_writer_stats *stats, rv_error *err)
 {
     assert(writer && stats);

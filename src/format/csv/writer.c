@@ -146,7 +146,6 @@ const rv_format_ops rvi_csv_ops = {
     .media_type = "text/csv",
     .open = csv_open,
     .append = csv_append,
-    .size = csv_size,
     .finish = csv_finish,
     .close = csv_close,
     .verify = rvi_csv_verify,

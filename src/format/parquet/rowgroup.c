@@ -270,7 +270,8 @@ static uint64_t meta_bytes(const rvi_pq_group *group)
     return group->fixed_bytes + closed + (group->rows > 0 ? open : 0);
 }
 
-uint64_t rvi_pq_group_file_bytes(const rvi_pq_group *group, const rvi_pq_output *out)
+/* What the file would have if it ended here, footer and all; an estimate. */
+static uint64_t file_bytes(const rvi_pq_group *group, const rvi_pq_output *out)
 {
     return out->offset + group_bytes(group) + meta_bytes(group);
 }
@@ -281,7 +282,7 @@ static bool file_is_full(const rvi_pq_group *group, const rvi_pq_output *out, in
     int64_t rows = group->file_rows + group->rows;
     if (group->limits.file_bytes == 0 || rows == 0)
         return false;
-    double bytes = (double)rvi_pq_group_file_bytes(group, out);
+    double bytes = (double)file_bytes(group, out);
     return bytes * (double)(rows + slice_rows) / (double)rows > (double)group->limits.file_bytes;
 }
 

@@ -91,7 +91,5 @@ rv_code rvi_pq_group_append(rvi_pq_group *group, const rv_batch *batch, int64_t 
                             rvi_pq_output *out, rv_error *err) RV_MUST_CHECK;
 /* Write the open row group, if it has rows. */
 rv_code rvi_pq_group_flush(rvi_pq_group *group, rvi_pq_output *out, rv_error *err) RV_MUST_CHECK;
-/* What the file would have if it ended here, footer and all; an estimate. */
-uint64_t rvi_pq_group_file_bytes(const rvi_pq_group *group, const rvi_pq_output *out);
 
 #endif

@@ -80,12 +80,6 @@ static rv_code writer_append(rv_writer *base, const rv_batch *batch, int64_t fro
     return RV_OK;
 }
 
-static uint64_t writer_size(const rv_writer *base)
-{
-    const writer *w = (const writer *)base;
-    return rvi_pq_group_file_bytes(&w->group, &w->out);
-}
-
 /* ---- footer ---- */
 
 /* What has been serialised so far goes out; the footer of a wide table is never held whole. */
@@ -330,7 +324,6 @@ const rv_format_ops rvi_parquet_ops = {
     .check = writer_check,
     .open = writer_open,
     .append = writer_append,
-    .size = writer_size,
     .finish = writer_finish,
     .close = writer_close,
     .verify = rvi_parquet_verify_written,

@@ -38,18 +38,18 @@ static inline uint8_t *block_of(const uint8_t *bytes, size_t len)
     return block;
 }
 
-static inline rv_code decode_dictionary(decoding *d, rvi_pqr_physical physical, uint32_t width,
+static inline rv_code decode_dictionary(decoding *d, rv_parquet_physical physical, uint32_t width,
                                         const uint8_t *bytes, size_t len, uint32_t n)
 {
     free(d->dictionary_page);
     d->dictionary_page = block_of(bytes, len);
     rvi_pqr_page_input in = {
         .physical = physical, .width = width, .bytes = d->dictionary_page, .len = len, .n_values = n};
-    return rvi_pqr_decode_dictionary(RVI_PQR_PLAIN, &in, &d->dictionary_space, &d->dictionary, &d->err);
+    return rvi_pqr_decode_dictionary(RV_PARQUET_PLAIN, &in, &d->dictionary_space, &d->dictionary, &d->err);
 }
 
 /* `width` is that of FIXED. A dictionary is there if it was decoded before. */
-static inline rv_code decode(decoding *d, int encoding, rvi_pqr_physical physical, uint32_t width,
+static inline rv_code decode(decoding *d, int encoding, rv_parquet_physical physical, uint32_t width,
                              const uint8_t *bytes, size_t len, uint32_t n)
 {
     free(d->page);

@@ -8,7 +8,7 @@ enum { N_TEXTS = 9, N_FIXED = 5, N_BOOLEANS = 49, N_INDICES = 27 };
 typedef struct golden {
     const char *why;
     int encoding;
-    rvi_pqr_physical physical;
+    rv_parquet_physical physical;
     uint32_t width;
     const uint8_t *bytes;
     size_t len;
@@ -23,32 +23,35 @@ static const float float_values[] = {0.0f, -0.0f, 1.5f, __builtin_inff(), -1e30f
 static const double double_values[] = {0.0, -0.0, 1.5, __builtin_inf(), -1e30, 3.25};
 
 static const golden goldens[] = {
-    {"int32 by differences", RVI_PQR_DELTA_BINARY_PACKED, RVI_PQR_INT32, 0, PAGE(delta_i32),
+    {"int32 by differences", RV_PARQUET_DELTA_BINARY_PACKED, RV_PARQUET_INT32, 0, PAGE(delta_i32),
      VALUES(int32_values)},
-    {"int64 by differences", RVI_PQR_DELTA_BINARY_PACKED, RVI_PQR_INT64, 0, PAGE(delta_i64),
+    {"int64 by differences", RV_PARQUET_DELTA_BINARY_PACKED, RV_PARQUET_INT64, 0, PAGE(delta_i64),
      VALUES(far_values)},
-    {"lengths by differences", RVI_PQR_DELTA_LENGTH_BYTE_ARRAY, RVI_PQR_BYTE_ARRAY, 0, PAGE(delta_length),
-     N_TEXTS, NULL, 0},
-    {"shared prefixes", RVI_PQR_DELTA_BYTE_ARRAY, RVI_PQR_BYTE_ARRAY, 0, PAGE(delta_strings), N_TEXTS, NULL,
-     0},
-    {"shared prefixes, fixed", RVI_PQR_DELTA_BYTE_ARRAY, RVI_PQR_FIXED, 5, PAGE(delta_fixed), N_FIXED,
-     fixed_values, 5},
-    {"split float", RVI_PQR_BYTE_STREAM_SPLIT, RVI_PQR_FLOAT, 0, PAGE(split_float), VALUES(float_values)},
-    {"split double", RVI_PQR_BYTE_STREAM_SPLIT, RVI_PQR_DOUBLE, 0, PAGE(split_double), VALUES(double_values)},
-    {"split int32", RVI_PQR_BYTE_STREAM_SPLIT, RVI_PQR_INT32, 0, PAGE(split_i32), VALUES(int32_values)},
-    {"split int64", RVI_PQR_BYTE_STREAM_SPLIT, RVI_PQR_INT64, 0, PAGE(split_i64), VALUES(int64_values)},
-    {"split fixed", RVI_PQR_BYTE_STREAM_SPLIT, RVI_PQR_FIXED, 5, PAGE(split_fixed), N_FIXED, fixed_values, 5},
-    {"plain booleans", RVI_PQR_PLAIN, RVI_PQR_BOOLEAN, 0, PAGE(plain_booleans), VALUES(boolean_values)},
-    {"booleans in runs", RVI_PQR_RLE, RVI_PQR_BOOLEAN, 0, PAGE(rle_booleans), VALUES(boolean_values)},
-    {"plain texts", RVI_PQR_PLAIN, RVI_PQR_BYTE_ARRAY, 0, PAGE(plain_texts), N_TEXTS, NULL, 0},
-    {"dictionary", RVI_PQR_RLE_DICTIONARY, RVI_PQR_BYTE_ARRAY, 0, PAGE(indices), N_INDICES, NULL, 0},
-    {"dictionary, by its old name", RVI_PQR_PLAIN_DICTIONARY, RVI_PQR_BYTE_ARRAY, 0, PAGE(indices), N_INDICES,
+    {"lengths by differences", RV_PARQUET_DELTA_LENGTH_BYTE_ARRAY, RV_PARQUET_BYTE_ARRAY, 0,
+     PAGE(delta_length), N_TEXTS, NULL, 0},
+    {"shared prefixes", RV_PARQUET_DELTA_BYTE_ARRAY, RV_PARQUET_BYTE_ARRAY, 0, PAGE(delta_strings), N_TEXTS,
      NULL, 0},
-    {"plain int64", RVI_PQR_PLAIN, RVI_PQR_INT64, 0, (const uint8_t *)int64_values, sizeof int64_values,
+    {"shared prefixes, fixed", RV_PARQUET_DELTA_BYTE_ARRAY, RV_PARQUET_FIXED, 5, PAGE(delta_fixed), N_FIXED,
+     fixed_values, 5},
+    {"split float", RV_PARQUET_BYTE_STREAM_SPLIT, RV_PARQUET_FLOAT, 0, PAGE(split_float),
+     VALUES(float_values)},
+    {"split double", RV_PARQUET_BYTE_STREAM_SPLIT, RV_PARQUET_DOUBLE, 0, PAGE(split_double),
+     VALUES(double_values)},
+    {"split int32", RV_PARQUET_BYTE_STREAM_SPLIT, RV_PARQUET_INT32, 0, PAGE(split_i32), VALUES(int32_values)},
+    {"split int64", RV_PARQUET_BYTE_STREAM_SPLIT, RV_PARQUET_INT64, 0, PAGE(split_i64), VALUES(int64_values)},
+    {"split fixed", RV_PARQUET_BYTE_STREAM_SPLIT, RV_PARQUET_FIXED, 5, PAGE(split_fixed), N_FIXED,
+     fixed_values, 5},
+    {"plain booleans", RV_PARQUET_PLAIN, RV_PARQUET_BOOLEAN, 0, PAGE(plain_booleans), VALUES(boolean_values)},
+    {"booleans in runs", RV_PARQUET_RLE, RV_PARQUET_BOOLEAN, 0, PAGE(rle_booleans), VALUES(boolean_values)},
+    {"plain texts", RV_PARQUET_PLAIN, RV_PARQUET_BYTE_ARRAY, 0, PAGE(plain_texts), N_TEXTS, NULL, 0},
+    {"dictionary", RV_PARQUET_RLE_DICTIONARY, RV_PARQUET_BYTE_ARRAY, 0, PAGE(indices), N_INDICES, NULL, 0},
+    {"dictionary, by its old name", RV_PARQUET_PLAIN_DICTIONARY, RV_PARQUET_BYTE_ARRAY, 0, PAGE(indices),
+     N_INDICES, NULL, 0},
+    {"plain int64", RV_PARQUET_PLAIN, RV_PARQUET_INT64, 0, (const uint8_t *)int64_values, sizeof int64_values,
      VALUES(int64_values)},
-    {"plain int96", RVI_PQR_PLAIN, RVI_PQR_INT96, 0, delta_length, 24, 2, delta_length, 12},
-    {"plain fixed", RVI_PQR_PLAIN, RVI_PQR_FIXED, 5, (const uint8_t *)fixed_values, 25, N_FIXED, fixed_values,
-     5},
+    {"plain int96", RV_PARQUET_PLAIN, RV_PARQUET_INT96, 0, delta_length, 24, 2, delta_length, 12},
+    {"plain fixed", RV_PARQUET_PLAIN, RV_PARQUET_FIXED, 5, (const uint8_t *)fixed_values, 25, N_FIXED,
+     fixed_values, 5},
 };
 enum { N_GOLDENS = sizeof goldens / sizeof *goldens };
 
@@ -56,7 +59,7 @@ static void open_golden(decoding *d, const golden *g)
 {
     decoding_open(d);
     if (rvi_pqr_uses_dictionary(g->encoding))
-        assert_int_equal(decode_dictionary(d, RVI_PQR_BYTE_ARRAY, 0, PAGE(dictionary), 8), RV_OK);
+        assert_int_equal(decode_dictionary(d, RV_PARQUET_BYTE_ARRAY, 0, PAGE(dictionary), 8), RV_OK);
 }
 
 static void assert_values(const golden *g, const rvi_pqr_values *values)
@@ -101,7 +104,7 @@ static void bytes_behind_the_values_are_counted(void **state)
         decoding d;
         open_golden(&d, g);
         rv_code rc = decode(&d, g->encoding, g->physical, g->width, longer, g->len + 3, g->n);
-        if (g->encoding == RVI_PQR_BYTE_STREAM_SPLIT) { /* the streams would lie elsewhere */
+        if (g->encoding == RV_PARQUET_BYTE_STREAM_SPLIT) { /* the streams would lie elsewhere */
             assert_int_equal(rc, RV_E_FILE_DAMAGED);
         } else {
             assert_int_equal(rc, RV_OK);
@@ -174,7 +177,7 @@ static void damaged_pages_are_refused_or_read_within_bounds(void **state)
 typedef struct refusal {
     const char *why;
     int encoding;
-    rvi_pqr_physical physical;
+    rv_parquet_physical physical;
     uint32_t width;
     uint32_t n;
     rv_code code;
@@ -184,13 +187,13 @@ typedef struct refusal {
 } refusal;
 
 static const refusal refusals[] = {
-    {"unknown encoding", 10, RVI_PQR_DOUBLE, 0, 1, RV_E_FILE_UNSUPPORTED, "number 10", 8, {0}},
-    {"never used number", 1, RVI_PQR_INT32, 0, 1, RV_E_FILE_UNSUPPORTED, "number 1", 4, {0}},
-    {"negative encoding", -1, RVI_PQR_INT32, 0, 1, RV_E_FILE_UNSUPPORTED, "number -1", 4, {0}},
-    {"levels only", RVI_PQR_BIT_PACKED, RVI_PQR_INT32, 0, 1, RV_E_FILE_DAMAGED, "BIT_PACKED", 4, {0}},
+    {"unknown encoding", 10, RV_PARQUET_DOUBLE, 0, 1, RV_E_FILE_UNSUPPORTED, "number 10", 8, {0}},
+    {"never used number", 1, RV_PARQUET_INT32, 0, 1, RV_E_FILE_UNSUPPORTED, "number 1", 4, {0}},
+    {"negative encoding", -1, RV_PARQUET_INT32, 0, 1, RV_E_FILE_UNSUPPORTED, "number -1", 4, {0}},
+    {"levels only", RV_PARQUET_BIT_PACKED, RV_PARQUET_INT32, 0, 1, RV_E_FILE_DAMAGED, "BIT_PACKED", 4, {0}},
     {"not for texts",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_BYTE_ARRAY,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_BYTE_ARRAY,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -198,8 +201,8 @@ static const refusal refusals[] = {
      4,
      {0}},
     {"not for floats",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_FLOAT,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_FLOAT,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -207,28 +210,28 @@ static const refusal refusals[] = {
      4,
      {0}},
     {"not for texts",
-     RVI_PQR_BYTE_STREAM_SPLIT,
-     RVI_PQR_BYTE_ARRAY,
+     RV_PARQUET_BYTE_STREAM_SPLIT,
+     RV_PARQUET_BYTE_ARRAY,
      0,
      1,
      RV_E_FILE_DAMAGED,
      "not for",
      4,
      {0}},
-    {"not for integers", RVI_PQR_RLE, RVI_PQR_INT32, 0, 1, RV_E_FILE_DAMAGED, "not for", 4, {0}},
+    {"not for integers", RV_PARQUET_RLE, RV_PARQUET_INT32, 0, 1, RV_E_FILE_DAMAGED, "not for", 4, {0}},
     {"not for fixed",
-     RVI_PQR_DELTA_LENGTH_BYTE_ARRAY,
-     RVI_PQR_FIXED,
+     RV_PARQUET_DELTA_LENGTH_BYTE_ARRAY,
+     RV_PARQUET_FIXED,
      4,
      1,
      RV_E_FILE_DAMAGED,
      "not for",
      4,
      {0}},
-    {"no width", RVI_PQR_PLAIN, RVI_PQR_FIXED, 0, 1, RV_E_FILE_DAMAGED, "0 bytes", 4, {0}},
+    {"no width", RV_PARQUET_PLAIN, RV_PARQUET_FIXED, 0, 1, RV_E_FILE_DAMAGED, "0 bytes", 4, {0}},
     {"vast width",
-     RVI_PQR_PLAIN,
-     RVI_PQR_FIXED,
+     RV_PARQUET_PLAIN,
+     RV_PARQUET_FIXED,
      RVI_PQR_MAX_WIDTH + 1,
      1,
      RV_E_FILE_DAMAGED,
@@ -236,8 +239,8 @@ static const refusal refusals[] = {
      4,
      {0}},
     {"length beyond the page",
-     RVI_PQR_PLAIN,
-     RVI_PQR_BYTE_ARRAY,
+     RV_PARQUET_PLAIN,
+     RV_PARQUET_BYTE_ARRAY,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -245,8 +248,8 @@ static const refusal refusals[] = {
      5,
      {255, 255, 255, 255, 'a'}},
     {"no dictionary",
-     RVI_PQR_RLE_DICTIONARY,
-     RVI_PQR_INT32,
+     RV_PARQUET_RLE_DICTIONARY,
+     RV_PARQUET_INT32,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -254,8 +257,8 @@ static const refusal refusals[] = {
      3,
      {1, 2, 0}},
     {"no miniblocks",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_INT32,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_INT32,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -263,8 +266,8 @@ static const refusal refusals[] = {
      5,
      {0x80, 1, 0, 1, 0}},
     {"no block",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_INT32,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_INT32,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -272,8 +275,8 @@ static const refusal refusals[] = {
      4,
      {0, 4, 1, 0}},
     {"odd block",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_INT32,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_INT32,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -281,8 +284,8 @@ static const refusal refusals[] = {
      5,
      {0x81, 1, 1, 1, 0}},
     {"odd miniblock",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_INT32,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_INT32,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -290,8 +293,8 @@ static const refusal refusals[] = {
      5,
      {0x80, 1, 8, 1, 0}},
     {"vast block",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_INT32,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_INT32,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -299,8 +302,8 @@ static const refusal refusals[] = {
      9,
      {0x80, 0x80, 0x80, 0x80, 0x80, 1, 1, 1, 0}},
     {"fewer than said",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_INT32,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_INT32,
      0,
      2,
      RV_E_FILE_DAMAGED,
@@ -308,8 +311,8 @@ static const refusal refusals[] = {
      5,
      {0x80, 1, 4, 1, 0}},
     {"varint of 11 bytes",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_INT32,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_INT32,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -317,8 +320,8 @@ static const refusal refusals[] = {
      15,
      {0x80, 1, 4, 1, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1}},
     {"varint of 65 bits",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_INT64,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_INT64,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -326,8 +329,8 @@ static const refusal refusals[] = {
      14,
      {0x80, 1, 4, 1, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2}},
     {"65 bits",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_INT64,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_INT64,
      0,
      2,
      RV_E_FILE_DAMAGED,
@@ -335,8 +338,8 @@ static const refusal refusals[] = {
      10,
      {0x80, 1, 4, 2, 0, 0, 65, 0, 0, 0}},
     {"miniblock cut off",
-     RVI_PQR_DELTA_BINARY_PACKED,
-     RVI_PQR_INT64,
+     RV_PARQUET_DELTA_BINARY_PACKED,
+     RV_PARQUET_INT64,
      0,
      2,
      RV_E_FILE_DAMAGED,
@@ -344,8 +347,8 @@ static const refusal refusals[] = {
      13,
      {0x80, 1, 4, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0}},
     {"negative length",
-     RVI_PQR_DELTA_LENGTH_BYTE_ARRAY,
-     RVI_PQR_BYTE_ARRAY,
+     RV_PARQUET_DELTA_LENGTH_BYTE_ARRAY,
+     RV_PARQUET_BYTE_ARRAY,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -353,8 +356,8 @@ static const refusal refusals[] = {
      5,
      {0x80, 1, 4, 1, 1}},
     {"length beyond the page",
-     RVI_PQR_DELTA_LENGTH_BYTE_ARRAY,
-     RVI_PQR_BYTE_ARRAY,
+     RV_PARQUET_DELTA_LENGTH_BYTE_ARRAY,
+     RV_PARQUET_BYTE_ARRAY,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -362,8 +365,8 @@ static const refusal refusals[] = {
      6,
      {0x80, 1, 4, 1, 4, 'a'}},
     {"prefix of nothing",
-     RVI_PQR_DELTA_BYTE_ARRAY,
-     RVI_PQR_BYTE_ARRAY,
+     RV_PARQUET_DELTA_BYTE_ARRAY,
+     RV_PARQUET_BYTE_ARRAY,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -371,8 +374,8 @@ static const refusal refusals[] = {
      11,
      {0x80, 1, 4, 1, 2, 0x80, 1, 4, 1, 2, 'a'}},
     {"negative prefix",
-     RVI_PQR_DELTA_BYTE_ARRAY,
-     RVI_PQR_BYTE_ARRAY,
+     RV_PARQUET_DELTA_BYTE_ARRAY,
+     RV_PARQUET_BYTE_ARRAY,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -380,8 +383,8 @@ static const refusal refusals[] = {
      11,
      {0x80, 1, 4, 1, 1, 0x80, 1, 4, 1, 2, 'a'}},
     {"suffix beyond the page",
-     RVI_PQR_DELTA_BYTE_ARRAY,
-     RVI_PQR_BYTE_ARRAY,
+     RV_PARQUET_DELTA_BYTE_ARRAY,
+     RV_PARQUET_BYTE_ARRAY,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -389,8 +392,8 @@ static const refusal refusals[] = {
      11,
      {0x80, 1, 4, 1, 0, 0x80, 1, 4, 1, 4, 'a'}},
     {"other length than fixed",
-     RVI_PQR_DELTA_BYTE_ARRAY,
-     RVI_PQR_FIXED,
+     RV_PARQUET_DELTA_BYTE_ARRAY,
+     RV_PARQUET_FIXED,
      2,
      1,
      RV_E_FILE_DAMAGED,
@@ -398,8 +401,8 @@ static const refusal refusals[] = {
      11,
      {0x80, 1, 4, 1, 0, 0x80, 1, 4, 1, 2, 'a'}},
     {"streams too long",
-     RVI_PQR_BYTE_STREAM_SPLIT,
-     RVI_PQR_FLOAT,
+     RV_PARQUET_BYTE_STREAM_SPLIT,
+     RV_PARQUET_FLOAT,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -407,18 +410,26 @@ static const refusal refusals[] = {
      8,
      {0}},
     {"streams of a broken value",
-     RVI_PQR_BYTE_STREAM_SPLIT,
-     RVI_PQR_FLOAT,
+     RV_PARQUET_BYTE_STREAM_SPLIT,
+     RV_PARQUET_FLOAT,
      0,
      1,
      RV_E_FILE_DAMAGED,
      "5 bytes where 1",
      5,
      {0}},
-    {"no length word", RVI_PQR_RLE, RVI_PQR_BOOLEAN, 0, 1, RV_E_FILE_DAMAGED, "length word", 3, {2, 0, 0}},
+    {"no length word",
+     RV_PARQUET_RLE,
+     RV_PARQUET_BOOLEAN,
+     0,
+     1,
+     RV_E_FILE_DAMAGED,
+     "length word",
+     3,
+     {2, 0, 0}},
     {"section beyond the page",
-     RVI_PQR_RLE,
-     RVI_PQR_BOOLEAN,
+     RV_PARQUET_RLE,
+     RV_PARQUET_BOOLEAN,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -426,8 +437,8 @@ static const refusal refusals[] = {
      6,
      {3, 0, 0, 0, 2, 1}},
     {"run of nothing",
-     RVI_PQR_RLE,
-     RVI_PQR_BOOLEAN,
+     RV_PARQUET_RLE,
+     RV_PARQUET_BOOLEAN,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -435,8 +446,8 @@ static const refusal refusals[] = {
      6,
      {2, 0, 0, 0, 0, 1}},
     {"packed run of nothing",
-     RVI_PQR_RLE,
-     RVI_PQR_BOOLEAN,
+     RV_PARQUET_RLE,
+     RV_PARQUET_BOOLEAN,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -444,8 +455,8 @@ static const refusal refusals[] = {
      5,
      {1, 0, 0, 0, 1}},
     {"run too long",
-     RVI_PQR_RLE,
-     RVI_PQR_BOOLEAN,
+     RV_PARQUET_RLE,
+     RV_PARQUET_BOOLEAN,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -453,8 +464,8 @@ static const refusal refusals[] = {
      6,
      {2, 0, 0, 0, 4, 1}},
     {"neither true nor false",
-     RVI_PQR_RLE,
-     RVI_PQR_BOOLEAN,
+     RV_PARQUET_RLE,
+     RV_PARQUET_BOOLEAN,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -462,8 +473,8 @@ static const refusal refusals[] = {
      6,
      {2, 0, 0, 0, 2, 2}},
     {"run length of 33 bits",
-     RVI_PQR_RLE,
-     RVI_PQR_BOOLEAN,
+     RV_PARQUET_RLE,
+     RV_PARQUET_BOOLEAN,
      0,
      1,
      RV_E_FILE_DAMAGED,
@@ -495,16 +506,16 @@ static void indices_outside_of_the_dictionary_are_refused(void **state)
     static const uint8_t last[] = {4, 2, 7}, padding[] = {4, 3, 0, 0, 0x80, 0};
     decoding d;
     open_golden(&d, &goldens[13]);
-    assert_int_equal(decode(&d, RVI_PQR_RLE_DICTIONARY, RVI_PQR_BYTE_ARRAY, 0, last, 3, 1), RV_OK);
-    assert_int_equal(decode(&d, RVI_PQR_RLE_DICTIONARY, RVI_PQR_BYTE_ARRAY, 0, in_run, 3, 1),
+    assert_int_equal(decode(&d, RV_PARQUET_RLE_DICTIONARY, RV_PARQUET_BYTE_ARRAY, 0, last, 3, 1), RV_OK);
+    assert_int_equal(decode(&d, RV_PARQUET_RLE_DICTIONARY, RV_PARQUET_BYTE_ARRAY, 0, in_run, 3, 1),
                      RV_E_FILE_DAMAGED);
     assert_non_null(strstr(d.err.message, "the index 8 into a dictionary of 8 entries"));
-    assert_int_equal(decode(&d, RVI_PQR_RLE_DICTIONARY, RVI_PQR_BYTE_ARRAY, 0, packed, 6, 8),
+    assert_int_equal(decode(&d, RV_PARQUET_RLE_DICTIONARY, RV_PARQUET_BYTE_ARRAY, 0, packed, 6, 8),
                      RV_E_FILE_DAMAGED);
-    assert_int_equal(decode(&d, RVI_PQR_RLE_DICTIONARY, RVI_PQR_BYTE_ARRAY, 0, padding, 6, 5), RV_OK);
-    assert_int_equal(decode(&d, RVI_PQR_RLE_DICTIONARY, RVI_PQR_BYTE_ARRAY, 0, wide, 3, 1),
+    assert_int_equal(decode(&d, RV_PARQUET_RLE_DICTIONARY, RV_PARQUET_BYTE_ARRAY, 0, padding, 6, 5), RV_OK);
+    assert_int_equal(decode(&d, RV_PARQUET_RLE_DICTIONARY, RV_PARQUET_BYTE_ARRAY, 0, wide, 3, 1),
                      RV_E_FILE_DAMAGED);
-    assert_int_equal(decode(&d, RVI_PQR_RLE_DICTIONARY, RVI_PQR_BYTE_ARRAY, 0, NULL, 0, 1),
+    assert_int_equal(decode(&d, RV_PARQUET_RLE_DICTIONARY, RV_PARQUET_BYTE_ARRAY, 0, NULL, 0, 1),
                      RV_E_FILE_DAMAGED);
     decoding_close(&d);
 }
@@ -515,16 +526,17 @@ static void a_dictionary_of_one_entry_may_do_without_runs(void **state)
     static const uint8_t bare[] = {0}, with_run[] = {0, 6}, with_group[] = {0, 3};
     decoding d;
     decoding_open(&d);
-    assert_int_equal(decode_dictionary(&d, RVI_PQR_INT64, 0, (const uint8_t *)far_values, 8, 1), RV_OK);
+    assert_int_equal(decode_dictionary(&d, RV_PARQUET_INT64, 0, (const uint8_t *)far_values, 8, 1), RV_OK);
     for (int i = 0; i < 3; i++) {
         const uint8_t *page = i == 0 ? bare : i == 1 ? with_run : with_group;
-        assert_int_equal(decode(&d, RVI_PQR_RLE_DICTIONARY, RVI_PQR_INT64, 0, page, i == 0 ? 1 : 2, 3),
+        assert_int_equal(decode(&d, RV_PARQUET_RLE_DICTIONARY, RV_PARQUET_INT64, 0, page, i == 0 ? 1 : 2, 3),
                          RV_OK);
         for (size_t k = 0; k < 3; k++)
             assert_memory_equal(d.values.fixed + 8 * k, far_values, 8);
     }
-    assert_int_equal(decode_dictionary(&d, RVI_PQR_INT64, 0, NULL, 0, 0), RV_OK); /* nothing to point to */
-    assert_int_equal(decode(&d, RVI_PQR_RLE_DICTIONARY, RVI_PQR_INT64, 0, bare, 1, 3), RV_E_FILE_DAMAGED);
+    assert_int_equal(decode_dictionary(&d, RV_PARQUET_INT64, 0, NULL, 0, 0), RV_OK); /* nothing to point to */
+    assert_int_equal(decode(&d, RV_PARQUET_RLE_DICTIONARY, RV_PARQUET_INT64, 0, bare, 1, 3),
+                     RV_E_FILE_DAMAGED);
     decoding_close(&d);
 }
 
@@ -550,11 +562,13 @@ static void dictionaries_are_plain(void **state)
     rvi_pq_memory memory = {0};
     rvi_pqr_space space;
     rvi_pqr_values values;
-    rvi_pqr_page_input in = {.physical = RVI_PQR_INT32, .bytes = split_i32, .len = 8, .n_values = 2};
+    rvi_pqr_page_input in = {.physical = RV_PARQUET_INT32, .bytes = split_i32, .len = 8, .n_values = 2};
     rvi_pqr_space_init(&space, &memory);
-    assert_int_equal(rvi_pqr_decode_dictionary(RVI_PQR_PLAIN_DICTIONARY, &in, &space, &values, NULL), RV_OK);
+    assert_int_equal(rvi_pqr_decode_dictionary(RV_PARQUET_PLAIN_DICTIONARY, &in, &space, &values, NULL),
+                     RV_OK);
     assert_int_equal(values.n, 2);
-    assert_int_equal(rvi_pqr_decode_dictionary(RVI_PQR_RLE, &in, &space, &values, NULL), RV_E_FILE_DAMAGED);
+    assert_int_equal(rvi_pqr_decode_dictionary(RV_PARQUET_RLE, &in, &space, &values, NULL),
+                     RV_E_FILE_DAMAGED);
     assert_int_equal(rvi_pqr_decode_dictionary(99, &in, &space, &values, NULL), RV_E_FILE_UNSUPPORTED);
     rvi_pqr_space_deinit(&space);
 }
@@ -586,12 +600,13 @@ static void shared_prefixes_cannot_grow_without_end(void **state)
     put_lengths(&to, N, BYTES, 0);
     decoding d;
     decoding_open(&d);
-    rv_code rc = decode(&d, RVI_PQR_DELTA_BYTE_ARRAY, RVI_PQR_BYTE_ARRAY, 0, page, to.n_bits / 8 + BYTES, N);
+    rv_code rc =
+        decode(&d, RV_PARQUET_DELTA_BYTE_ARRAY, RV_PARQUET_BYTE_ARRAY, 0, page, to.n_bits / 8 + BYTES, N);
     assert_int_equal(rc, RV_E_LIMIT_EXCEEDED);
     to.n_bits = 0;
     put_lengths(&to, 1000, 0, BYTES);
     put_lengths(&to, 1000, BYTES, 0);
-    rc = decode(&d, RVI_PQR_DELTA_BYTE_ARRAY, RVI_PQR_BYTE_ARRAY, 0, page, to.n_bits / 8 + BYTES, 1000);
+    rc = decode(&d, RV_PARQUET_DELTA_BYTE_ARRAY, RV_PARQUET_BYTE_ARRAY, 0, page, to.n_bits / 8 + BYTES, 1000);
     assert_int_equal(rc, RV_OK);
     for (uint32_t i = 0; i < 1000; i++)
         assert_memory_equal(d.values.data + d.values.spans[i].at, page + to.n_bits / 8, BYTES);
@@ -605,14 +620,14 @@ static void levels_of_another_writer_are_read(void **state)
                          list_def[] = {3, 3, 0, 1, 2, 3};
     uint8_t out[16];
     size_t used = 0, rep_used = 0;
-    assert_int_equal(rvi_pqr_levels_v1(RVI_PQR_RLE, PAGE(nullable_v1), 1, 9, out, &used, NULL), RV_OK);
+    assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_RLE, PAGE(nullable_v1), 1, 9, out, &used, NULL), RV_OK);
     assert_memory_equal(out, def, 9);
     assert_int_equal(sizeof nullable_v1 - used, 6 * 4);
-    assert_int_equal(rvi_pqr_levels_v1(RVI_PQR_RLE, PAGE(list_v1), 1, 6, out, &rep_used, NULL), RV_OK);
+    assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_RLE, PAGE(list_v1), 1, 6, out, &rep_used, NULL), RV_OK);
     assert_memory_equal(out, list_rep, 6);
-    assert_int_equal(
-        rvi_pqr_levels_v1(RVI_PQR_RLE, list_v1 + rep_used, sizeof list_v1 - rep_used, 3, 6, out, &used, NULL),
-        RV_OK);
+    assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_RLE, list_v1 + rep_used, sizeof list_v1 - rep_used, 3, 6,
+                                       out, &used, NULL),
+                     RV_OK);
     assert_memory_equal(out, list_def, 6);
     assert_int_equal(sizeof list_v1 - rep_used - used, 3 * 4);
 }
@@ -624,15 +639,16 @@ static void wrong_levels_are_refused(void **state)
     uint8_t out[16];
     size_t used = 77;
     rv_error err;
-    assert_int_equal(rvi_pqr_levels_v1(RVI_PQR_RLE, PAGE(above), 2, 6, out, &used, &err), RV_E_FILE_DAMAGED);
-    assert_string_equal(err.message, "a level of 3 where 2 is the highest");
-    assert_int_equal(rvi_pqr_levels_v1(RVI_PQR_RLE, packed_above, 6, 2, 4, out, &used, &err),
+    assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_RLE, PAGE(above), 2, 6, out, &used, &err),
                      RV_E_FILE_DAMAGED);
-    assert_int_equal(rvi_pqr_levels_v1(RVI_PQR_PLAIN, PAGE(above), 3, 6, out, &used, &err),
+    assert_string_equal(err.message, "a level of 3 where 2 is the highest");
+    assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_RLE, packed_above, 6, 2, 4, out, &used, &err),
+                     RV_E_FILE_DAMAGED);
+    assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_PLAIN, PAGE(above), 3, 6, out, &used, &err),
                      RV_E_FILE_UNSUPPORTED);
     for (size_t len = 0; len < sizeof above; len++) {
         uint8_t *block = block_of(above, len);
-        assert_int_equal(rvi_pqr_levels_v1(RVI_PQR_RLE, block, len, 3, 6, out, &used, &err),
+        assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_RLE, block, len, 3, 6, out, &used, &err),
                          RV_E_FILE_DAMAGED);
         free(block);
     }
@@ -673,10 +689,10 @@ static void the_budget_bounds_what_a_page_decodes_to(void **state)
     decoding d;
     decoding_open(&d);
     d.memory.budget = &budget;
-    rv_code rc = decode(&d, RVI_PQR_RLE, RVI_PQR_BOOLEAN, 0, PAGE(many), 2000000);
+    rv_code rc = decode(&d, RV_PARQUET_RLE, RV_PARQUET_BOOLEAN, 0, PAGE(many), 2000000);
     assert_int_equal(rc, RV_E_MEMORY_BUDGET);
     rv_budget_init(&budget, 4 << 20);
-    rc = decode(&d, RVI_PQR_RLE, RVI_PQR_BOOLEAN, 0, PAGE(many), 2000000);
+    rc = decode(&d, RV_PARQUET_RLE, RV_PARQUET_BOOLEAN, 0, PAGE(many), 2000000);
     assert_int_equal(rc, RV_OK);
     assert_int_equal(sum_of(&d.values), 2000000);
     decoding_close(&d);

@@ -54,14 +54,14 @@ static void dictionary_indices_of_every_width_are_looked_up(void **state)
     for (int width = 0; width <= 32; width++)
         for (size_t n = 1; n < MOST; n += n < 20 ? 1 : 97) {
             uint32_t n_entries = width < 12 ? (uint32_t)1 << width : 4096;
-            assert_int_equal(decode_dictionary(&d, RVI_PQR_INT32, 0, entries, n_entries * 4, n_entries),
+            assert_int_equal(decode_dictionary(&d, RV_PARQUET_INT32, 0, entries, n_entries * 4, n_entries),
                              RV_OK);
             make_values(indices, n, n_entries, &random);
             bit_writer to = {.data = page};
             put_byte(&to, (uint8_t)width);
             size_t len = write_hybrid(indices, n, width, &random, &to);
-            assert_int_equal(decode(&d, RVI_PQR_RLE_DICTIONARY, RVI_PQR_INT32, 0, page, len, (uint32_t)n),
-                             RV_OK);
+            assert_int_equal(
+                decode(&d, RV_PARQUET_RLE_DICTIONARY, RV_PARQUET_INT32, 0, page, len, (uint32_t)n), RV_OK);
             assert_int_equal(d.values.n, n);
             assert_int_equal(d.values.width, 4);
             assert_int_equal(d.values.n_trailing, 0);
@@ -82,9 +82,10 @@ static void entries_of_every_size_are_looked_up(void **state)
         entries[i] = (uint8_t)next_random(&random);
     for (uint32_t width = 1; width <= 40; width++) {
         static const uint8_t indices[] = {4, 0x03, 0x10, 0x32, 0x54, 0x76, 0x02, 0x08}; /* 0..7 and 8 */
-        assert_int_equal(decode_dictionary(&d, RVI_PQR_FIXED, width, entries, 9 * width, 9), RV_OK);
+        assert_int_equal(decode_dictionary(&d, RV_PARQUET_FIXED, width, entries, 9 * width, 9), RV_OK);
         assert_int_equal(
-            decode(&d, RVI_PQR_PLAIN_DICTIONARY, RVI_PQR_FIXED, width, indices, sizeof indices, 9), RV_OK);
+            decode(&d, RV_PARQUET_PLAIN_DICTIONARY, RV_PARQUET_FIXED, width, indices, sizeof indices, 9),
+            RV_OK);
         assert_int_equal(d.values.width, width);
         assert_memory_equal(d.values.fixed, entries, 9 * width);
     }
@@ -107,7 +108,8 @@ static void levels_of_every_width_are_read(void **state)
         for (size_t i = 0; i < 4; i++)
             page[i] = (uint8_t)((len - 4) >> (8 * i));
         page[len] = 0x77; /* what follows the section */
-        assert_int_equal(rvi_pqr_levels_v1(RVI_PQR_RLE, page, len + 1, max, MOST, out, &used, NULL), RV_OK);
+        assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_RLE, page, len + 1, max, MOST, out, &used, NULL),
+                         RV_OK);
         assert_int_equal(used, len);
         for (size_t i = 0; i < MOST; i++)
             assert_int_equal(out[i], levels[i]);
@@ -127,15 +129,15 @@ static void old_levels_are_read_most_significant_bit_first(void **state)
     static const uint8_t packed[] = {0x05, 0x39, 0x77};
     uint8_t out[8];
     size_t used = 0;
-    assert_int_equal(rvi_pqr_levels_v1(RVI_PQR_BIT_PACKED, packed, 3, 7, 8, out, &used, NULL), RV_OK);
+    assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_BIT_PACKED, packed, 3, 7, 8, out, &used, NULL), RV_OK);
     assert_int_equal(used, 3);
     for (int i = 0; i < 8; i++)
         assert_int_equal(out[i], i);
-    assert_int_equal(rvi_pqr_levels_v1(RVI_PQR_BIT_PACKED, packed, 3, 7, 3, out, &used, NULL), RV_OK);
+    assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_BIT_PACKED, packed, 3, 7, 3, out, &used, NULL), RV_OK);
     assert_int_equal(used, 2);
-    assert_int_equal(rvi_pqr_levels_v1(RVI_PQR_BIT_PACKED, packed, 2, 7, 8, out, &used, NULL),
+    assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_BIT_PACKED, packed, 2, 7, 8, out, &used, NULL),
                      RV_E_FILE_DAMAGED);
-    assert_int_equal(rvi_pqr_levels_v1(RVI_PQR_BIT_PACKED, packed, 3, 6, 8, out, &used, NULL),
+    assert_int_equal(rvi_pqr_levels_v1(RV_PARQUET_BIT_PACKED, packed, 3, 6, 8, out, &used, NULL),
                      RV_E_FILE_DAMAGED);
 }
 
@@ -179,11 +181,11 @@ static void integers_by_differences_are_read_at_every_width(void **state)
             for (size_t n = 1; n < MOST; n = n * 3 / 2 + 1) {
                 size_t len = write_deltas(wanted, n, width, shapes[s][0], shapes[s][1], &random);
                 rv_code rc =
-                    decode(&d, RVI_PQR_DELTA_BINARY_PACKED, RVI_PQR_INT64, 0, page, len, (uint32_t)n);
+                    decode(&d, RV_PARQUET_DELTA_BINARY_PACKED, RV_PARQUET_INT64, 0, page, len, (uint32_t)n);
                 assert_int_equal(rc, RV_OK);
                 assert_int_equal(d.values.n_trailing, 0);
                 assert_memory_equal(d.values.fixed, wanted, n * 8);
-                rc = decode(&d, RVI_PQR_DELTA_BINARY_PACKED, RVI_PQR_INT32, 0, page, len, (uint32_t)n);
+                rc = decode(&d, RV_PARQUET_DELTA_BINARY_PACKED, RV_PARQUET_INT32, 0, page, len, (uint32_t)n);
                 assert_int_equal(rc, RV_OK);
                 for (size_t i = 0; i < n; i++) { /* 32 bits are the low half of the same sums */
                     uint32_t low = (uint32_t)wanted[i];
@@ -208,7 +210,7 @@ static void split_streams_of_every_width_are_joined(void **state)
                 wanted[i] = (uint8_t)next_random(&random);
                 split[i % width * n + i / width] = wanted[i];
             }
-            rv_code rc = decode(&d, RVI_PQR_BYTE_STREAM_SPLIT, RVI_PQR_FIXED, (uint32_t)width, split,
+            rv_code rc = decode(&d, RV_PARQUET_BYTE_STREAM_SPLIT, RV_PARQUET_FIXED, (uint32_t)width, split,
                                 n * width, (uint32_t)n);
             assert_int_equal(rc, RV_OK);
             assert_memory_equal(d.values.fixed, wanted, n * width);

@@ -160,29 +160,6 @@ static void what_is_held_stays_within_the_memory_and_is_given_back(void **state)
     free_batches(&rows);
 }
 
-static void the_size_grows_with_the_rows_and_ends_near_the_file(void **state)
-{
-    (void)state;
-    batches rows = make_batches(45000, 2);
-    memory_sink sink = memory_sink_open(8 * MIB);
-    rv_writer_options options = options_of(NULL, 24 * MIB);
-    RV_AUTO(rv_writer_close) rv_writer *writer = NULL;
-    assert_int_equal(rv_writer_open(&writer, &sink.base, &options, NULL), RV_OK);
-    /* Before a column's first page closes, nobody knows how far its values shrink; so the halves are compared. */
-    uint64_t half = 0;
-    for (int i = 0; i < rows.n; i++) {
-        assert_int_equal(rv_writer_write(writer, rows.items[i], NULL), RV_OK);
-        half = i == rows.n / 2 ? rv_writer_size(writer) : half;
-    }
-    uint64_t last = rv_writer_size(writer);
-    assert_true(half > last / 3 && half < last * 3); /* no page of a column has closed: a guess */
-    rv_writer_stats stats = {0};
-    assert_int_equal(rv_writer_finish(writer, &stats, NULL), RV_OK);
-    assert_true(last > stats.bytes / 2 && last < stats.bytes * 2);
-    free(sink.data);
-    free_batches(&rows);
-}
-
 static void a_null_in_a_required_column_is_refused_by_name(void **state)
 {
     (void)state;
@@ -688,7 +665,6 @@ int main(void)
         cmocka_unit_test(the_same_rows_give_the_same_bytes_however_they_were_split_and_threaded),
         cmocka_unit_test(no_rows_make_a_file_without_row_groups),
         cmocka_unit_test(what_is_held_stays_within_the_memory_and_is_given_back),
-        cmocka_unit_test(the_size_grows_with_the_rows_and_ends_near_the_file),
         cmocka_unit_test(a_null_in_a_required_column_is_refused_by_name),
         cmocka_unit_test(closing_without_finish_writes_no_more),
         cmocka_unit_test(a_level_that_the_codec_does_not_have_is_refused),

@@ -255,7 +255,7 @@ static rv_code load_dictionary(rv_parquet_cursor *c, const uint8_t *stored, rv_e
         RV_TRY(rvi_pq_buf_append(&c->dictionary_raw, stored, (size_t)page->raw_bytes, err));
         body = c->dictionary_raw.data;
     }
-    rvi_pqr_page_input in = {.physical = (rvi_pqr_physical)c->node.physical,
+    rvi_pqr_page_input in = {.physical = (rv_parquet_physical)c->node.physical,
                              .width = (uint32_t)c->node.type_length,
                              .bytes = body,
                              .len = (size_t)page->raw_bytes,
@@ -321,7 +321,7 @@ static rv_code load_data(rv_parquet_cursor *c, const uint8_t *stored, rv_error *
                             c->node.max_def, &c->def, &def_used, err),
                err, "definition levels");
     RV_TRY(check_levels(c, err));
-    rvi_pqr_page_input in = {.physical = (rvi_pqr_physical)c->node.physical,
+    rvi_pqr_page_input in = {.physical = (rv_parquet_physical)c->node.physical,
                              .width = (uint32_t)c->node.type_length,
                              .bytes = body + rep_used + def_used,
                              .len = len - rep_used - def_used,

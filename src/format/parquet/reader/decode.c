@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-#define BIT(physical) (1u << RVI_PQR_##physical)
+#define BIT(physical) (1u << RV_PARQUET_##physical)
 
 /* One row per encoding. An encoding of levels only has no decoder. */
 typedef struct encoding_row {
@@ -13,20 +13,20 @@ typedef struct encoding_row {
     unsigned physicals; /* the types that the specification defines it for */
 } encoding_row;
 
-enum { EVERY = (1 << RVI_PQR_PHYSICALS) - 1 };
+enum { EVERY = (1 << RV_PARQUET_PHYSICALS) - 1 };
 
 static const encoding_row rows[RVI_PQR_ENCODINGS] = {
-    [RVI_PQR_PLAIN] = {"PLAIN", rvi_pqr_plain, EVERY},
-    [RVI_PQR_PLAIN_DICTIONARY] = {"PLAIN_DICTIONARY", rvi_pqr_dictionary_indices, EVERY},
-    [RVI_PQR_RLE] = {"RLE", rvi_pqr_rle_booleans, BIT(BOOLEAN)},
-    [RVI_PQR_BIT_PACKED] = {"BIT_PACKED", NULL, 0},
-    [RVI_PQR_DELTA_BINARY_PACKED] = {"DELTA_BINARY_PACKED", rvi_pqr_delta_binary_packed,
-                                     BIT(INT32) | BIT(INT64)},
-    [RVI_PQR_DELTA_LENGTH_BYTE_ARRAY] = {"DELTA_LENGTH_BYTE_ARRAY", rvi_pqr_delta_length, BIT(BYTE_ARRAY)},
-    [RVI_PQR_DELTA_BYTE_ARRAY] = {"DELTA_BYTE_ARRAY", rvi_pqr_delta_strings, BIT(BYTE_ARRAY) | BIT(FIXED)},
-    [RVI_PQR_RLE_DICTIONARY] = {"RLE_DICTIONARY", rvi_pqr_dictionary_indices, EVERY},
-    [RVI_PQR_BYTE_STREAM_SPLIT] = {"BYTE_STREAM_SPLIT", rvi_pqr_byte_stream_split,
-                                   BIT(INT32) | BIT(INT64) | BIT(FLOAT) | BIT(DOUBLE) | BIT(FIXED)},
+    [RV_PARQUET_PLAIN] = {"PLAIN", rvi_pqr_plain, EVERY},
+    [RV_PARQUET_PLAIN_DICTIONARY] = {"PLAIN_DICTIONARY", rvi_pqr_dictionary_indices, EVERY},
+    [RV_PARQUET_RLE] = {"RLE", rvi_pqr_rle_booleans, BIT(BOOLEAN)},
+    [RV_PARQUET_BIT_PACKED] = {"BIT_PACKED", NULL, 0},
+    [RV_PARQUET_DELTA_BINARY_PACKED] = {"DELTA_BINARY_PACKED", rvi_pqr_delta_binary_packed,
+                                        BIT(INT32) | BIT(INT64)},
+    [RV_PARQUET_DELTA_LENGTH_BYTE_ARRAY] = {"DELTA_LENGTH_BYTE_ARRAY", rvi_pqr_delta_length, BIT(BYTE_ARRAY)},
+    [RV_PARQUET_DELTA_BYTE_ARRAY] = {"DELTA_BYTE_ARRAY", rvi_pqr_delta_strings, BIT(BYTE_ARRAY) | BIT(FIXED)},
+    [RV_PARQUET_RLE_DICTIONARY] = {"RLE_DICTIONARY", rvi_pqr_dictionary_indices, EVERY},
+    [RV_PARQUET_BYTE_STREAM_SPLIT] = {"BYTE_STREAM_SPLIT", rvi_pqr_byte_stream_split,
+                                      BIT(INT32) | BIT(INT64) | BIT(FLOAT) | BIT(DOUBLE) | BIT(FIXED)},
 };
 
 static const encoding_row *row_of(int encoding)
@@ -43,17 +43,18 @@ const char *rvi_pqr_encoding_name(int encoding)
 
 bool rvi_pqr_uses_dictionary(int encoding)
 {
-    return encoding == RVI_PQR_PLAIN_DICTIONARY || encoding == RVI_PQR_RLE_DICTIONARY;
+    return encoding == RV_PARQUET_PLAIN_DICTIONARY || encoding == RV_PARQUET_RLE_DICTIONARY;
 }
 
-uint32_t rvi_pqr_value_width(rvi_pqr_physical physical, uint32_t width)
+uint32_t rvi_pqr_value_width(rv_parquet_physical physical, uint32_t width)
 {
-    static const uint8_t widths[RVI_PQR_PHYSICALS] = {
-        [RVI_PQR_BOOLEAN] = 1, [RVI_PQR_INT32] = 4,  [RVI_PQR_INT64] = 8,      [RVI_PQR_INT96] = 12,
-        [RVI_PQR_FLOAT] = 4,   [RVI_PQR_DOUBLE] = 8, [RVI_PQR_BYTE_ARRAY] = 0, [RVI_PQR_FIXED] = 0,
+    static const uint8_t widths[RV_PARQUET_PHYSICALS] = {
+        [RV_PARQUET_BOOLEAN] = 1,    [RV_PARQUET_INT32] = 4, [RV_PARQUET_INT64] = 8,
+        [RV_PARQUET_INT96] = 12,     [RV_PARQUET_FLOAT] = 4, [RV_PARQUET_DOUBLE] = 8,
+        [RV_PARQUET_BYTE_ARRAY] = 0, [RV_PARQUET_FIXED] = 0,
     };
-    assert(physical < RVI_PQR_PHYSICALS);
-    return physical == RVI_PQR_FIXED ? width : widths[physical];
+    assert(physical < RV_PARQUET_PHYSICALS);
+    return physical == RV_PARQUET_FIXED ? width : widths[physical];
 }
 
 void rvi_pqr_space_init(rvi_pqr_space *space, rvi_pq_memory *memory)
@@ -83,7 +84,7 @@ rv_code rvi_pqr_room(rvi_pq_buf *buf, size_t n, size_t width, rv_error *err)
 rv_code rvi_pqr_decode(int encoding, const rvi_pqr_page_input *in, rvi_pqr_space *space, rvi_pqr_values *out,
                        rv_error *err)
 {
-    assert(in->physical < RVI_PQR_PHYSICALS && in->n_values <= INT32_MAX && in->len <= INT32_MAX);
+    assert(in->physical < RV_PARQUET_PHYSICALS && in->n_values <= INT32_MAX && in->len <= INT32_MAX);
     const encoding_row *row = row_of(encoding);
     if (row == NULL)
         return rv_fail(err, RV_E_FILE_UNSUPPORTED, "values in an encoding that is not known: number %d",
@@ -91,7 +92,7 @@ rv_code rvi_pqr_decode(int encoding, const rvi_pqr_page_input *in, rvi_pqr_space
     if ((row->physicals & 1u << in->physical) == 0)
         return rv_fail(err, RV_E_FILE_DAMAGED, "values in the encoding %s, which is not for their type",
                        row->name);
-    if (in->physical == RVI_PQR_FIXED && (in->width == 0 || in->width > RVI_PQR_MAX_WIDTH))
+    if (in->physical == RV_PARQUET_FIXED && (in->width == 0 || in->width > RVI_PQR_MAX_WIDTH))
         return rv_fail(err, RV_E_FILE_DAMAGED, "values of a fixed length of %u bytes", in->width);
     if (in->n_values == 0) {
         *out = (rvi_pqr_values){.width = rvi_pqr_value_width(in->physical, in->width)};
@@ -106,8 +107,8 @@ rv_code rvi_pqr_decode(int encoding, const rvi_pqr_page_input *in, rvi_pqr_space
 rv_code rvi_pqr_decode_dictionary(int encoding, const rvi_pqr_page_input *in, rvi_pqr_space *space,
                                   rvi_pqr_values *out, rv_error *err)
 {
-    if (encoding != RVI_PQR_PLAIN && encoding != RVI_PQR_PLAIN_DICTIONARY)
+    if (encoding != RV_PARQUET_PLAIN && encoding != RV_PARQUET_PLAIN_DICTIONARY)
         return rv_fail(err, row_of(encoding) == NULL ? RV_E_FILE_UNSUPPORTED : RV_E_FILE_DAMAGED,
                        "a dictionary in an encoding other than PLAIN: number %d", encoding);
-    return rvi_pqr_decode(RVI_PQR_PLAIN, in, space, out, err);
+    return rvi_pqr_decode(RV_PARQUET_PLAIN, in, space, out, err);
 }

@@ -10,37 +10,13 @@
 #define RIVET_PARQUET_READER_DECODE_H
 
 #include "format/parquet/memory.h"
+#include "rivet/parquet_meta.h"
 
 #include <stdbool.h>
 
-/* parquet.thrift, "Type". */
-typedef enum rvi_pqr_physical {
-    RVI_PQR_BOOLEAN = 0,
-    RVI_PQR_INT32 = 1,
-    RVI_PQR_INT64 = 2,
-    RVI_PQR_INT96 = 3,
-    RVI_PQR_FLOAT = 4,
-    RVI_PQR_DOUBLE = 5,
-    RVI_PQR_BYTE_ARRAY = 6,
-    RVI_PQR_FIXED = 7, /* FIXED_LEN_BYTE_ARRAY */
-    RVI_PQR_PHYSICALS
-} rvi_pqr_physical;
-
-/* parquet.thrift, "Encoding". A file may name any other number. */
-typedef enum rvi_pqr_encoding {
-    RVI_PQR_PLAIN = 0,
-    RVI_PQR_PLAIN_DICTIONARY = 2, /* old name of RLE_DICTIONARY; of PLAIN in a dictionary page */
-    RVI_PQR_RLE = 3,
-    RVI_PQR_BIT_PACKED = 4, /* levels of old files only */
-    RVI_PQR_DELTA_BINARY_PACKED = 5,
-    RVI_PQR_DELTA_LENGTH_BYTE_ARRAY = 6,
-    RVI_PQR_DELTA_BYTE_ARRAY = 7,
-    RVI_PQR_RLE_DICTIONARY = 8,
-    RVI_PQR_BYTE_STREAM_SPLIT = 9,
-    RVI_PQR_ENCODINGS
-} rvi_pqr_encoding;
-
 enum {
+    RVI_PQR_ENCODINGS =
+        RV_PARQUET_BYTE_STREAM_SPLIT + 1, /* those that are known; a file may name any number */
     RVI_PQR_MAX_WIDTH = 1 << 20, /* bytes of a FIXED_LEN_BYTE_ARRAY: far above any use, far below overflow */
     RVI_PQR_MAX_LEVEL = 255,
 };
@@ -63,7 +39,7 @@ typedef struct rvi_pqr_values {
 } rvi_pqr_values;
 
 typedef struct rvi_pqr_page_input {
-    rvi_pqr_physical physical;
+    rv_parquet_physical physical;
     uint32_t width;       /* FIXED: bytes of a value, 1..RVI_PQR_MAX_WIDTH; else ignored */
     const uint8_t *bytes; /* the values' section: decompressed, levels cut off; may be NULL if len is 0 */
     size_t len;           /* at most INT32_MAX, as a page's sizes are i32 */
@@ -100,7 +76,7 @@ bool rvi_pqr_uses_dictionary(int encoding);
 /* "RLE_DICTIONARY"; NULL for a number that the specification (format 2.11) does not give. */
 const char *rvi_pqr_encoding_name(int encoding);
 /* Bytes of a value in `fixed`: `width` for FIXED, 0 for BYTE_ARRAY. */
-uint32_t rvi_pqr_value_width(rvi_pqr_physical physical, uint32_t width);
+uint32_t rvi_pqr_value_width(rv_parquet_physical physical, uint32_t width);
 
 /* Bits that hold 0..max_level; 0 for 0, when a page has no such section. */
 int rvi_pqr_level_width(uint32_t max_level);

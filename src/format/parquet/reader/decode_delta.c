@@ -187,7 +187,7 @@ static rv_code lay_out(const rvi_pqr_page_input *in, const delta_parts *parts, r
                            (unsigned long long)prefix, (unsigned long long)before);
         if (suffixes > left)
             return rv_fail(err, RV_E_FILE_DAMAGED, "the bytes end inside of value %u of %u", i, in->n_values);
-        if (in->physical == RVI_PQR_FIXED && len != in->width)
+        if (in->physical == RV_PARQUET_FIXED && len != in->width)
             return rv_fail(err, RV_E_FILE_DAMAGED, "value %u has %llu bytes where all have %u", i,
                            (unsigned long long)len, in->width);
         if (total + len > INT32_MAX)
@@ -228,7 +228,7 @@ rv_code rvi_pqr_delta_strings(const rvi_pqr_page_input *in, rvi_pqr_space *space
     RV_TRY(rvi_pqr_room(&space->values, total > 0 ? total : 1, 1, err)); /* never without an address */
     put_together(&parts, spans, n, space->values.data);
     *out = (rvi_pqr_values){.n = n, .n_trailing = rvi_pqr_left(&cursor) - n_suffix_bytes};
-    if (in->physical == RVI_PQR_FIXED) {
+    if (in->physical == RV_PARQUET_FIXED) {
         out->width = in->width;
         out->fixed = space->values.data;
     } else {

@@ -45,9 +45,9 @@ static rv_code texts(const rvi_pqr_page_input *in, rvi_pqr_space *space, rvi_pqr
 
 rv_code rvi_pqr_plain(const rvi_pqr_page_input *in, rvi_pqr_space *space, rvi_pqr_values *out, rv_error *err)
 {
-    if (in->physical == RVI_PQR_BOOLEAN)
+    if (in->physical == RV_PARQUET_BOOLEAN)
         return booleans(in, space, out, err);
-    if (in->physical == RVI_PQR_BYTE_ARRAY)
+    if (in->physical == RV_PARQUET_BYTE_ARRAY)
         return texts(in, space, out, err);
     uint32_t width = rvi_pqr_value_width(in->physical, in->width);
     if (in->n_values > in->len / width)

@@ -173,9 +173,9 @@ rv_code rvi_pqr_levels_v1(int encoding, const uint8_t *bytes, size_t len, uint32
     assert(max_level >= 1 && max_level <= RVI_PQR_MAX_LEVEL);
     int width = rvi_pqr_level_width(max_level);
     size_t taken = 0;
-    if (encoding == RVI_PQR_BIT_PACKED) {
+    if (encoding == RV_PARQUET_BIT_PACKED) {
         RV_TRY(bit_packed_levels(bytes, len, width, n, out, &taken, err));
-    } else if (encoding == RVI_PQR_RLE) {
+    } else if (encoding == RV_PARQUET_RLE) {
         rvi_pqr_cursor page = {bytes, bytes + len}, section;
         RV_TRY(take_section(&page, &section, "level", err));
         RV_TRY(rvi_pqr_hybrid8(&section, width, out, n, "level", err));

@@ -77,10 +77,10 @@ static rv_code append_mapped(const rvi_pqr_mapping *mapping, const uint8_t *valu
 /* Values come from pages, which have the width of their type, but also from statistics, which may not. */
 static bool has_its_width(const rv_parquet_node *leaf, size_t len)
 {
-    if (leaf->physical < 0 || leaf->physical >= (int32_t)RVI_PQR_PHYSICALS)
+    if (leaf->physical < 0 || leaf->physical >= (int32_t)RV_PARQUET_PHYSICALS)
         return true;
     uint32_t fixed = leaf->type_length > 0 ? (uint32_t)leaf->type_length : 0;
-    uint32_t width = rvi_pqr_value_width((rvi_pqr_physical)leaf->physical, fixed);
+    uint32_t width = rvi_pqr_value_width((rv_parquet_physical)leaf->physical, fixed);
     return width == 0 || len == width;
 }
 
