@@ -82,7 +82,7 @@ static void read_values(int encoding, const rvi_pqr_page_input *in, const uint8_
     entries.bytes = dictionary_page;
     entries.len = dictionary_bytes;
     entries.n_values = n_entries;
-    rv_code rc = rvi_pqr_decode_dictionary(RVI_PQR_PLAIN, &entries, &dictionary_space, &dictionary, &err);
+    rv_code rc = rvi_pqr_decode_dictionary(RV_PARQUET_PLAIN, &entries, &dictionary_space, &dictionary, &err);
     check(rc, &err);
     rvi_pqr_page_input page = *in;
     page.dictionary = rc == RV_OK ? &dictionary : NULL;
@@ -107,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t left = size - HEADER_BYTES, dictionary_bytes = data[6] < left ? data[6] : left;
     uint8_t *dictionary = block_of(data + HEADER_BYTES, dictionary_bytes);
     uint8_t *page = block_of(data + HEADER_BYTES + dictionary_bytes, left - dictionary_bytes);
-    rvi_pqr_page_input in = {.physical = (rvi_pqr_physical)(data[1] % RVI_PQR_PHYSICALS),
+    rvi_pqr_page_input in = {.physical = (rv_parquet_physical)(data[1] % RV_PARQUET_PHYSICALS),
                              .width = width,
                              .bytes = page,
                              .len = left - dictionary_bytes,
