@@ -324,6 +324,54 @@ def test_int32_differences_stay_within_32_bits(write):
     check_readers(path, columns)
 
 
+def prose(n):
+    """n texts of about a kilobyte."""
+    r = random.Random(13)
+    words = ["".join(r.choices("abcdefghij", k=r.randrange(2, 9))) for _ in range(500)]
+    return [" ".join(r.choices(words, k=150)) for _ in range(n)]
+
+
+def pages_of_rows(file, leaf):
+    """Rows of each data page of a leaf, one list for each row group."""
+    return [[page.rows for page in file.chunk(group, leaf)[3]] for group in range(len(file.groups))]
+
+
+def test_pages_of_long_texts_end_where_duckdb_begins_a_vector(write):
+    texts = prose(22000)
+    columns = [
+        column("long", "string", False, texts),
+        column("rare", "string", True, [text if i % 7 else None for i, text in enumerate(texts)]),
+        column("other", "string", False, texts[::-1]),
+        column("i", "int64", False, list(range(22000))),
+    ]
+    contents = set()
+    for batch, threads in ([10**9], 0), ([100, 1], 0), ([3000, 77], 3):
+        path = write(columns, batch=batch, threads=threads, memory=24 * MIB)
+        contents.add(hashlib.sha256(open(path, "rb").read()).hexdigest())
+    assert len(contents) == 1
+    file = check_oracle(path, columns)
+    for leaf in (0, 1, 2):
+        groups = pages_of_rows(file, leaf)
+        assert len(groups) > 1 and all(sum(rows) % 2048 == 0 for rows in groups[:-1]), groups
+        assert all(n % 2048 == 0 for rows in groups for n in rows[:-1]), groups
+    check_readers(path, columns, ("pyarrow", "duckdb", "polars"))
+
+
+@pytest.mark.parametrize(
+    "memory, n_long, n_bloom, threads",
+    [(1, 2, 0, 0), (4, 3, 0, 0), (8, 3, 0, 1), (24, 3, 0, 0), (24, 3, 0, 1), (24, 3, 3, 3), (24, 9, 0, 1), (24, 9, 30, 1)],
+)
+def test_long_texts_stay_within_the_writers_memory(write, memory, n_long, n_bloom, threads):
+    texts = prose(6500)
+    columns = [column(f"long{i}", "string", False, texts[i:] + texts[:i]) for i in range(n_long)]
+    columns += [column(f"i{i}", "int64", False, [k * (i + 7) for k in range(6500)]) for i in range(30)]
+    bloom = [f"i{i}" for i in range(min(n_bloom, 30))]
+    path = write(columns, memory=memory * MIB, bloom=bloom, threads=threads)
+    # Beside the writer's memory, for each thread: usual pages under way, raw and compressed, and a context.
+    assert write.report["peak"] <= memory * MIB + (1 + threads) * (memory * MIB // 8 + MIB + MIB // 4)
+    assert pq.read_table(path, columns=["long1"]).column("long1").to_pylist() == columns[1]["values"]
+
+
 def test_huge_values_get_pages_of_their_own(write):
     def text(i):
         return chr(97 + i % 26) * (5 * MIB if i % 40 == 20 else 10)

@@ -13,6 +13,9 @@
 #include "choice.h"
 
 #include "page.h"
+#include "values.h"
+
+#include <assert.h>
 
 enum {
     PARTS = 64,                 /* unit of costs: bytes times rvi_pq_encoding_ops.handicap */
@@ -24,16 +27,14 @@ enum {
 };
 
 /* What bytes cost as they would be stored: their number, and one part more where they have to pass the codec. */
-static rv_code stored_cost(const rvi_pq_leaf *leaf, const uint8_t *data, size_t len,
-                           const rvi_pq_encoding_ops *encoding, rvi_pq_workspace *work, uint64_t *out,
-                           rv_error *err)
+static rv_code stored_cost(const uint8_t *data, size_t len, const rvi_pq_encoding_ops *encoding,
+                           rvi_pq_content content, rvi_pq_workspace *work, uint64_t *out, rv_error *err)
 {
     *out = (uint64_t)len * encoding->handicap;
     if (rvi_pq_packing_codec(&work->packing)->compress == NULL || len == 0)
         return RV_OK;
     work->packed.len = 0;
-    RV_TRY(rvi_pq_packing_compress(&work->packing, data, len, rvi_pq_encoding_min_match(encoding, leaf),
-                                   &work->packed, err));
+    RV_TRY(rvi_pq_packing_compress(&work->packing, data, len, content, &work->packed, err));
     if (rvi_pq_page_shrinks(len, work->packed.len))
         *out = (uint64_t)work->packed.len * (encoding->handicap + 1u);
     return RV_OK;
@@ -43,11 +44,12 @@ static rv_code stored_cost(const rvi_pq_leaf *leaf, const uint8_t *data, size_t 
 static rv_code try_encoding(const rvi_pq_page_values *values, const rvi_pq_encoding_ops *encoding,
                             rvi_pq_workspace *work, uint64_t *cost, rv_error *err)
 {
+    const rvi_pq_content content = rvi_pq_encoding_content(encoding, values);
     if (encoding->encode == NULL)
-        return stored_cost(values->leaf, values->data, values->len, encoding, work, cost, err);
+        return stored_cost(values->data, values->len, encoding, content, work, cost, err);
     work->body.len = 0;
     RV_TRY(encoding->encode(values, &work->body, err));
-    return stored_cost(values->leaf, work->body.data, work->body.len, encoding, work, cost, err);
+    return stored_cost(work->body.data, work->body.len, encoding, content, work, cost, err);
 }
 
 /* The next encoding behind `previous` that is worth a trial. */
@@ -83,24 +85,40 @@ static rv_code find_cheapest(const rvi_pq_page_values *plain, rvi_pq_workspace *
     return RV_OK;
 }
 
-/* How many values of the open page a trial looks at. Of text all: what a codec finds in it grows with its length, and
- * zstd has other parameters for short input. */
-static size_t sample_size(const rvi_pq_column *column)
+/* How many values of the open page a trial looks at. Of text all that fill an ordinary page: what a codec finds in it
+ * grows with its length, and zstd has other parameters for short input. */
+static size_t sample_size(const rvi_pq_column *column, const rvi_pq_workspace *work)
 {
-    uint64_t n = (uint64_t)column->page.n_present, width = column->leaf.width;
-    return width == 0 || n * width <= SAMPLE_BYTES
-               ? n
-               : SAMPLE_BYTES / width / 8 * 8; /* whole bytes of booleans */
+    const rvi_pq_open_page *page = &column->page;
+    uint64_t n = (uint64_t)page->n_present, width = column->leaf.width;
+    if (width == 0) {
+        uint64_t some = page->weight > work->page_weight ? n * work->page_weight / page->weight : n;
+        return some > 0 ? some : n;
+    }
+    return n * width <= SAMPLE_BYTES ? n : SAMPLE_BYTES / width / 8 * 8; /* whole bytes of booleans */
+}
+
+/* Bytes of the first n PLAIN values. */
+static size_t plain_bytes(const rvi_pq_leaf *leaf, const uint8_t *data, size_t n)
+{
+    size_t len = 0;
+    if (leaf->physical == RVI_PQ_BOOLEAN)
+        return (n + 7) / 8;
+    if (leaf->width != 0)
+        return n * leaf->width;
+    for (size_t i = 0; i < n; i++)
+        len += 4 + rvi_pq_load_u32(data + len);
+    return len;
 }
 
 rv_code rvi_pq_choose_encoding(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
     const rv_parquet_compat compat = work->options->compat;
     rvi_pq_page_values sample = rvi_pq_page_values_of(column, &column->page.values, work);
-    sample.n = sample_size(column);
-    if (column->leaf.width != 0)
-        sample.len =
-            column->leaf.physical == RVI_PQ_BOOLEAN ? (sample.n + 7) / 8 : sample.n * column->leaf.width;
+    size_t n = sample_size(column, work);
+    if (n < sample.n)
+        sample.len = plain_bytes(&column->leaf, sample.data, n);
+    sample.n = n;
     const rvi_pq_encoding_ops *first = next_candidate(&sample, compat, NULL);
     uint64_t cost = 0;
     if (next_candidate(&sample, compat, first) != NULL)
@@ -164,7 +182,8 @@ static rv_code dictionary_cost(const rvi_pq_column *column, rvi_pq_workspace *wo
     outlook ahead = look_ahead(column, work, room);
     uint64_t indices = 0, entries = 0;
     RV_TRY(try_encoding(&page, encoding, work, &indices, err));
-    RV_TRY(stored_cost(&column->leaf, dict->entries.data, dict->entries.len, encoding, work, &entries, err));
+    RV_TRY(stored_cost(dict->entries.data, dict->entries.len, encoding, RVI_PQ_CONTENT_ANY, work, &entries,
+                       err));
     entries = entries * ahead.n_entries / dict->n + DICTIONARY_PAGE_BYTES * PARTS;
     indices = indices * (uint64_t)rvi_pq_bit_width((uint32_t)ahead.n_entries - 1) /
               (uint64_t)rvi_pq_bit_width(dict->n - 1);
@@ -177,7 +196,8 @@ static rv_code plain_cost(const rvi_pq_column *column, rvi_pq_workspace *work, r
                           const rvi_pq_encoding_ops **encoding, uint64_t *cost, rv_error *err)
 {
     rvi_pq_page_values sample = rvi_pq_page_values_of(column, plain, work);
-    sample.n = sample_size(column);
+    sample.n = sample_size(column, work);
+    assert(sample.n > 0); /* a page with a dictionary has values */
     RV_TRY(rvi_pq_dict_expand(&column->dict, page_indices(column), sample.n, plain, err));
     sample.data = plain->data;
     sample.len = plain->len;

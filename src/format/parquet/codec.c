@@ -45,14 +45,14 @@ void rvi_pq_codec_close(rvi_pq_codec *codec)
     *codec = (rvi_pq_codec){0};
 }
 
-rv_code rvi_pq_codec_compress(rvi_pq_codec *codec, const uint8_t *data, size_t len, int min_match,
+rv_code rvi_pq_codec_compress(rvi_pq_codec *codec, const uint8_t *data, size_t len, rvi_pq_content content,
                               rvi_pq_buf *out, rv_error *err)
 {
     assert(codec->ops->compress != NULL);
     if (len > INT32_MAX)
         return rv_fail(err, RV_E_LIMIT_EXCEEDED, "a page would have %zu bytes; Parquet's limit is %d", len,
                        INT32_MAX);
-    return codec->ops->compress(codec, data, len, min_match, out, err);
+    return codec->ops->compress(codec, data, len, content, out, err);
 }
 
 rv_code rvi_pq_codec_charge(rvi_pq_codec *codec, size_t context_bytes, rv_error *err)

@@ -14,25 +14,34 @@
 
 typedef struct rvi_pq_codec rvi_pq_codec;
 
+/* What a page holds, as far as it decides how zstd's default level looks for matches. */
+typedef enum rvi_pq_content {
+    RVI_PQ_CONTENT_ANY = 0,
+    RVI_PQ_CONTENT_INTEGERS, /* PLAIN, 8 bytes each */
+    RVI_PQ_CONTENT_DOUBLES,  /* PLAIN */
+    RVI_PQ_CONTENT_PROSE,    /* PLAIN texts or bytes, long ones */
+    RVI_PQ_CONTENTS
+} rvi_pq_content;
+
 typedef struct rvi_pq_codec_ops {
     rv_codec name;
     rvi_pq_codec_id number;
     int max_level; /* levels go from 1; 0: the codec has none */
     /* NULL: nothing to open, and compress is never called. On failure there is nothing to close. */
     rv_code (*open)(rvi_pq_codec *codec, rv_error *err);
-    /* Append the compressed form of `len` bytes, at most INT32_MAX, to `out`. min_match: zstd's parameter, 0 for its
-     * own choice. */
-    rv_code (*compress)(rvi_pq_codec *codec, const uint8_t *data, size_t len, int min_match, rvi_pq_buf *out,
-                        rv_error *err);
+    /* Append the compressed form of `len` bytes, at most INT32_MAX, to `out`. */
+    rv_code (*compress)(rvi_pq_codec *codec, const uint8_t *data, size_t len, rvi_pq_content content,
+                        rvi_pq_buf *out, rv_error *err);
     void (*close)(rvi_pq_codec *codec);
 } rvi_pq_codec_ops;
 
 struct rvi_pq_codec {
     const rvi_pq_codec_ops *ops;
-    rvi_pq_memory *memory; /* charged for the context */
-    int level;             /* 0: the default; for zstd then with min_match chosen per page */
-    int min_match;         /* what the context is set to */
-    size_t context_bytes;  /* charged for `context` */
+    rvi_pq_memory *memory;  /* charged for the context */
+    int level;              /* 0: the default; for zstd then with a search by the content */
+    size_t table_bytes;     /* most for a table larger than the level's own; 0 after open: there is none */
+    rvi_pq_content content; /* what the context is set to */
+    size_t context_bytes;   /* charged for `context` */
     void *context;
 };
 
@@ -45,7 +54,7 @@ rv_code rvi_pq_codec_open(rvi_pq_codec *codec, rv_codec name, int level, rvi_pq_
 void rvi_pq_codec_close(rvi_pq_codec *codec); /* zeroed memory is fine */
 
 /* Fails OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED (a page of 2 GiB or more); `out` keeps its length then. */
-rv_code rvi_pq_codec_compress(rvi_pq_codec *codec, const uint8_t *data, size_t len, int min_match,
+rv_code rvi_pq_codec_compress(rvi_pq_codec *codec, const uint8_t *data, size_t len, rvi_pq_content content,
                               rvi_pq_buf *out, rv_error *err) RV_MUST_CHECK;
 
 /* For codecs whose library allocates the context by itself: charge what it holds by now.

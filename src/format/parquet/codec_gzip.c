@@ -53,10 +53,10 @@ static void gzip_close(rvi_pq_codec *codec)
 }
 
 /* A page is one member, without a name or a time in its header. */
-static rv_code gzip_append(rvi_pq_codec *codec, const uint8_t *data, size_t len, int min_match,
+static rv_code gzip_append(rvi_pq_codec *codec, const uint8_t *data, size_t len, rvi_pq_content content,
                            rvi_pq_buf *out, rv_error *err)
 {
-    (void)min_match;
+    (void)content;
     gzip_writer *gzip = codec->context;
     z_stream *stream = &gzip->stream;
     if (deflateReset(stream) != Z_OK)

@@ -18,10 +18,10 @@ static void lz4_close(rvi_pq_codec *codec)
 }
 
 /* One raw block (LZ4_RAW); number 5 of the specification means something else to every reader. */
-static rv_code lz4_append(rvi_pq_codec *codec, const uint8_t *data, size_t len, int min_match,
+static rv_code lz4_append(rvi_pq_codec *codec, const uint8_t *data, size_t len, rvi_pq_content content,
                           rvi_pq_buf *out, rv_error *err)
 {
-    (void)min_match;
+    (void)content;
     if (len > LZ4_MAX_INPUT_SIZE)
         return rv_fail(err, RV_E_LIMIT_EXCEEDED, "a page would have %zu bytes; LZ4's limit is %d", len,
                        LZ4_MAX_INPUT_SIZE);

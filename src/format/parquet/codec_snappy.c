@@ -19,11 +19,11 @@ static void snappy_close(rvi_pq_codec *codec)
 }
 
 /* A raw block, without snappy's framing. */
-static rv_code snappy_append(rvi_pq_codec *codec, const uint8_t *data, size_t len, int min_match,
+static rv_code snappy_append(rvi_pq_codec *codec, const uint8_t *data, size_t len, rvi_pq_content content,
                              rvi_pq_buf *out, rv_error *err)
 {
     (void)codec;
-    (void)min_match;
+    (void)content;
     RV_TRY(rvi_pq_buf_reserve(out, snappy_max_compressed_length(len), err));
     size_t written = out->cap - out->len;
     snappy_status status = snappy_compress((const char *)data, len, (char *)out->data + out->len, &written);

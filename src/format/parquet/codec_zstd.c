@@ -3,8 +3,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-/* The default is level 1: with the match length chosen by the type of the values it gives level 3's size (DESIGN
- * promises that) in two thirds of its time.
+/* The default is level 1 with a search by the content (SEARCHES): it gives level 3's size (DESIGN promises that) in
+ * two thirds of its time.
  *
  * zstd 1.5.0 to 1.5.4 could, on rare input, write damaged data where their optimal parser was at work: from level 13
  * on for small inputs, from 16 on for all (github.com/facebook/zstd, pull request 3517). Which release is linked is
@@ -17,6 +17,20 @@ enum { DEFAULT_LEVEL = 1, MAX_LEVEL = 15, OPTIMAL_FROM = 13, SEARCH_LOG_LESS = 8
 enum { BOUNDED_FROM = 7, WINDOW_LOG = 20, HASH_LOG = 18, CHAIN_LOG = 19 };
 /* Below, a window that no ordinary page fills keeps the tables from growing with the largest value. */
 enum { WINDOWED_FROM = 3 };
+
+/* How level 1 searches; 0: its own choice. Matches of 6 or 7 bytes, which it looks for by itself, skip over the
+ * repeating upper halves of 8-byte values. Prose repeats words nearby and whole passages far back: a window over the
+ * page finds those, and what is shorter than 7 bytes costs no more as literals. Each doubling of the table costs time,
+ * most of it in cache misses: docs/adr/0014-pages-of-long-texts.md has the measurements. */
+typedef struct search {
+    int min_match, hash_log, window_log;
+} search;
+
+static const search SEARCHES[RVI_PQ_CONTENTS] = {
+    [RVI_PQ_CONTENT_INTEGERS] = {.min_match = 5},
+    [RVI_PQ_CONTENT_DOUBLES] = {.min_match = 6},
+    [RVI_PQ_CONTENT_PROSE] = {.min_match = 7, .hash_log = 17, .window_log = 22},
+};
 
 static rv_code zstd_failed(size_t code, const char *what, rv_error *err)
 {
@@ -67,20 +81,58 @@ static rv_code zstd_open(rvi_pq_codec *codec, rv_error *err)
     return rc;
 }
 
-/* The context grows with the first pages; what it holds is charged afterwards, since only zstd knows. */
-static rv_code zstd_compress(rvi_pq_codec *codec, const uint8_t *data, size_t len, int min_match,
+/* With the largest table there is room for; what would be no larger than the level's own is not worth a window. */
+static search search_for(const rvi_pq_codec *codec, rvi_pq_content content)
+{
+    enum { OWN_HASH_LOG = 14, ENTRY_BYTES = 4 };
+    search wanted = SEARCHES[content];
+    if (wanted.hash_log == 0)
+        return wanted;
+    while (wanted.hash_log > OWN_HASH_LOG && (size_t)ENTRY_BYTES << wanted.hash_log > codec->table_bytes)
+        wanted.hash_log--;
+    return wanted.hash_log > OWN_HASH_LOG ? wanted : SEARCHES[RVI_PQ_CONTENT_ANY];
+}
+
+static rv_code set_search(rvi_pq_codec *codec, rvi_pq_content content, rv_error *err)
+{
+    if (codec->level != 0 || content == codec->content)
+        return RV_OK;
+    search wanted = search_for(codec, content);
+    RV_TRY(set_parameter(codec->context, ZSTD_c_minMatch, wanted.min_match, err));
+    RV_TRY(set_parameter(codec->context, ZSTD_c_hashLog, wanted.hash_log, err));
+    RV_TRY(set_parameter(codec->context, ZSTD_c_windowLog, wanted.window_log, err));
+    codec->content = content;
+    return RV_OK;
+}
+
+/* Behind what `out` has, with `room` bytes for the result, whatever more it has: near the end zstd makes do with less, so
+ * what it writes follows from that. *written: the length of the result; 0: it did not fit. */
+static rv_code compress_into(ZSTD_CCtx *context, const uint8_t *data, size_t len, size_t room,
+                             rvi_pq_buf *out, size_t *written, rv_error *err)
+{
+    RV_TRY(rvi_pq_buf_reserve(out, room, err));
+    size_t code = ZSTD_compress2(context, out->data + out->len, room, data, len);
+    bool fits = ZSTD_getErrorCode(code) != ZSTD_error_dstSize_tooSmall;
+    if (fits && ZSTD_isError(code))
+        return zstd_failed(code, "compressing a page", err);
+    *written = fits ? code : 0;
+    return RV_OK;
+}
+
+/* Prose shrinks to a third, and its pages are large: half is enough as a rule. The context grows with the first pages;
+ * what it holds is charged afterwards, since only zstd knows. */
+static rv_code zstd_compress(rvi_pq_codec *codec, const uint8_t *data, size_t len, rvi_pq_content content,
                              rvi_pq_buf *out, rv_error *err)
 {
-    ZSTD_CCtx *context = codec->context;
-    if (codec->level == 0 && min_match != codec->min_match) {
-        RV_TRY(set_parameter(context, ZSTD_c_minMatch, min_match, err));
-        codec->min_match = min_match;
-    }
-    RV_TRY(rvi_pq_buf_reserve(out, ZSTD_compressBound(len), err));
-    size_t written = ZSTD_compress2(context, out->data + out->len, out->cap - out->len, data, len);
-    if (ZSTD_isError(written))
-        return zstd_failed(written, "compressing a page", err);
-    RV_TRY(rvi_pq_codec_charge(codec, ZSTD_sizeof_CCtx(context), err));
+    size_t written = 0;
+    RV_TRY(set_search(codec, content, err));
+    if (content == RVI_PQ_CONTENT_PROSE && len / 2 > 0)
+        RV_TRY(compress_into(codec->context, data, len, len / 2, out, &written, err));
+    if (written == 0)
+        RV_TRY(compress_into(codec->context, data, len, ZSTD_compressBound(len), out, &written, err));
+    if (written == 0)
+        return rv_fail(err, RV_E_INTERNAL, "zstd: a page of %zu bytes is over its bound", len);
+    RV_TRY(rvi_pq_codec_charge(codec, ZSTD_sizeof_CCtx(codec->context), err));
     out->len += written;
     return RV_OK;
 }

@@ -20,12 +20,32 @@ static bool may_use_dictionary(const rvi_pq_column *column, const rvi_pq_workspa
     return column->named != NULL ? column->named == &rvi_pq_dictionary_encoding : column->leaf.dictionary;
 }
 
-/* What a chunk begins with: nothing decided but what the user named. */
+/* Trials cost a chunk of few rows a good part of its time. Where they found that a column is better off without a
+ * dictionary, that holds for some chunks more. Not where memory is short: a page on trial holds indices, and a trusted
+ * one its values. */
+static void trust_encoding(rvi_pq_column *column, const rvi_pq_workspace *work)
+{
+    enum { TRUSTED_BYTES = 32 << 20 };
+    if (work->page_weight < RVI_PQ_SMALL_PAGE)
+        return;
+    const bool judged = column->encoding != NULL && column->trusted == NULL;
+    if (judged)
+        column->trusted_bytes = TRUSTED_BYTES;
+    else
+        column->trusted_bytes -=
+            column->trusted_bytes < column->plain_bytes ? column->trusted_bytes : column->plain_bytes;
+    column->trusted =
+        column->trusted_bytes > 0 && !rvi_pq_column_has_dictionary(column) ? column->encoding : NULL;
+}
+
+/* What a chunk begins with: nothing decided but what the user named, or what an earlier chunk found out. */
 static rv_code start_chunk(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
     column->dict_state = RVI_PQ_DICT_OFF;
     column->encoding = column->named != &rvi_pq_dictionary_encoding ? column->named : NULL;
-    if (!may_use_dictionary(column, work))
+    if (column->named == NULL)
+        column->encoding = column->trusted;
+    if (column->encoding != NULL || !may_use_dictionary(column, work))
         return RV_OK;
     if (column->dict.slots == NULL) {
         rvi_pq_dict_deinit(&column->dict);
@@ -42,6 +62,7 @@ rv_code rvi_pq_column_init(rvi_pq_column *column, const rv_field *field, rvi_pq_
     *column = (rvi_pq_column){0};
     RV_TRY(rvi_pq_leaf_init(&column->leaf, field, err));
     RV_TRY(rvi_pq_encoding_named(work->options, &column->leaf, &column->named, err));
+    column->page_weight = work->page_weight;
     rvi_pq_levels_init(&column->page.levels, &column->leaf, work->memory);
     column->page.values.memory = column->infos.memory = column->bounds.memory = work->memory;
     RV_TRY(rvi_pq_bloom_init(&column->bloom, work->options, field, work->bloom_bytes, work->memory, err));
@@ -61,10 +82,39 @@ void rvi_pq_column_deinit(rvi_pq_column *column)
     *column = (rvi_pq_column){0};
 }
 
+/* A page beyond this weight holds one huge value. It is closed with it: its memory must not wait for the next row, which
+ * may be as large. A page of long values is a good part of the memory, so that there is room for little more. */
+static size_t huge_weight(size_t page_weight, const rvi_pq_workspace *work)
+{
+    return page_weight > work->page_weight ? page_weight + page_weight / 4 : 2 * page_weight;
+}
+
+static bool is_huge(const rvi_pq_buf *buf, size_t page_weight, const rvi_pq_workspace *work)
+{
+    enum { USUAL_BYTES = 4096 };
+    return buf->cap > huge_weight(page_weight, work) + USUAL_BYTES;
+}
+
 bool rvi_pq_workspace_is_huge(const rvi_pq_workspace *work, const rvi_pq_buf *buf)
 {
-    enum { USUAL_PAGES = 2, USUAL_BYTES = 4096 };
-    return buf->cap > USUAL_PAGES * work->page_weight + USUAL_BYTES;
+    return is_huge(buf, work->page_weight, work);
+}
+
+bool rvi_pq_column_has_huge(const rvi_pq_column *column, const rvi_pq_workspace *work, const rvi_pq_buf *buf)
+{
+    return is_huge(buf, column->page_weight, work);
+}
+
+static uint64_t usual_stride(const rvi_pq_column *column)
+{
+    return column->seen_rows > 0 ? column->seen_weight / (uint64_t)column->seen_rows * RVI_PQ_STRIDE_ROWS : 0;
+}
+
+uint64_t rvi_pq_column_stride_weight(const rvi_pq_column *column)
+{
+    enum { MARGIN = 8 }; /* one part in this many */
+    uint64_t usual = usual_stride(column);
+    return usual + usual / MARGIN;
 }
 
 /* A huge value must not hold its memory for the rest of the file. */
@@ -82,7 +132,7 @@ void rvi_pq_workspace_trim(rvi_pq_workspace *work)
     shrink(&work->scratch, work);
 }
 
-static void clear_page(rvi_pq_column *column, rvi_pq_workspace *work)
+static void clear_page(rvi_pq_column *column, const rvi_pq_workspace *work)
 {
     rvi_pq_open_page *page = &column->page;
     page->rows = page->n_present = 0;
@@ -91,12 +141,14 @@ static void clear_page(rvi_pq_column *column, rvi_pq_workspace *work)
     rvi_pq_levels_clear(&page->levels);
     rvi_pq_stats_clear(&page->stats);
     rvi_pq_dict_next_round(&column->dict);
-    shrink(&page->values, work);
+    if (rvi_pq_column_has_huge(column, work, &page->values))
+        rvi_pq_buf_free(&page->values);
 }
 
 rv_code rvi_pq_column_clear(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
     assert(column->page.rows == 0);
+    trust_encoding(column, work);
     column->codec = RVI_PQ_CODEC_OPEN;
     column->infos.len = column->bounds.len = 0;
     column->n_pages = 0;
@@ -178,14 +230,43 @@ static rv_code leave_dictionary(rvi_pq_column *column, rvi_pq_workspace *work, r
     return RV_OK;
 }
 
-/* Most rows of [from, to) that still belong to the open page; 0: it is full. */
-static int64_t rows_that_fit(const rvi_pq_column *column, const rv_column *source, int64_t from, int64_t to,
-                             const rvi_pq_workspace *work)
+/* Rows up to the end of the stride that the next row lies in. */
+static int64_t rows_of_stride(const rvi_pq_column *column)
+{
+    return RVI_PQ_STRIDE_ROWS - (column->rows + column->page.rows) % RVI_PQ_STRIDE_ROWS;
+}
+
+/* Whether the open page ends with the stride that is complete: it has no room for one more, judged by the rows it has.
+ * Where a stride fills more than a page, it is not kept whole. */
+static bool ends_with_stride(const rvi_pq_column *column)
 {
     const rvi_pq_open_page *page = &column->page;
-    uint64_t room = page->weight < work->page_weight ? work->page_weight - page->weight : 0;
-    int64_t most = RVI_PQ_PAGE_ROWS - page->rows;
-    most = most < to - from ? most : to - from;
+    if (page->rows == 0 || rows_of_stride(column) < RVI_PQ_STRIDE_ROWS ||
+        column->page_weight < RVI_PQ_SMALL_PAGE)
+        return false;
+    uint64_t next = page->weight / (uint64_t)page->rows * RVI_PQ_STRIDE_ROWS;
+    return next <= column->page_weight && page->weight + next > column->page_weight;
+}
+
+rv_code rvi_pq_column_end_stride(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
+{
+    return ends_with_stride(column) ? rvi_pq_column_close_page(column, work, err) : RV_OK;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Most rows of [from, to) that still belong to the open page; 0: it is full. */
+static int64_t rows_that_fit(const rvi_pq_column *column, const rv_column *source, int64_t from, int64_t to)
+{
+    const rvi_pq_open_page *page = &column->page;
+    if (ends_with_stride(column))
+        return 0;
+    uint64_t room = page->weight < column->page_weight ? column->page_weight - page->weight : 0;
+    int64_t most = least(RVI_PQ_PAGE_ROWS - page->rows, rows_of_stride(column));
+    most = least(most, to - from);
     if (most <= 0 || rvi_pq_leaf_weight(&column->leaf, source, from, from + most) <= room)
         return most;
     int64_t fits = 0, too_many = most; /* weight(fits) <= room < weight(too_many) */
@@ -301,20 +382,19 @@ static rv_code append_rows(rvi_pq_column *column, const rv_column *source, int64
         RV_TRY(append_row_values(column, source, from, *n_done, work, &n_values, err));
     }
     RV_TRY(rvi_pq_levels_append(&page->levels, source, from, *n_done, err));
-    page->weight += rvi_pq_leaf_weight(&column->leaf, source, from, from + *n_done);
+    uint64_t weight = rvi_pq_leaf_weight(&column->leaf, source, from, from + *n_done);
+    page->weight += weight;
     page->rows += *n_done;
+    column->seen_weight += weight;
+    column->seen_rows += *n_done;
     return RV_OK;
 }
-
-/* A page beyond this many pages' weight holds one huge value. It is closed with it: its memory must not wait for the
- * next row, which may be as large. */
-enum { HUGE_PAGES = 2 };
 
 rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int64_t from, int64_t to,
                              rvi_pq_workspace *work, rv_error *err)
 {
     while (from < to) {
-        int64_t n = rows_that_fit(column, source, from, to, work), done = 0;
+        int64_t n = rows_that_fit(column, source, from, to), done = 0;
         if (n == 0) {
             RV_TRY(rvi_pq_column_close_page(column, work, err));
             continue;
@@ -323,7 +403,7 @@ rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int
         from += done;
         if (done < n)
             RV_TRY(leave_dictionary(column, work, err));
-        else if (column->page.weight > HUGE_PAGES * work->page_weight)
+        else if (column->page.weight > huge_weight(column->page_weight, work))
             RV_TRY(rvi_pq_column_close_page(column, work, err));
     }
     return RV_OK;
@@ -344,14 +424,26 @@ static uint64_t fresh_bytes(const rvi_pq_column *column)
     return bytes;
 }
 
-uint64_t rvi_pq_column_finished_bytes(const rvi_pq_column *column)
-{
-    return column->settled.stored + fresh_bytes(column);
-}
-
 static uint64_t shrunk(uint64_t bytes, rvi_pq_page_bytes as)
 {
     return as.raw == 0 ? bytes / 2 : (uint64_t)((double)bytes * (double)as.stored / (double)as.raw);
+}
+
+/* As its pages shrink, by what is known of them. */
+static uint64_t finished(const rvi_pq_column *column, uint64_t bytes)
+{
+    const rvi_pq_page_bytes as = column->settled.raw > 0 ? column->settled : column->data_shrank;
+    return as.raw > 0 ? shrunk(bytes, as) : bytes;
+}
+
+uint64_t rvi_pq_column_stride_finished(const rvi_pq_column *column)
+{
+    return finished(column, usual_stride(column));
+}
+
+uint64_t rvi_pq_column_finished_bytes(const rvi_pq_column *column)
+{
+    return column->settled.stored + finished(column, fresh_bytes(column));
 }
 
 uint64_t rvi_pq_column_open_bytes(const rvi_pq_column *column)

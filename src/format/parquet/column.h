@@ -17,6 +17,15 @@
 
 enum { RVI_PQ_PAGE_ROWS = 20000 }; /* as arrow, arrow-rs and parquet-java; keeps num_values far from 2^31 */
 
+/* Where a page ends before its weight would end it, if a further stretch of so many rows does not fit: DuckDB reads
+ * vectors of this many rows from a row group's first row on, and leaves values that it does not need undecoded only
+ * where a vector lies in one page. */
+enum { RVI_PQ_STRIDE_ROWS = 2048 };
+
+/* Where pages must be smaller, memory is so short that nothing is done for what comes later: pages do not wait for the
+ * end of a stride, and chunks do not trust earlier ones. */
+enum { RVI_PQ_SMALL_PAGE = 64 << 10 };
+
 /* Slices whose pages may still be under way; see rowgroup.h. */
 enum { RVI_PQ_LAG = 4 };
 
@@ -27,20 +36,20 @@ typedef struct rvi_pq_workspace {
     rvi_pq_store pages; /* finished pages of the open row group, headers included */
     uint64_t slice;     /* number of the open slice within the file */
     rvi_pq_gather_space *gather;
-    rvi_pq_buf body;                   /* of a page: levels, encoded values */
-    rvi_pq_buf packed;                 /* compressed form of a page or a dictionary */
-    rvi_pq_buf header;                 /* of a page; a piece of metadata */
-    rvi_pq_buf scratch;                /* of the encodings */
-    size_t page_weight;                /* bytes as PLAIN after which a page is full */
-    size_t dict_bytes;                 /* most bytes of a dictionary page */
-    size_t bloom_bytes;                /* most bytes of a Bloom filter */
+    rvi_pq_buf body;    /* of a page: levels, encoded values */
+    rvi_pq_buf packed;  /* compressed form of a page or a dictionary */
+    rvi_pq_buf header;  /* of a page; a piece of metadata */
+    rvi_pq_buf scratch; /* of the encodings */
+    size_t page_weight; /* bytes as PLAIN after which a page is full, unless its values are long */
+    size_t dict_bytes;  /* most bytes of a dictionary page */
+    size_t bloom_bytes; /* most bytes of a Bloom filter */
     const rv_parquet_options *options; /* borrowed */
 } rvi_pq_workspace;
 
 /* Give back what a huge value made the buffers grow to. Called where all columns have the same rows, so that what
  * is kept does not depend on the order in which their pages closed. */
 void rvi_pq_workspace_trim(rvi_pq_workspace *work);
-/* Whether a buffer holds, or held, a value far larger than a page. */
+/* Whether a buffer holds, or held, far more than an ordinary page. */
 bool rvi_pq_workspace_is_huge(const rvi_pq_workspace *work, const rvi_pq_buf *buf);
 
 typedef struct rvi_pq_open_page {
@@ -92,6 +101,7 @@ typedef struct rvi_pq_chunk_place {
 struct rvi_pq_column {
     rvi_pq_leaf leaf;
     rvi_pq_open_page page;
+    size_t page_weight; /* bytes as PLAIN after which its page is full; rowgroup.h sets it between slices */
     rvi_pq_dict dict;
     rvi_pq_dict_state dict_state;
     const rvi_pq_encoding_ops *named;    /* by the user; NULL: chosen by the data */
@@ -112,6 +122,15 @@ struct rvi_pq_column {
     rvi_pq_bloom bloom;
     rvi_pq_chunk_place place; /* once the chunk is written */
 
+    /* What a chunk without dictionary was encoded as, for the chunks behind it: while `trusted_bytes`, the PLAIN bytes for
+     * which that holds, last, they try nothing. NULL: the next chunk does. */
+    const rvi_pq_encoding_ops *trusted;
+    uint64_t trusted_bytes;
+
+    /* Of this file, for what its rows will weigh; what is longer ago counts less. */
+    uint64_t seen_weight;
+    int64_t seen_rows;
+
     /* Of the previous chunk of this file, for estimates; zero before there is one. */
     rvi_pq_page_bytes data_shrank, dict_shrank;
 
@@ -126,18 +145,33 @@ rv_code rvi_pq_column_init(rvi_pq_column *column, const rv_field *field, rvi_pq_
                            rv_error *err) RV_MUST_CHECK;
 void rvi_pq_column_deinit(rvi_pq_column *column); /* zeroed memory is fine */
 
+/* What a stretch of RVI_PQ_STRIDE_ROWS rows of the column will most likely weigh at most; 0 before there are rows. */
+uint64_t rvi_pq_column_stride_weight(const rvi_pq_column *column);
+/* What such a stretch will most likely have become in finished pages. */
+uint64_t rvi_pq_column_stride_finished(const rvi_pq_column *column);
+/* Whether a buffer of the column's page holds, or held, a value far larger than a page. */
+bool rvi_pq_column_has_huge(const rvi_pq_column *column, const rvi_pq_workspace *work, const rvi_pq_buf *buf);
+/* Whether its pages may take more than other pages: rvi_pq_column.page_weight. */
+static inline bool rvi_pq_column_is_long(const rvi_pq_column *column, const rvi_pq_workspace *work)
+{
+    return column->page_weight > work->page_weight;
+}
+
 /* Rows [from, to) of a batch's column. Fails OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED. */
 rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int64_t from, int64_t to,
                              rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
 
 /* Finish the open page, if it has rows: it becomes the last of the chunk and is on its way to work->pages. */
 rv_code rvi_pq_column_close_page(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
+/* The same, if a stride has just ended and the page would end with it once the next row came. */
+rv_code rvi_pq_column_end_stride(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
 /* Begin the next chunk. The page must have been closed and stowed. */
 rv_code rvi_pq_column_clear(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
 
 /* The slice with counters fresh[i] is settled: all its pages are in the store. */
 void rvi_pq_column_settle(rvi_pq_column *column, uint64_t i);
-/* The column's data pages that are finished, unsettled ones with their raw size. */
+/* The column's data pages that are finished; unsettled ones as settled pages of the chunk shrank, or with their raw size
+ * before there is one. */
 uint64_t rvi_pq_column_finished_bytes(const rvi_pq_column *column);
 /* The open page before it is encoded: PLAIN values, or packed indices; and levels. */
 uint64_t rvi_pq_column_open_bytes(const rvi_pq_column *column);

@@ -53,14 +53,19 @@ static bool shares_prefixes(const rvi_pq_page_values *in)
     return rvi_pq_shared_prefixes(&arrays, n) * LEAST_SHARE * in->n >= (uint64_t)in->len * n;
 }
 
-/* Where beginnings are shared, DELTA_BYTE_ARRAY is tried in its place. Beside long values, the lengths do not matter:
- * PLAIN has four bytes more for each. */
-static bool has_short_values(const rvi_pq_page_values *in)
+static bool has_long_values(const rvi_pq_page_values *in)
 {
     enum {
         LONG_BYTES = 256
     }; /* a PLAIN length is 1.6 % of it before compression, and lengths compress well */
-    return in->len < in->n * LONG_BYTES && !shares_prefixes(in);
+    return in->leaf->physical == RVI_PQ_BYTE_ARRAY && in->len >= in->n * LONG_BYTES;
+}
+
+/* Where beginnings are shared, DELTA_BYTE_ARRAY is tried in its place. Beside long values, the lengths do not matter:
+ * PLAIN has four bytes more for each. */
+static bool has_short_values(const rvi_pq_page_values *in)
+{
+    return !has_long_values(in) && !shares_prefixes(in);
 }
 
 static rv_code encode_split(const rvi_pq_page_values *in, rvi_pq_buf *out, rv_error *err)
@@ -164,9 +169,11 @@ const rvi_pq_encoding_ops *rvi_pq_encoding_next(const rvi_pq_leaf *leaf, rv_parq
     return NULL;
 }
 
-int rvi_pq_encoding_min_match(const rvi_pq_encoding_ops *encoding, const rvi_pq_leaf *leaf)
+rvi_pq_content rvi_pq_encoding_content(const rvi_pq_encoding_ops *encoding, const rvi_pq_page_values *values)
 {
-    return encoding->number == RVI_PQ_PLAIN ? leaf->min_match : 0;
+    if (encoding->number != RVI_PQ_PLAIN)
+        return RVI_PQ_CONTENT_ANY;
+    return has_long_values(values) ? RVI_PQ_CONTENT_PROSE : values->leaf->content;
 }
 
 static const rvi_pq_encoding_ops *find(rv_parquet_encoding name)

@@ -45,8 +45,8 @@ extern const rvi_pq_encoding_ops rvi_pq_plain_encoding, rvi_pq_dictionary_encodi
 const rvi_pq_encoding_ops *rvi_pq_encoding_next(const rvi_pq_leaf *leaf, rv_parquet_compat compat,
                                                 const rvi_pq_encoding_ops *previous);
 
-/* zstd's match length for values of a leaf in an encoding; 0: its own choice. */
-int rvi_pq_encoding_min_match(const rvi_pq_encoding_ops *encoding, const rvi_pq_leaf *leaf);
+/* What a codec is told about values of a leaf in an encoding. */
+rvi_pq_content rvi_pq_encoding_content(const rvi_pq_encoding_ops *encoding, const rvi_pq_page_values *values);
 
 /* What the options name for a leaf; NULL: nothing. Fails CONFIG_VALUE, naming the column and what it may have. */
 rv_code rvi_pq_encoding_named(const rv_parquet_options *options, const rvi_pq_leaf *leaf,

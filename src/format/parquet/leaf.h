@@ -10,6 +10,7 @@
 
 #include "rivet/batch.h"
 
+#include "codec.h"
 #include "spec.h"
 #include "thrift.h"
 
@@ -34,9 +35,9 @@ typedef struct rvi_pq_leaf {
     rvi_pq_physical physical;
     uint8_t width; /* bytes of one value in the file; 0: variable; BOOLEAN: 1 here, a bit in the page */
     rvi_pq_order order;
-    bool is_text;     /* bounds are cut between characters */
-    bool dictionary;  /* worth trying */
-    int8_t min_match; /* for zstd's default level on PLAIN pages of this type; 0: zstd's own */
+    bool is_text;           /* bounds are cut between characters */
+    bool dictionary;        /* worth trying */
+    rvi_pq_content content; /* of short PLAIN values */
 } rvi_pq_leaf;
 
 enum { RVI_PQ_MAX_DEF = 3, RVI_PQ_MAX_REP = 1 };

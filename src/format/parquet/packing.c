@@ -17,11 +17,11 @@ static rvi_pq_context *take_context(rvi_pq_packing *packing)
             return &packing->contexts[i];
 }
 
-rv_code rvi_pq_packing_compress(rvi_pq_packing *packing, const uint8_t *data, size_t len, int min_match,
-                                rvi_pq_buf *out, rv_error *err)
+rv_code rvi_pq_packing_compress(rvi_pq_packing *packing, const uint8_t *data, size_t len,
+                                rvi_pq_content content, rvi_pq_buf *out, rv_error *err)
 {
     rvi_pq_context *context = take_context(packing);
-    rv_code rc = rvi_pq_codec_compress(&context->codec, data, len, min_match, out, err);
+    rv_code rc = rvi_pq_codec_compress(&context->codec, data, len, content, out, err);
     atomic_flag_clear_explicit(&context->busy, memory_order_release);
     return rc;
 }
@@ -31,8 +31,8 @@ static rv_code pack(rvi_pq_flight *flight, rv_error *err)
     const rvi_pq_buf *stored = &flight->body;
     if (flight->compress) {
         stored = &flight->packed;
-        RV_TRY(rvi_pq_packing_compress(flight->packing, flight->body.data, flight->body.len,
-                                       flight->min_match, &flight->packed, err));
+        RV_TRY(rvi_pq_packing_compress(flight->packing, flight->body.data, flight->body.len, flight->content,
+                                       &flight->packed, err));
     }
     flight->crc = (int32_t)(uint32_t)crc32_z(0, stored->data, stored->len);
     return RV_OK;
@@ -65,6 +65,7 @@ static rv_code open_contexts(rvi_pq_packing *packing, const rvi_pq_packing_optio
         atomic_flag_clear(&context->busy);
         context->memory.budget = options->budget;
         RV_TRY(rvi_pq_codec_open(&context->codec, options->codec, options->level, &context->memory, err));
+        context->codec.table_bytes = options->table_bytes;
     }
     return RV_OK;
 }
@@ -98,8 +99,11 @@ rv_code rvi_pq_packing_init(rvi_pq_packing *packing, const rvi_pq_packing_option
     rv_workers *workers = may_share(options) ? options->workers : NULL;
     int n_packers = 1 + rv_workers_count(workers); /* the writer's own thread as well */
     *packing = (rvi_pq_packing){.workers = workers,
+                                .usual_bytes = (size_t)n_packers * options->thread_bytes,
                                 .most_bytes = (size_t)n_packers * options->thread_bytes,
                                 .memory = {.budget = options->budget}};
+    for (int i = 0; i < RVI_PQ_SPARES; i++)
+        packing->spares[i].memory = &packing->memory;
     RV_TRY(open_contexts(packing, options, n_packers, err));
     return make_flights(packing, options->budget, err);
 }
@@ -107,6 +111,14 @@ rv_code rvi_pq_packing_init(rvi_pq_packing *packing, const rvi_pq_packing_option
 static rvi_pq_flight *flight_at(rvi_pq_packing *packing, size_t i)
 {
     return &packing->flights[(packing->first + i) % RVI_PQ_FLIGHTS];
+}
+
+void rvi_pq_packing_expect(rvi_pq_packing *packing, size_t bytes)
+{
+    enum { LARGE_PAGES = 2 }; /* more would be a good part of the account, however many cores there are */
+    size_t n = packing->n_contexts < LARGE_PAGES ? (size_t)packing->n_contexts : LARGE_PAGES;
+    size_t large = n * (bytes + bytes / 8); /* a buffer may have an eighth more than it holds; see memory.c */
+    packing->most_bytes = large > packing->usual_bytes ? large : packing->usual_bytes;
 }
 
 bool rvi_pq_packing_has_room(const rvi_pq_packing *packing, size_t bytes)
@@ -173,10 +185,41 @@ rv_code rvi_pq_packing_await(rvi_pq_packing *packing, rv_error *err)
     return flight->err.code;
 }
 
+/* Keep a body for a page to come, if it is of a size that pays and there is a place and memory for it. */
+static void keep_spare(rvi_pq_packing *packing, rvi_pq_buf *body)
+{
+    enum { LEAST_BYTES = 1 << 20 };
+    size_t held = packing->bytes + body->cap;
+    for (int i = 0; i < RVI_PQ_SPARES; i++)
+        held += packing->spares[i].cap;
+    if (body->cap < LEAST_BYTES || held > packing->most_bytes)
+        return;
+    for (int i = 0; i < RVI_PQ_SPARES; i++)
+        if (packing->spares[i].data == NULL) {
+            rvi_pq_buf_move(&packing->spares[i], body);
+            return;
+        }
+}
+
+rv_code rvi_pq_packing_reuse(rvi_pq_packing *packing, rvi_pq_buf *buf, size_t cap, rv_error *err)
+{
+    rvi_pq_buf *spare = &packing->spares[0];
+    for (int i = 0; i < RVI_PQ_SPARES; i++)
+        spare = packing->spares[i].cap == cap ? &packing->spares[i] : spare;
+    if (spare->cap != cap) {
+        rvi_pq_buf_free(spare); /* of a size that is no longer asked for */
+        return rvi_pq_buf_reserve(buf, cap, err);
+    }
+    rvi_pq_buf_move(buf, spare);
+    buf->len = 0;
+    return RV_OK;
+}
+
 void rvi_pq_packing_drop(rvi_pq_packing *packing)
 {
     rvi_pq_flight *flight = flight_at(packing, 0);
     packing->bytes -= flight->body.len;
+    keep_spare(packing, &flight->body);
     rvi_pq_buf_free(&flight->body);
     rvi_pq_buf_free(&flight->packed);
     packing->first = (packing->first + 1) % RVI_PQ_FLIGHTS;
@@ -192,6 +235,8 @@ void rvi_pq_packing_deinit(rvi_pq_packing *packing)
         rvi_pq_buf_free(&next->body);
         rvi_pq_buf_free(&next->packed);
     }
+    for (int i = 0; i < RVI_PQ_SPARES && packing->spares[i].memory != NULL; i++)
+        rvi_pq_buf_free(&packing->spares[i]);
     for (int i = 0; i < packing->n_contexts; i++)
         rvi_pq_codec_close(&packing->contexts[i].codec);
     rvi_pq_release(&packing->memory, packing->contexts,

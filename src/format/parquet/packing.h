@@ -13,7 +13,10 @@
 
 #include <stdatomic.h>
 
-enum { RVI_PQ_FLIGHTS = 32 }; /* most pages under way */
+enum {
+    RVI_PQ_FLIGHTS = 32, /* most pages under way */
+    RVI_PQ_SPARES = 2,
+};
 
 typedef struct rvi_pq_packing rvi_pq_packing;
 typedef struct rvi_pq_column rvi_pq_column;
@@ -30,7 +33,7 @@ typedef struct rvi_pq_flight {
     int64_t n_levels;
     uint64_t slice; /* in which the page closed */
     bool compress;
-    int min_match;
+    rvi_pq_content content;
     bool is_packed; /* by the writer's thread, before it was sent */
 
     rvi_pq_memory memory; /* of the two buffers; this thread's, so not the row group's */
@@ -50,13 +53,17 @@ typedef struct rvi_pq_context {
 
 struct rvi_pq_packing {
     rv_workers *workers; /* borrowed; NULL: the writer's thread does it all */
-    size_t most_bytes;   /* of bodies under way; one alone may be larger */
+    size_t usual_bytes;  /* of bodies under way, while no page is large */
+    size_t most_bytes;   /* the same by now; one alone may be larger */
     size_t bytes;
     rvi_pq_context *contexts;
     int n_contexts;
     rvi_pq_memory memory; /* of contexts and flights */
     rvi_pq_flight *flights;
     size_t first, n; /* ring of RVI_PQ_FLIGHTS, in the order of sending */
+    /* Large bodies that came back: the kernel need not clear memory for the next. Beside what is under way they take no
+     * more than most_bytes. */
+    rvi_pq_buf spares[RVI_PQ_SPARES];
 };
 
 typedef struct rvi_pq_packing_options {
@@ -65,6 +72,7 @@ typedef struct rvi_pq_packing_options {
     rv_workers *workers; /* may be NULL */
     rv_budget *budget;   /* may be NULL */
     size_t thread_bytes; /* of bodies under way, for each thread that packs */
+    size_t table_bytes;  /* most that a context may take for a wider search than the codec's own */
 } rvi_pq_packing_options;
 
 /* On failure `packing` is fit for deinit. Fails as rvi_pq_codec_open(). */
@@ -76,13 +84,20 @@ void rvi_pq_packing_deinit(rvi_pq_packing *packing); /* waits for what is under 
 const rvi_pq_codec_ops *rvi_pq_packing_codec(const rvi_pq_packing *packing);
 
 /* Compress on this thread, appending to `out`. Any thread. Fails OUT_OF_MEMORY, MEMORY_BUDGET. */
-rv_code rvi_pq_packing_compress(rvi_pq_packing *packing, const uint8_t *data, size_t len, int min_match,
-                                rvi_pq_buf *out, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_pq_packing_compress(rvi_pq_packing *packing, const uint8_t *data, size_t len,
+                                rvi_pq_content content, rvi_pq_buf *out, rv_error *err) RV_MUST_CHECK;
 
+/* Pages of up to `bytes` are to come: two of them may be under way, where more than one thread packs, if that is more
+ * than what is usual. */
+void rvi_pq_packing_expect(rvi_pq_packing *packing, size_t bytes);
 /* Whether a body of `bytes` may be sent now; else take one back first. */
 bool rvi_pq_packing_has_room(const rvi_pq_packing *packing, size_t bytes);
 /* The flight that the next send sends, with empty buffers. There must be room. */
 rvi_pq_flight *rvi_pq_packing_next(rvi_pq_packing *packing);
+/* Give `buf`, which must hold nothing, a capacity of `cap`: that of a body which came back, where one is of that size,
+ * or new memory. Fails OUT_OF_MEMORY, MEMORY_BUDGET. */
+rv_code rvi_pq_packing_reuse(rvi_pq_packing *packing, rvi_pq_buf *buf, size_t cap,
+                             rv_error *err) RV_MUST_CHECK;
 /* Hand it to whoever has time. The body must be complete. */
 void rvi_pq_packing_send(rvi_pq_packing *packing);
 /* Pack it here and now, before it is sent. Fails OUT_OF_MEMORY, MEMORY_BUDGET. */

@@ -20,12 +20,18 @@ static rv_code prepend_levels(rvi_pq_buf *values, const rvi_pq_buf *levels, rv_e
     return RV_OK;
 }
 
-/* The buffer of a huge value leaves the column with its page: there is no second copy of it. */
+/* The buffer of long values leaves the column with its page: there is no second copy of them. A column of long values
+ * is given another of that size at once, so what it holds does not depend on which pages are under way. */
 static rv_code move_values(rvi_pq_column *column, rvi_pq_workspace *work, rvi_pq_buf *out, rv_error *err)
 {
+    rvi_pq_buf *values = &column->page.values;
+    const bool huge = rvi_pq_column_has_huge(column, work, values);
+    const size_t cap = values->cap;
     work->body.len = 0;
     RV_TRY(rvi_pq_levels_write(&column->page.levels, &work->body, err));
-    rvi_pq_buf_move(out, &column->page.values);
+    rvi_pq_buf_move(out, values);
+    if (!huge)
+        RV_TRY(rvi_pq_packing_reuse(&work->packing, values, cap, err));
     return prepend_levels(out, &work->body, err);
 }
 
@@ -73,8 +79,8 @@ bool rvi_pq_page_shrinks(size_t raw, size_t packed)
 static rv_code pack_dictionary(const rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
     work->packed.len = 0;
-    return rvi_pq_packing_compress(&work->packing, column->dict.entries.data, column->dict.entries.len, 0,
-                                   &work->packed, err);
+    return rvi_pq_packing_compress(&work->packing, column->dict.entries.data, column->dict.entries.len,
+                                   RVI_PQ_CONTENT_ANY, &work->packed, err);
 }
 
 /* Whether a chunk is to be compressed whose first page has just been packed. A full page that is tiny (NULLs, one
@@ -211,15 +217,16 @@ rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_err
     flight->encoding = encoding->number;
     flight->n_levels = column->page.levels.n;
     flight->slice = work->slice;
-    uint64_t plain = rvi_pq_column_open_bytes(column); /* a huge value leaves the column below */
+    uint64_t plain = rvi_pq_column_open_bytes(column); /* the values may leave the column below */
+    rvi_pq_page_values values = rvi_pq_page_values_of(column, &column->page.values, work);
+    flight->content = rvi_pq_encoding_content(encoding, &values);
     RV_TRY(make_body(column, encoding, work, &flight->body, err));
     RV_TRY(check_sizes(column, flight->body.len, 0, err));
     RV_TRY(keep_info(column, encoding->number, err));
-    flight->min_match = rvi_pq_encoding_min_match(encoding, &column->leaf);
     RV_TRY(decide_packing(column, flight, work, err));
     column->plain_bytes += plain;
     column->fresh[work->slice % RVI_PQ_LAG].raw += plain;
-    bool huge = rvi_pq_workspace_is_huge(work, &flight->body);
+    bool huge = rvi_pq_column_has_huge(column, work, &flight->body);
     rvi_pq_packing_send(&work->packing);
     while (huge && rvi_pq_packing_oldest(&work->packing) != NULL) /* its memory is needed for the next */
         RV_TRY(rvi_pq_page_stow(work, err));

@@ -13,11 +13,17 @@ enum {
     SLICE_MAX = 1024 * KIB,
     PAGE_MIN = 4 * KIB, /* below, headers would outweigh pages */
     PAGE_MAX = 1024 * KIB,
-    PAGE_SHARE = 16,   /* a page weighs at most this part of the memory */
-    PAGE_FORMS = 3,    /* of one page, held at once while it closes; beside its values */
-    BLOOM_SHARE = 4,   /* the Bloom filters of all columns together */
-    DICT_SHARE = 8,    /* entries, tables and indices of all columns together take about twice this part */
-    FLIGHT_SHARE = 16, /* pages under way, for each thread: at most this part of the memory, beside it */
+    PAGE_SHARE = 16,  /* a page weighs at most this part of the memory, one of long values */
+    LONG_SHARE = 9,   /* at most this part, */
+    LEAST_SHARE = 3,  /* if this part stays of what all else leaves */
+    LONG_THREADS = 2, /* that pack pages of long values at once */
+    SLACK_SHARE = 8,  /* of a buffer may be unused; see memory.c */
+    PAGE_FORMS = 3,   /* of one page, held at once while it closes; beside its values */
+    BLOOM_SHARE = 4,  /* the Bloom filters of all columns together */
+    DICT_SHARE = 8,   /* entries, tables and indices of all columns together take about twice this part */
+    FLIGHT_SHARE =
+        16,           /* usual pages under way, for each thread: at most this part of the memory, beside it */
+    TABLE_SHARE = 32, /* what a codec's context may take for a wider search, beside it */
     SMALL_FILE = 16 * 1024 * KIB,
     PAGE_SEGMENT = 256 * KIB,
     META_SEGMENT = 16 * KIB,
@@ -52,6 +58,59 @@ static void plan_memory(rvi_pq_group *group, int n_columns)
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+/* What pages of `weight` take under way, raw and compressed to half, more than usual ones, which do not shrink; as for two
+ * threads, however many there are, since row groups follow from it. And the tables with which they are searched. */
+static uint64_t long_flights(const rvi_pq_group *group, uint64_t weight)
+{
+    uint64_t usual = 2 * (uint64_t)group->memory_bytes / FLIGHT_SHARE;
+    uint64_t large = weight + weight / SLACK_SHARE + weight / 2, tables = group->memory_bytes / TABLE_SHARE;
+    return LONG_THREADS * ((large > usual ? large - usual : 0) + tables);
+}
+
+/* What a page of the column may weigh, where `part` is the most for one of long values. */
+static uint64_t page_weight(const rvi_pq_group *group, const rvi_pq_column *column, uint64_t part)
+{
+    const uint64_t usual = group->work.page_weight, stride = rvi_pq_column_stride_weight(column);
+    return stride > usual && stride <= part ? part / stride * stride : usual;
+}
+
+/* Whether pages of long values of up to `part` bytes, open and under way, leave a third of what nothing else holds.
+ * *largest: the weight of the largest; 0: there is none. */
+static bool long_pages_fit(const rvi_pq_group *group, uint64_t part, uint64_t *largest)
+{
+    uint64_t others = group->held.used, open = 0;
+    *largest = 0;
+    for (int i = 0; i < group->n_columns; i++) {
+        const rvi_pq_column *column = &group->columns[i];
+        uint64_t weight = page_weight(group, column, part);
+        if (weight <= group->work.page_weight)
+            continue;
+        others -= column->page.values.cap;
+        open += weight + weight / SLACK_SHARE;
+        *largest = *largest < weight ? weight : *largest;
+    }
+    uint64_t left = others < group->memory_bytes ? group->memory_bytes - others : 0;
+    return *largest == 0 || open + long_flights(group, *largest) <= left - left / LEAST_SHARE;
+}
+
+/* Columns of long values may gather a stride of rows, or several, in a page that is larger than others: what a codec
+ * finds in long texts, it finds further back. As many as the memory has room for, which all else comes first in; where
+ * a stride does not fit, pages are like all others. By the rows so far, and only between slices. */
+static void plan_pages(rvi_pq_group *group)
+{
+    uint64_t part = 0, largest = 0;
+    for (unsigned share = LONG_SHARE; share <= PAGE_SHARE; share++) {
+        part = group->memory_bytes / share;
+        if (long_pages_fit(group, part, &largest))
+            break;
+        part = largest = 0;
+    }
+    for (int i = 0; i < group->n_columns; i++)
+        group->columns[i].page_weight = (size_t)page_weight(group, &group->columns[i], part);
+    rvi_pq_packing_expect(&group->work.packing, (size_t)largest);
+    group->long_flights = largest > 0 ? long_flights(group, largest) : 0;
 }
 
 static void plan_limits(rvi_pq_limits *limits, const rvi_pq_group_options *options)
@@ -118,7 +177,8 @@ rv_code rvi_pq_group_init(rvi_pq_group *group, const rvi_pq_group_options *optio
                                       .level = options->level,
                                       .workers = options->workers,
                                       .budget = options->budget,
-                                      .thread_bytes = group->memory_bytes / FLIGHT_SHARE};
+                                      .thread_bytes = group->memory_bytes / FLIGHT_SHARE,
+                                      .table_bytes = group->memory_bytes / TABLE_SHARE};
     RV_TRY(rvi_pq_packing_init(&work->packing, &packing, err));
     group->target_bytes = group->limits.bytes;
     return alloc_columns(group, options->schema, err);
@@ -155,6 +215,15 @@ static uint64_t rows_weight(const rvi_pq_group *group, const rv_batch *batch, in
     return weight;
 }
 
+/* Rows that the open slice may have until a stride ends, where pages of long values end and a row group should. */
+static int64_t rows_of_stride(const rvi_pq_group *group)
+{
+    int64_t into = group->rows % RVI_PQ_STRIDE_ROWS;
+    if (group->long_flights == 0)
+        return INT64_MAX;
+    return into == 0 && group->slice_rows > 0 ? 0 : RVI_PQ_STRIDE_ROWS - into;
+}
+
 /* Most rows of [from, to) that still belong to the open slice; 0: it is complete. A slice has at least one row. */
 static int64_t rows_of_slice(const rvi_pq_group *group, const rv_batch *batch, int64_t from, int64_t to,
                              uint64_t *weight)
@@ -162,6 +231,8 @@ static int64_t rows_of_slice(const rvi_pq_group *group, const rv_batch *batch, i
     uint64_t room =
         group->slice_weight < group->slice_max_weight ? group->slice_max_weight - group->slice_weight : 0;
     int64_t most = SLICE_ROWS - group->slice_rows, left = group->limits.rows - group->rows;
+    int64_t stride = rows_of_stride(group);
+    most = most < stride ? most : stride;
     most = most < left ? most : left;
     most = most < to - from ? most : to - from;
     *weight = rows_weight(group, batch, from, from + most);
@@ -228,7 +299,8 @@ static rv_code settle_slice(rvi_pq_group *group, rv_error *err)
 static bool memory_is_full(const rvi_pq_group *group, uint64_t finished, uint64_t weight)
 {
     uint64_t page = weight > group->work.page_weight ? weight : group->work.page_weight;
-    return group->held.used + finished + weight + page * PAGE_FORMS > group->memory_bytes;
+    return group->held.used + finished + weight + page * PAGE_FORMS + group->long_flights >
+           group->memory_bytes;
 }
 
 /* Makes room for a further slice by moving finished pages out of memory, where that is possible. */
@@ -254,9 +326,21 @@ static bool limits_are_reached(const rvi_pq_group *group)
            group_bytes(group) >= group->target_bytes;
 }
 
+/* What a further stride will have become when its pages are finished, if one is about to begin: it should not be begun if
+ * it could not be completed. Else 0. */
+static uint64_t stride_ahead(const rvi_pq_group *group)
+{
+    uint64_t bytes = 0;
+    if (group->long_flights == 0 || group->rows % RVI_PQ_STRIDE_ROWS != 0)
+        return 0;
+    for (int i = 0; i < group->n_columns; i++)
+        bytes += rvi_pq_column_stride_finished(&group->columns[i]);
+    return bytes;
+}
+
 static bool is_full(const rvi_pq_group *group, uint64_t weight)
 {
-    uint64_t finished = group->limits.spills ? 0 : finished_bytes(group);
+    uint64_t finished = group->limits.spills ? 0 : finished_bytes(group) + stride_ahead(group);
     return limits_are_reached(group) || (group->limits.by_memory && memory_is_full(group, finished, weight));
 }
 
@@ -325,14 +409,27 @@ static rv_code close_group(rvi_pq_group *group, rvi_pq_output *out, bool *file_f
     return RV_OK;
 }
 
+/* Pages of long values that end here need not wait for the next row: whether there is room for more is about to be asked. */
+static rv_code end_stride(rvi_pq_group *group, rv_error *err)
+{
+    for (int i = 0; i < group->n_columns && group->long_flights > 0; i++)
+        if (rvi_pq_column_is_long(&group->columns[i], &group->work))
+            RV_TRY_CTX(rvi_pq_column_end_stride(&group->columns[i], &group->work, err), err, "column '%s'",
+                       group->columns[i].leaf.field->name);
+    return RV_OK;
+}
+
 static rv_code end_slice(rvi_pq_group *group, rvi_pq_output *out, bool *file_full, rv_error *err)
 {
     int64_t slice_rows = group->slice_rows;
     group->slice_rows = 0;
     group->slice_weight = 0;
+    RV_TRY(end_stride(group, err));
     RV_TRY(measure(group, err));
     rvi_pq_workspace_trim(&group->work);
     RV_TRY(settle_slice(group, err));
+    if (group->n_groups == 0)
+        plan_pages(group);
     *file_full = file_is_full(group, out, slice_rows);
     if (*file_full)
         return RV_OK;
@@ -498,6 +595,15 @@ static rv_code write_chunks(rvi_pq_group *group, rvi_pq_output *out, rv_error *e
     return RV_OK;
 }
 
+/* What lies further back counts half for what is to come. */
+static void forget_half(rvi_pq_group *group)
+{
+    for (int i = 0; i < group->n_columns; i++) {
+        group->columns[i].seen_weight /= 2;
+        group->columns[i].seen_rows /= 2;
+    }
+}
+
 /* The metadata of all chunks; the columns begin anew. */
 static rv_code keep_chunks(rvi_pq_group *group, rvi_pq_group_info *info, rv_error *err)
 {
@@ -528,5 +634,7 @@ rv_code rvi_pq_group_flush(rvi_pq_group *group, rvi_pq_output *out, rv_error *er
     group->group_weight = 0;
     group->slice_rows = 0;
     group->slice_weight = 0;
+    plan_pages(group);
+    forget_half(group);
     return RV_OK;
 }

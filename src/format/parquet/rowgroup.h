@@ -43,6 +43,7 @@ typedef struct rvi_pq_group {
         held; /* what counts towards memory_bytes: all but finished pages, which are counted by themselves */
     rvi_pq_memory pages_memory;
     size_t memory_bytes;
+    uint64_t long_flights; /* of it, what pages of long values take while they are under way */
     rvi_pq_column *columns;
     int n_columns;
     rvi_pq_limits limits;

@@ -17,13 +17,8 @@ typedef struct mapping {
     bool utc;
     bool is_text;
     bool dictionary;
-    int8_t min_match;
+    rvi_pq_content content;
 } mapping;
-
-/* min_match: measured on id, timestamp and price columns; zstd's level 1 searches matches of 6 or 7 bytes, which
- * skips over the repeating upper halves of 8-byte values. 5 for integers gives level 3's size. Decimals compress the
- * same with any. */
-enum { MATCH_INT64 = 5, MATCH_DOUBLE = 6 };
 
 #define NONE RVI_PQ_CONVERTED_NONE
 /* clang-format off */
@@ -34,31 +29,31 @@ static const mapping MAPPINGS[RV_TYPE_COUNT] = {
     [RV_TYPE_INT32]   = {.physical = RVI_PQ_INT32, .width = 4, .order = RVI_PQ_ORDER_I32, .dictionary = true,
                          .converted = NONE},
     [RV_TYPE_INT64]   = {.physical = RVI_PQ_INT64, .width = 8, .order = RVI_PQ_ORDER_I64, .dictionary = true,
-                         .converted = NONE, .min_match = MATCH_INT64},
+                         .converted = NONE, .content = RVI_PQ_CONTENT_INTEGERS},
     [RV_TYPE_UINT64]  = {.physical = RVI_PQ_INT64, .width = 8, .order = RVI_PQ_ORDER_U64, .dictionary = true,
                          .logical = RVI_PQ_LOGICAL_INTEGER, .converted = RVI_PQ_CONVERTED_UINT_64,
-                         .min_match = MATCH_INT64},
+                         .content = RVI_PQ_CONTENT_INTEGERS},
     [RV_TYPE_FLOAT32] = {.physical = RVI_PQ_FLOAT, .width = 4, .order = RVI_PQ_ORDER_F32, .dictionary = true,
                          .converted = NONE},
     [RV_TYPE_FLOAT64] = {.physical = RVI_PQ_DOUBLE, .width = 8, .order = RVI_PQ_ORDER_F64, .dictionary = true,
-                         .converted = NONE, .min_match = MATCH_DOUBLE},
+                         .converted = NONE, .content = RVI_PQ_CONTENT_DOUBLES},
     [RV_TYPE_DATE]    = {.physical = RVI_PQ_INT32, .width = 4, .order = RVI_PQ_ORDER_I32, .dictionary = true,
                          .logical = RVI_PQ_LOGICAL_DATE, .converted = RVI_PQ_CONVERTED_DATE},
     [RV_TYPE_TIME]    = {.physical = RVI_PQ_INT64, .width = 8, .order = RVI_PQ_ORDER_I64, .dictionary = true,
                          .logical = RVI_PQ_LOGICAL_TIME, .converted = RVI_PQ_CONVERTED_TIME_MICROS,
-                         .unit = RVI_PQ_UNIT_MICROS, .min_match = MATCH_INT64},
+                         .unit = RVI_PQ_UNIT_MICROS, .content = RVI_PQ_CONTENT_INTEGERS},
     [RV_TYPE_TIMESTAMP] = {.physical = RVI_PQ_INT64, .width = 8, .order = RVI_PQ_ORDER_I64, .dictionary = true,
                          .logical = RVI_PQ_LOGICAL_TIMESTAMP, .converted = RVI_PQ_CONVERTED_TIMESTAMP_MICROS,
-                         .unit = RVI_PQ_UNIT_MICROS, .min_match = MATCH_INT64},
+                         .unit = RVI_PQ_UNIT_MICROS, .content = RVI_PQ_CONTENT_INTEGERS},
     [RV_TYPE_TIMESTAMP_TZ] = {.physical = RVI_PQ_INT64, .width = 8, .order = RVI_PQ_ORDER_I64, .dictionary = true,
                          .logical = RVI_PQ_LOGICAL_TIMESTAMP, .converted = RVI_PQ_CONVERTED_TIMESTAMP_MICROS,
-                         .unit = RVI_PQ_UNIT_MICROS, .utc = true, .min_match = MATCH_INT64},
+                         .unit = RVI_PQ_UNIT_MICROS, .utc = true, .content = RVI_PQ_CONTENT_INTEGERS},
     [RV_TYPE_TIMESTAMP_NS] = {.physical = RVI_PQ_INT64, .width = 8, .order = RVI_PQ_ORDER_I64, .dictionary = true,
                          .logical = RVI_PQ_LOGICAL_TIMESTAMP, .converted = NONE, .unit = RVI_PQ_UNIT_NANOS,
-                         .min_match = MATCH_INT64},
+                         .content = RVI_PQ_CONTENT_INTEGERS},
     [RV_TYPE_TIMESTAMP_TZ_NS] = {.physical = RVI_PQ_INT64, .width = 8, .order = RVI_PQ_ORDER_I64,
                          .dictionary = true, .logical = RVI_PQ_LOGICAL_TIMESTAMP, .converted = NONE,
-                         .unit = RVI_PQ_UNIT_NANOS, .utc = true, .min_match = MATCH_INT64},
+                         .unit = RVI_PQ_UNIT_NANOS, .utc = true, .content = RVI_PQ_CONTENT_INTEGERS},
     [RV_TYPE_STRING]  = {.physical = RVI_PQ_BYTE_ARRAY, .order = RVI_PQ_ORDER_BYTES, .is_text = true,
                          .dictionary = true, .logical = RVI_PQ_LOGICAL_STRING,
                          .converted = RVI_PQ_CONVERTED_UTF8},
@@ -158,7 +153,7 @@ rv_code rvi_pq_leaf_init(rvi_pq_leaf *leaf, const rv_field *field, rv_error *err
                           .order = m.order,
                           .is_text = m.is_text,
                           .dictionary = m.dictionary,
-                          .min_match = m.min_match};
+                          .content = m.content};
     return RV_OK;
 }
 

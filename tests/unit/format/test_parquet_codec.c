@@ -218,6 +218,75 @@ static uint8_t *make_prose(size_t len)
     return page;
 }
 
+/* What a context with room for a table of `table_bytes` makes of a page; *context_bytes: what the context took. */
+static size_t prose_size(const uint8_t *page, size_t len, rvi_pq_content kind, size_t table_bytes,
+                         size_t *context_bytes)
+{
+    rvi_pq_memory context = {0}, output = {0};
+    rvi_pq_codec codec;
+    rvi_pq_buf out = {.memory = &output};
+    assert_int_equal(rvi_pq_codec_open(&codec, RV_CODEC_ZSTD, 0, &context, NULL), RV_OK);
+    codec.table_bytes = table_bytes;
+    assert_int_equal(rvi_pq_codec_compress(&codec, page, len, kind, &out, NULL), RV_OK);
+    size_t size = out.len;
+    *context_bytes = context.used;
+    rvi_pq_codec_close(&codec);
+    rvi_pq_buf_free(&out);
+    return size;
+}
+
+static void prose_is_searched_with_the_largest_table_there_is_room_for(void **state)
+{
+    (void)state;
+    enum { LEN = 2 * MIB, KIB = 1024 };
+    uint8_t *page = make_prose(LEN);
+    size_t own_context = 0, context = 0;
+    const size_t own = prose_size(page, LEN, RVI_PQ_CONTENT_ANY, 0, &own_context);
+    for (size_t room = 0; room < 128 * KIB; room += 64 * KIB) {
+        assert_int_equal(prose_size(page, LEN, RVI_PQ_CONTENT_PROSE, room, &context), own);
+        assert_int_equal(context, own_context);
+    }
+    size_t previous = own;
+    for (size_t room = 128 * KIB; room <= 512 * KIB; room *= 2) {
+        size_t size = prose_size(page, LEN, RVI_PQ_CONTENT_PROSE, room, &context);
+        assert_true(size < previous);
+        assert_true(context <= own_context + room);
+        previous = size;
+    }
+    free(page);
+}
+
+/* Half its size is tried first, and what a buffer happens to have beyond that must not show. */
+static void pages_said_to_be_prose_come_back_whatever_they_are(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {0, 1, 2, 100, 70000, MIB + 17};
+    rvi_pq_memory memory = {0};
+    rvi_pq_decompressor tools;
+    rvi_pq_decompressor_init(&tools, &memory);
+    for (size_t i = 0; i < CONTENTS * (sizeof lengths / sizeof *lengths); i++) {
+        const size_t len = lengths[i / CONTENTS];
+        uint8_t *page = make_page((content)(i % CONTENTS), len);
+        rvi_pq_buf out = {.memory = &memory}, roomy = {.memory = &memory};
+        rvi_pq_codec codec;
+        assert_int_equal(rvi_pq_codec_open(&codec, RV_CODEC_ZSTD, 0, &memory, NULL), RV_OK);
+        codec.table_bytes = MIB;
+        assert_int_equal(rvi_pq_buf_reserve(&roomy, 3 * MIB, NULL), RV_OK);
+        assert_int_equal(rvi_pq_codec_compress(&codec, page, len, RVI_PQ_CONTENT_PROSE, &out, NULL), RV_OK);
+        assert_int_equal(rvi_pq_codec_compress(&codec, page, len, RVI_PQ_CONTENT_PROSE, &roomy, NULL), RV_OK);
+        assert_int_equal(out.len, roomy.len);
+        assert_memory_equal(out.data, roomy.data, out.len);
+        assert_int_equal(decompress(&tools, (int32_t)codec.ops->number, out.data, out.len, page, len, NULL),
+                         RV_OK);
+        rvi_pq_codec_close(&codec);
+        rvi_pq_buf_free(&out);
+        rvi_pq_buf_free(&roomy);
+        free(page);
+    }
+    rvi_pq_decompressor_deinit(&tools);
+    assert_int_equal(memory.used, 0);
+}
+
 static void higher_levels_are_smaller_for_small_pages_and_large_ones(void **state)
 {
     (void)state;
@@ -582,6 +651,8 @@ int main(void)
         cmocka_unit_test(a_page_is_appended_to_what_is_there),
         cmocka_unit_test(levels_outside_a_codec_s_scale_are_refused_with_the_scale),
         cmocka_unit_test(no_level_takes_more_than_four_mib_even_for_a_huge_page),
+        cmocka_unit_test(prose_is_searched_with_the_largest_table_there_is_room_for),
+        cmocka_unit_test(pages_said_to_be_prose_come_back_whatever_they_are),
         cmocka_unit_test(higher_levels_are_smaller_for_small_pages_and_large_ones),
         cmocka_unit_test(a_codec_s_allocations_may_fail),
         cmocka_unit_test(a_codec_s_budget_may_be_too_small),

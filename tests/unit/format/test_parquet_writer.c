@@ -251,42 +251,69 @@ static void every_codec_keeps_the_promises_about_bytes_and_memory(void **state)
     free_batches(&cut);
 }
 
-/* Every allocation of a whole file fails once: an error with a code, and nothing left charged or leaked. */
-static void fail_allocations(fault_mode mode)
+/* Every allocation of a whole file of n_rows fails once: an error with a code, and nothing left charged or leaked. */
+static void fail_allocations(const batches *rows, int64_t n_rows, const rv_schema *schema,
+                             size_t memory_bytes, fault_mode mode)
 {
-    batches rows = make_batches(2500, 4);
-    memory_sink sink = memory_sink_open(MIB);
+    memory_sink sink = memory_sink_open(4 * MIB);
     bool clean = false;
     for (int n = 1; !clean; n++) {
         rv_budget budget;
         rv_budget_init(&budget, 64 * MIB);
-        rv_writer_options options = options_of(&budget, MIB);
+        rv_writer_options options = options_of(&budget, memory_bytes);
         rv_writer_stats stats = {0};
         rv_error err = {0};
+        options.schema = schema;
         sink.len = 0;
         fault_arm(FAULT_ALLOC, n, mode, 0);
-        rv_code rc = write_file(&rows, &sink.base, &options, &stats, &err);
+        rv_code rc = write_file(rows, &sink.base, &options, &stats, &err);
         clean = !fault_disarm();
         assert_int_equal(rc, clean ? RV_OK : RV_E_OUT_OF_MEMORY);
         assert_int_equal(err.code, clean ? 0 : RV_E_OUT_OF_MEMORY);
-        assert_int_equal(stats.rows, clean ? 2500 : 0);
+        assert_int_equal(stats.rows, clean ? n_rows : 0);
         assert_int_equal(rv_budget_used(&budget), 0);
         assert_true(n < 5000);
     }
     free(sink.data);
-    free_batches(&rows);
 }
 
 static void any_allocation_may_fail_once(void **state)
 {
     (void)state;
-    fail_allocations(FAULT_TRANSIENT);
+    batches rows = make_batches(2500, 4);
+    fail_allocations(&rows, 2500, &SCHEMA, MIB, FAULT_TRANSIENT);
+    free_batches(&rows);
 }
 
 static void any_allocation_may_fail_for_good(void **state)
 {
     (void)state;
-    fail_allocations(FAULT_PERSISTENT);
+    batches rows = make_batches(2500, 4);
+    fail_allocations(&rows, 2500, &SCHEMA, MIB, FAULT_PERSISTENT);
+    free_batches(&rows);
+}
+
+/* A stride of 2,048 of these rows weighs more than a page of 128 KiB, and less than a ninth of 2 MiB. */
+static void any_allocation_for_pages_of_whole_strides_may_fail(void **state)
+{
+    (void)state;
+    enum { ROWS = 5000, TEXT = 75 };
+    static rv_field field = {.name = "text", .native_type = "text", .type = {.id = RV_TYPE_STRING}};
+    static const rv_schema schema = {.fields = &field, .n_fields = 1, .origin = "t"};
+    batches rows = {.n = 1};
+    uint64_t random = 5;
+    char text[TEXT];
+    assert_int_equal(rv_batch_new(&rows.items[0], &schema, NULL, NULL), RV_OK);
+    for (int i = 0; i < ROWS; i++) {
+        for (int k = 0; k < TEXT; k++)
+            text[k] = (char)('a' + next_random(&random) % 20);
+        assert_int_equal(rv_batch_begin_row(rows.items[0], NULL), RV_OK);
+        assert_int_equal(rv_column_append_bytes(rows.items[0]->columns, text, TEXT, NULL), RV_OK);
+        rv_batch_end_row(rows.items[0]);
+    }
+    fail_allocations(&rows, ROWS, &schema, 2 * MIB, FAULT_TRANSIENT);
+    fail_allocations(&rows, ROWS, &schema, 2 * MIB, FAULT_PERSISTENT);
+    free_batches(&rows);
 }
 
 static void a_budget_too_small_is_an_error_at_every_size(void **state)
@@ -671,6 +698,7 @@ int main(void)
         cmocka_unit_test(every_codec_keeps_the_promises_about_bytes_and_memory),
         cmocka_unit_test(any_allocation_may_fail_once),
         cmocka_unit_test(any_allocation_may_fail_for_good),
+        cmocka_unit_test(any_allocation_for_pages_of_whole_strides_may_fail),
         cmocka_unit_test(a_budget_too_small_is_an_error_at_every_size),
         cmocka_unit_test(a_sink_that_fails_at_any_place_fails_the_writer),
         cmocka_unit_test(a_file_that_is_full_ends_at_the_same_row_however_rows_were_split),
