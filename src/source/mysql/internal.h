@@ -1,0 +1,234 @@
+/* mysql/internal.h - what the files of the driver for MySQL and MariaDB share.
+ *
+ *   connect.c  a session: the handshake, TLS, what kind of server it is; pooler.c  what stands in between
+ *   session.c  waiting, statements, transactions: every wait has a deadline and hears the cancel token
+ *   errors.c   what a statement failed of, by errno
+ *   catalog.c  describe and list; index.c  indexes; types.c  from native types to schema types and wire forms
+ *   rows.c     a row of the binary protocol into a batch; decode.c  one value
+ *   scan.c     a scan's life and its SQL; stream.c, keyset.c  its pages, one file for each way
+ *   where.c    relations, keys and ranges in SQL; place.c  where a scan along a key stands
+ *   ends.c     the ends of a key; split.c  places that cut it; watch.c  shared snapshots and pressure
+ *
+ * decode.c and rows.c see bytes only and never the server. */
+#ifndef SOURCE_MYSQL_INTERNAL_H
+#define SOURCE_MYSQL_INTERNAL_H
+
+#include "rivet/bytes.h"
+#include "rivet/source.h"
+
+#include <mysql.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(…): for the struct itself, not a pointer to it. */
+static inline void rvi_my_bytes_auto(rv_bytes *bytes)
+{
+    rv_bytes_deinit(bytes);
+}
+RV_DEFINE_AUTO(MYSQL_RES, mysql_free_result)
+
+enum {
+    RVI_MY_POLL_SLICE_MS = 100,    /* how soon a wait hears a cancellation */
+    RVI_MY_CONTROL_MS = 60 * 1000, /* SET, catalog look-ups; a pooler may queue us meanwhile */
+    RVI_MY_GRACE_MS = 10 * 1000,   /* on top of the server's own limits, which should speak first */
+    RVI_MY_END_MS = 5 * 1000,      /* giving a transaction back */
+    RVI_MY_SQL_BYTES = 64 << 20,   /* ceiling of any statement that is built */
+};
+
+/* One connection. Made by open, owned by the caller of open; one thread at a time, `interrupted` excepted. */
+typedef struct rvi_my {
+    rv_source base;
+    MYSQL *conn;             /* NULL: given up */
+    atomic_bool interrupted; /* set by any thread; stays set */
+    bool ending;             /* end() is running: cancellation must not keep it from its work */
+    bool begun;              /* between begin() and end() */
+    bool snapshot;           /* a transaction WITH CONSISTENT SNAPSHOT is open until end() */
+    bool mariadb;            /* MariaDB; MySQL (or what speaks like it) otherwise */
+    bool pooled;             /* ProxySQL, MaxScale or something that multiplexes stands in between */
+    int version;             /* 80031, 101119 */
+    rv_read_options options; /* of begin() */
+    char tls_detail[96];
+} rvi_my;
+
+/* connect.c */
+rv_code rvi_my_open(rv_source **out, const rv_source_config *cfg, rv_cancel *cancel,
+                    rv_error *err) RV_MUST_CHECK;
+void rvi_my_close(rv_source *source);
+
+/* session.c. Deadlines are absolute, monotonic microseconds. */
+int64_t rvi_my_now_us(void);
+int64_t rvi_my_control_deadline(void);
+int64_t rvi_my_statement_deadline(const rvi_my *my); /* the options' statement timeout and some grace */
+/* Fails CANCELLED when somebody asked to stop. */
+rv_code rvi_my_check_stop(const rvi_my *my, rv_error *err) RV_MUST_CHECK;
+/* One statement of the text protocol whose rows, if it has any, are thrown away. */
+rv_code rvi_my_run(rvi_my *my, const char *sql, int64_t deadline_us, rv_error *err) RV_MUST_CHECK;
+/* The rows of a look-up, all of them, as texts; within the time that look-ups have. */
+rv_code rvi_my_ask(rvi_my *my, const char *sql, MYSQL_RES **out, rv_error *err) RV_MUST_CHECK;
+/* `a`, quoted as a name; a text as a literal that no character set or sql_mode reads otherwise. */
+rv_code rvi_my_append_name(rv_bytes *sql, const char *name, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_my_append_literal(rv_bytes *sql, const char *text, rv_error *err) RV_MUST_CHECK;
+
+/* A statement that the server has prepared, asked again and again with other values. */
+typedef struct rvi_my_statement rvi_my_statement;
+typedef struct rvi_my_param {
+    enum enum_field_types type; /* LONGLONG: `number`; else text or bytes as the type says */
+    bool is_unsigned, is_null;
+    int64_t number;
+    const char *bytes;
+    size_t len;
+} rvi_my_param;
+rv_code rvi_my_prepare(rvi_my *my, const char *sql, rvi_my_statement **out, rv_error *err) RV_MUST_CHECK;
+/* The result's columns; NULL and *n 0 for a statement without rows. Until the statement is closed. */
+const MYSQL_FIELD *rvi_my_statement_fields(const rvi_my_statement *statement, int *n);
+struct rvi_my_rows;
+/* Execute and hand every row, or up to `max_rows` of them (0: all; the rest waits for rvi_my_fetch()), to
+ * rvi_my_rows_append(), decoding from the network's buffer. `page` gets statement_us and wire_bytes on top of what it
+ * has. Success means that the server's terminator was seen, or that max_rows rows came; *end tells which. */
+rv_code rvi_my_execute(rvi_my_statement *statement, const rvi_my_param *params, int n_params,
+                       struct rvi_my_rows *rows, int64_t max_rows, int64_t deadline_us, rv_page *page,
+                       bool *end, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_my_fetch(rvi_my_statement *statement, struct rvi_my_rows *rows, int64_t max_rows,
+                     int64_t deadline_us, rv_page *page, bool *end, rv_error *err) RV_MUST_CHECK;
+/* Make the server stop the statement in flight (KILL QUERY on a connection of its own) and swallow what it still
+ * sends. false: the connection is lost. */
+bool rvi_my_abandon_statement(rvi_my *my);
+void rvi_my_statement_close(rvi_my_statement *statement); /* NULL is fine */
+RV_DEFINE_AUTO(rvi_my_statement, rvi_my_statement_close)
+/* What begin() and end() do: session settings, transaction. */
+rv_code rvi_my_txn_open(rvi_my *my, const rv_read_options *options, rv_error *err) RV_MUST_CHECK;
+void rvi_my_txn_end(rvi_my *my); /* and puts every session setting back; drops the connection if it must */
+
+/* errors.c */
+rv_code rvi_my_fail(rvi_my *my, unsigned errno_, const char *sqlstate, const char *message, rv_error *err);
+
+/* types.c: what a column is, and how it arrives */
+
+/* The forms of the binary protocol that decode.c reads. */
+typedef enum rvi_my_wire {
+    RVI_MY_WIRE_TEXT = 0, /* char, text, enum, set, json, whatever was cast: length-encoded UTF-8 */
+    RVI_MY_WIRE_BINARY,
+    RVI_MY_WIRE_BIT, /* big-endian bytes */
+    RVI_MY_WIRE_INT1,
+    RVI_MY_WIRE_UINT1,
+    RVI_MY_WIRE_INT2, /* and YEAR */
+    RVI_MY_WIRE_UINT2,
+    RVI_MY_WIRE_INT4, /* and MEDIUMINT, sign extended by the server */
+    RVI_MY_WIRE_UINT4,
+    RVI_MY_WIRE_INT8,
+    RVI_MY_WIRE_UINT8,
+    RVI_MY_WIRE_FLOAT,
+    RVI_MY_WIRE_DOUBLE,
+    RVI_MY_WIRE_DECIMAL, /* text */
+    RVI_MY_WIRE_DATE,
+    RVI_MY_WIRE_DATETIME,
+    RVI_MY_WIRE_TIME,
+    RVI_MY_WIRE_GEOMETRY, /* four bytes of SRID, then WKB */
+    RVI_MY_WIRE_COUNT
+} rvi_my_wire;
+
+typedef struct rvi_my_type {
+    rv_type natural;
+    rv_fidelity fidelity;
+    rvi_my_wire wire;
+    const char *
+        cast; /* what the SELECT wraps the column in so that `wire` arrives: "CAST(%s AS CHAR)"; NULL: nothing */
+} rvi_my_type;
+
+/* A column as information_schema.COLUMNS has it. */
+typedef struct rvi_my_native {
+    const char *data_type;   /* "bigint" */
+    const char *column_type; /* "bigint(20) unsigned" */
+    const char *charset;     /* NULL: none */
+    int64_t length;          /* CHARACTER_MAXIMUM_LENGTH; -1: none */
+    int precision, scale;    /* NUMERIC_…, DATETIME_PRECISION in scale; -1: none */
+    bool json_check;         /* MariaDB: a longtext that CHECK (json_valid(…)) guards */
+} rvi_my_native;
+/* Needs no server; false: a type that is not known, which then comes as text. */
+bool rvi_my_native_type(const rvi_my_native *native, rvi_my_type *out);
+/* The same for a column of a query's result, of which only the wire's description is known. */
+bool rvi_my_result_type(const MYSQL_FIELD *field, rvi_my_type *out);
+/* Does a result's column arrive as `type` says? Otherwise the table was altered meanwhile. */
+bool rvi_my_type_arrives(const rvi_my_type *type, const MYSQL_FIELD *field);
+
+/* decode.c, rows.c: bytes to columns */
+
+typedef struct rvi_my_column rvi_my_column;
+/* Append one value that is not NULL to `column`, or what a policy says instead. */
+typedef rv_code (*rvi_my_decode_fn)(const rvi_my_column *plan, rv_column *column, const uint8_t *value,
+                                    size_t len, rv_error *err);
+/* How one field of a scan is read; fixed when the scan is opened. */
+struct rvi_my_column {
+    rvi_my_decode_fn decode;
+    const rv_field *field;
+    uint64_t max_bytes; /* of one value; UINT64_MAX: no limit */
+};
+rvi_my_decode_fn rvi_my_decoder(rvi_my_wire wire, const rv_field *field);
+
+typedef struct rvi_my_cell {
+    const uint8_t *bytes; /* NULL: NULL */
+    size_t len;
+} rvi_my_cell;
+
+/* The key of the row last appended, as it came: which cells it is made of, and their bytes. */
+typedef struct rvi_my_last_key {
+    int n;
+    int cell[RV_MAX_KEY_COLUMNS];
+    rvi_my_wire wire[RV_MAX_KEY_COLUMNS];
+    rv_bytes bytes[RV_MAX_KEY_COLUMNS];
+} rvi_my_last_key;
+
+/* Where rows go. */
+typedef struct rvi_my_rows {
+    const rv_schema *schema;
+    rvi_my_column *columns; /* schema->n_fields, in the scan's arena like everything here */
+    rvi_my_wire *wires;     /* n_cells: how each cell arrives */
+    rvi_my_cell *cells;     /* n_cells: the schema's fields, then up to RV_MAX_KEY_COLUMNS more */
+    int n_cells;
+    rvi_my_last_key *last_key; /* NULL: nobody asks */
+    rv_batch *batch;           /* of this page */
+    size_t max_bytes;          /* of this page's content; SIZE_MAX: no limit */
+    size_t bound;              /* the batch's content is at most this large */
+} rvi_my_rows;
+
+/* `types` (n_fields) says how each field arrives. Fails OUT_OF_MEMORY. */
+rv_code rvi_my_rows_init(rvi_my_rows *rows, rv_arena *arena, const rv_schema *schema,
+                         const rvi_my_type *types, uint64_t max_value_bytes, rv_error *err) RV_MUST_CHECK;
+void rvi_my_rows_start(rvi_my_rows *rows, rv_batch *batch, size_t max_bytes); /* a page */
+/* One row of the binary protocol: header byte, bitmap of NULLs, values. Trusts no length in it. Fails SOURCE_PROTOCOL,
+ * LIMIT_EXCEEDED with RV_RETRY_SMALLER (the page is full), and what a value fails with.
+ * Source: MySQL internals, "Binary Protocol Resultset Row". */
+rv_code rvi_my_rows_append(rvi_my_rows *rows, const uint8_t *row, size_t len, rv_error *err) RV_MUST_CHECK;
+
+/* catalog.c */
+rv_code rvi_my_describe(rv_source *source, const rv_relation *relation, rv_arena *arena,
+                        rv_relation_info *out, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_my_list(rv_source *source, const char *schema, rv_table_fn fn, void *context,
+                    rv_error *err) RV_MUST_CHECK;
+
+/* index.c: the relation's usable indexes, in the arena. */
+rv_code rvi_my_describe_indexes(rvi_my *my, const char *schema, const char *table, rv_arena *arena,
+                                rv_relation_info *out, rv_error *err) RV_MUST_CHECK;
+
+/* scan.c: the slots of a scan; the rest of it is in scan.h */
+rv_code rvi_my_scan_open(rv_scan **out, rv_source *source, const rv_scan_request *request,
+                         rv_error *err) RV_MUST_CHECK;
+rv_code rvi_my_scan_next(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
+                         rv_error *err) RV_MUST_CHECK;
+void rvi_my_scan_close(rv_scan *scan);
+rv_code rvi_my_scan_position(rv_scan *scan, rv_arena *arena, rv_key_value *out, rv_error *err) RV_MUST_CHECK;
+
+/* ends.c, split.c */
+rv_code rvi_my_key_ends(rv_source *source, const rv_relation *relation, const rv_relation_info *info,
+                        const rv_key *key, const char *fallback, const rv_range *const *within, int n_within,
+                        rv_arena *arena, rv_key_ends *out, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_my_split(rv_source *source, const rv_relation *relation, const rv_relation_info *info,
+                     const rv_index *index, int64_t n, rv_arena *arena, rv_key_value *out, int64_t *n_out,
+                     rv_error *err) RV_MUST_CHECK;
+
+/* watch.c */
+rv_code rvi_my_share_snapshot(rv_source *source, rv_arena *arena, const char **out,
+                              rv_error *err) RV_MUST_CHECK;
+rv_code rvi_my_pressure(rv_source *source, rv_pressure *out, rv_error *err) RV_MUST_CHECK;
+
+#endif
