@@ -8,6 +8,9 @@
 #ifdef RIVET_HAVE_POSTGRES
 extern const rv_source_ops rvi_postgres_ops;
 #endif
+#ifdef RIVET_HAVE_MYSQL
+extern const rv_source_ops rvi_mysql_ops;
+#endif
 #ifdef RIVET_HAVE_SQLITE
 extern const rv_source_ops rvi_sqlite_ops;
 #endif

@@ -17,6 +17,9 @@ static const rv_source_ops *const drivers[] = {
 #ifdef RIVET_HAVE_POSTGRES
     &rvi_postgres_ops,
 #endif
+#ifdef RIVET_HAVE_MYSQL
+    &rvi_mysql_ops,
+#endif
 #ifdef RIVET_HAVE_SQLITE
     &rvi_sqlite_ops,
 #endif

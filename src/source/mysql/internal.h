@@ -1,7 +1,9 @@
 /* mysql/internal.h - what the files of the driver for MySQL and MariaDB share.
  *
  *   connect.c  a session: the handshake, TLS, what kind of server it is; pooler.c  what stands in between
- *   session.c  waiting, statements, transactions: every wait has a deadline and hears the cancel token
+ *   session.c  waiting and statements of the text protocol: every wait has a deadline and hears the cancel token
+ *   statement.c  prepared statements, whose rows are decoded from the network's buffer
+ *   settings.c  what begin() and end() do: session settings, transactions
  *   errors.c   what a statement failed of, by errno
  *   catalog.c  describe and list; index.c  indexes; types.c  from native types to schema types and wire forms
  *   rows.c     a row of the binary protocol into a batch; decode.c  one value
@@ -26,6 +28,11 @@ static inline void rvi_my_bytes_auto(rv_bytes *bytes)
     rv_bytes_deinit(bytes);
 }
 RV_DEFINE_AUTO(MYSQL_RES, mysql_free_result)
+static inline void rvi_my_memory_free(void *memory)
+{
+    free(memory);
+}
+RV_DEFINE_AUTO(MYSQL_BIND, rvi_my_memory_free)
 
 enum {
     RVI_MY_POLL_SLICE_MS = 100,    /* how soon a wait hears a cancellation */
@@ -35,22 +42,34 @@ enum {
     RVI_MY_SQL_BYTES = 64 << 20,   /* ceiling of any statement that is built */
 };
 
+typedef struct rvi_my_statement rvi_my_statement;
+
 /* One connection. Made by open, owned by the caller of open; one thread at a time, `interrupted` excepted. */
 typedef struct rvi_my {
     rv_source base;
-    MYSQL *conn;             /* NULL: given up */
-    atomic_bool interrupted; /* set by any thread; stays set */
-    bool ending;             /* end() is running: cancellation must not keep it from its work */
-    bool begun;              /* between begin() and end() */
-    bool snapshot;           /* a transaction WITH CONSISTENT SNAPSHOT is open until end() */
-    bool mariadb;            /* MariaDB; MySQL (or what speaks like it) otherwise */
+    const rv_source_config *config;    /* borrowed from open(): a second connection may be needed */
+    MYSQL *conn;                       /* NULL: given up */
+    struct st_mariadb_methods methods; /* the library's own, except that rows are handed to statement.c */
+    rvi_my_statement *in_flight;       /* its rows have not come to their end */
+    int64_t sent_us, deadline_us;      /* monotonic: of the statement in flight */
+    rv_code stopped;                   /* why a wait was given up: CANCELLED, SOURCE_LOST (deadline) */
+    atomic_bool interrupted;           /* set by any thread; stays set */
+    bool greeted;                      /* the handshake is over */
+    bool ending;                       /* end() is running: cancellation must not keep it from its work */
+    bool begun;                        /* between begin() and end() */
+    bool snapshot;                     /* a transaction WITH CONSISTENT SNAPSHOT is open until end() */
+    bool mariadb;                      /* MariaDB; MySQL (or what speaks like it) otherwise */
     bool pooled;             /* ProxySQL, MaxScale or something that multiplexes stands in between */
     int version;             /* 80031, 101119 */
     rv_read_options options; /* of begin() */
+    bool in_transaction;     /* opened by rvi_my_txn_open() */
+    rv_bytes undo; /* the statement that puts the session's settings back; empty: nothing to put back */
     char tls_detail[96];
 } rvi_my;
 
 /* connect.c */
+/* my->config to my->conn. Fails SOURCE_CONNECT, SOURCE_AUTH, SOURCE_TLS, SOURCE_BUSY, CANCELLED. */
+rv_code rvi_my_connect(rvi_my *my, int64_t deadline_us, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_my_open(rv_source **out, const rv_source_config *cfg, rv_cancel *cancel,
                     rv_error *err) RV_MUST_CHECK;
 void rvi_my_close(rv_source *source);
@@ -59,8 +78,20 @@ void rvi_my_close(rv_source *source);
 int64_t rvi_my_now_us(void);
 int64_t rvi_my_control_deadline(void);
 int64_t rvi_my_statement_deadline(const rvi_my *my); /* the options' statement timeout and some grace */
+int64_t rvi_my_lock_deadline(const rvi_my *my);      /* of what may wait for a table's metadata lock */
 /* Fails CANCELLED when somebody asked to stop. */
 rv_code rvi_my_check_stop(const rvi_my *my, rv_error *err) RV_MUST_CHECK;
+/* The library's hook. Returns 1: try again; 0 or less: give up. */
+int rvi_my_on_wait(my_socket fd, my_bool is_read, int timeout_ms);
+/* Every call into the library that may wait stands between these two, on one thread. */
+void rvi_my_enter(rvi_my *my, int64_t deadline_us);
+void rvi_my_leave(void);
+/* Why the call just made failed: the wait was given up, the server or the library said something. What leaves the
+ * connection useless drops it. `statement` NULL: the connection's own error. */
+rv_code rvi_my_call_failed(rvi_my *my, MYSQL_STMT *statement, rv_error *err);
+/* Not given up, not asked to stop, nothing in flight. */
+rv_code rvi_my_check_ready(const rvi_my *my, rv_error *err) RV_MUST_CHECK;
+void rvi_my_drop(rvi_my *my); /* the connection; whatever was open on it ends */
 /* One statement of the text protocol whose rows, if it has any, are thrown away. */
 rv_code rvi_my_run(rvi_my *my, const char *sql, int64_t deadline_us, rv_error *err) RV_MUST_CHECK;
 /* The rows of a look-up, all of them, as texts; within the time that look-ups have. */
@@ -69,8 +100,7 @@ rv_code rvi_my_ask(rvi_my *my, const char *sql, MYSQL_RES **out, rv_error *err) 
 rv_code rvi_my_append_name(rv_bytes *sql, const char *name, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_my_append_literal(rv_bytes *sql, const char *text, rv_error *err) RV_MUST_CHECK;
 
-/* A statement that the server has prepared, asked again and again with other values. */
-typedef struct rvi_my_statement rvi_my_statement;
+/* statement.c: a statement that the server has prepared, asked again and again with other values. */
 typedef struct rvi_my_param {
     enum enum_field_types type; /* LONGLONG: `number`; else text or bytes as the type says */
     bool is_unsigned, is_null;
@@ -90,16 +120,21 @@ rv_code rvi_my_execute(rvi_my_statement *statement, const rvi_my_param *params, 
                        bool *end, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_my_fetch(rvi_my_statement *statement, struct rvi_my_rows *rows, int64_t max_rows,
                      int64_t deadline_us, rv_page *page, bool *end, rv_error *err) RV_MUST_CHECK;
+void rvi_my_take_rows(rvi_my *my); /* once, when my->conn is connected */
+/* Swallow what the statement in flight still sends. */
+rv_code rvi_my_statement_drain(rvi_my_statement *statement, int64_t deadline_us, rv_error *err) RV_MUST_CHECK;
 /* Make the server stop the statement in flight (KILL QUERY on a connection of its own) and swallow what it still
- * sends. false: the connection is lost. */
+ * sends. false: the connection is lost. In session.c. */
 bool rvi_my_abandon_statement(rvi_my *my);
 void rvi_my_statement_close(rvi_my_statement *statement); /* NULL is fine */
 RV_DEFINE_AUTO(rvi_my_statement, rvi_my_statement_close)
-/* What begin() and end() do: session settings, transaction. */
+
+/* settings.c: what begin() and end() do. */
 rv_code rvi_my_txn_open(rvi_my *my, const rv_read_options *options, rv_error *err) RV_MUST_CHECK;
 void rvi_my_txn_end(rvi_my *my); /* and puts every session setting back; drops the connection if it must */
 
 /* errors.c */
+bool rvi_my_is_clients_own(unsigned number); /* the client library's number, not the server's */
 rv_code rvi_my_fail(rvi_my *my, unsigned errno_, const char *sqlstate, const char *message, rv_error *err);
 
 /* types.c: what a column is, and how it arrives */
