@@ -145,20 +145,34 @@ static rv_code no_answer(rvi_my *my, rv_error *err)
                    waited_s);
 }
 
+/* An error in the middle of rows is only told of the connection. */
+static rv_code fail_with_last_error(rvi_my *my, MYSQL_STMT *statement, rv_error *err)
+{
+    unsigned number = statement != NULL ? mysql_stmt_errno(statement) : 0;
+    if (number != 0)
+        return rvi_my_fail(my, number, mysql_stmt_sqlstate(statement), mysql_stmt_error(statement), err);
+    return rvi_my_fail(my, mysql_errno(my->conn), mysql_sqlstate(my->conn), mysql_error(my->conn), err);
+}
+
+/* What the library itself noticed leaves a conversation that nobody can go on with. */
+static bool is_over(const rvi_my *my, MYSQL_STMT *statement, rv_code rc)
+{
+    unsigned number = statement != NULL ? mysql_stmt_errno(statement) : 0;
+    if (number == 0)
+        number = mysql_errno(my->conn);
+    return rc == RV_E_SOURCE_LOST || number == 0 || rvi_my_is_clients_own(number);
+}
+
 rv_code rvi_my_call_failed(rvi_my *my, MYSQL_STMT *statement, rv_error *err)
 {
     rv_code rc = RV_OK;
-    unsigned number = statement != NULL ? mysql_stmt_errno(statement) : mysql_errno(my->conn);
     if (my->stopped == RV_E_CANCELLED)
         rc = rv_fail(err, RV_E_CANCELLED, "stopped while waiting for MySQL");
     else if (my->stopped != RV_OK)
         rc = no_answer(my, err);
-    else if (statement != NULL)
-        rc = rvi_my_fail(my, number, mysql_stmt_sqlstate(statement), mysql_stmt_error(statement), err);
     else
-        rc = rvi_my_fail(my, number, mysql_sqlstate(my->conn), mysql_error(my->conn), err);
-    /* What the library itself noticed leaves a conversation that nobody can go on with. */
-    if (my->stopped != RV_OK || rc == RV_E_SOURCE_LOST || number == 0 || rvi_my_is_clients_own(number))
+        rc = fail_with_last_error(my, statement, err);
+    if (my->stopped != RV_OK || is_over(my, statement, rc))
         rvi_my_drop(my);
     return rc;
 }
