@@ -114,7 +114,9 @@ const MYSQL_FIELD *rvi_my_statement_fields(const rvi_my_statement *statement, in
 struct rvi_my_rows;
 /* Execute and hand every row, or up to `max_rows` of them (0: all; the rest waits for rvi_my_fetch()), to
  * rvi_my_rows_append(), decoding from the network's buffer. `page` gets statement_us and wire_bytes on top of what it
- * has. Success means that the server's terminator was seen, or that max_rows rows came; *end tells which. */
+ * has. Success means that the server's terminator was seen, or that max_rows rows came; *end tells which. With
+ * max_rows, a page that is full ends before the row that does not fit, which comes first with the next fetch; a page's
+ * first row is taken whatever it weighs. Without, a full page is a failure. */
 rv_code rvi_my_execute(rvi_my_statement *statement, const rvi_my_param *params, int n_params,
                        struct rvi_my_rows *rows, int64_t max_rows, int64_t deadline_us, rv_page *page,
                        bool *end, rv_error *err) RV_MUST_CHECK;
@@ -131,6 +133,8 @@ RV_DEFINE_AUTO(rvi_my_statement, rvi_my_statement_close)
 
 /* settings.c: what begin() and end() do. */
 rv_code rvi_my_txn_open(rvi_my *my, const rv_read_options *options, rv_error *err) RV_MUST_CHECK;
+/* How long a statement may take, instead of what the options say; 0: without limit. */
+rv_code rvi_my_limit_statements(rvi_my *my, int64_t ms, rv_error *err) RV_MUST_CHECK;
 void rvi_my_txn_end(rvi_my *my); /* and puts every session setting back; drops the connection if it must */
 
 /* errors.c */

@@ -18,6 +18,7 @@ struct rvi_my_statement {
     int n_columns;
     const uint8_t *row; /* the row last read, in the network's buffer */
     size_t row_len;
+    bool kept; /* the row did not fit into its page and waits for the next one */
 };
 
 /* In the place of the library's db_stmt_fetch_to_bind(). */
@@ -172,6 +173,7 @@ static rv_code send(rvi_my_statement *statement, const rvi_my_param *params, int
         return rvi_my_call_failed(statement->my, statement->handle, err);
     if (mysql_stmt_execute(statement->handle) != 0)
         return rvi_my_call_failed(statement->my, statement->handle, err);
+    statement->kept = false;
     statement->my->in_flight = statement->n_columns > 0 ? statement : NULL;
     return check_columns(statement, err);
 }
@@ -199,18 +201,35 @@ static rv_code look_around(rvi_my *my, rv_error *err)
     return rvi_my_call_failed(my, NULL, err);
 }
 
+/* The row in hand goes into the batch; if the page is full, it stays in hand and *full is set. */
+static rv_code append_row(rvi_my_statement *statement, rvi_my_rows *rows, int64_t max_rows, bool *full,
+                          rv_error *err)
+{
+    size_t max_bytes = rows->max_bytes;
+    if (max_rows > 0 && rows->batch->rows == 0)
+        rows->max_bytes = SIZE_MAX;
+    rv_code rc = rvi_my_rows_append(rows, statement->row, statement->row_len, err);
+    rows->max_bytes = max_bytes;
+    *full = rc == RV_E_LIMIT_EXCEEDED && max_rows > 0 && rows->batch->rows > 0;
+    statement->kept = *full;
+    return *full ? RV_OK : rc;
+}
+
 static rv_code read_rows(rvi_my_statement *statement, rvi_my_rows *rows, int64_t max_rows, rv_page *page,
                          bool *end, rv_error *err)
 {
     enum { PACKET_HEADER = 4 };
-    for (int64_t n = 0; max_rows == 0 || n < max_rows; n++) {
+    bool full = false;
+    for (int64_t n = 0; !full && (max_rows == 0 || n < max_rows); n++) {
         if (n % ROWS_BETWEEN_LOOKS == ROWS_BETWEEN_LOOKS - 1)
             RV_TRY(look_around(statement->my, err));
-        RV_TRY(next_row(statement, end, err));
-        if (*end)
-            return RV_OK;
-        page->wire_bytes += PACKET_HEADER + statement->row_len;
-        RV_TRY(rvi_my_rows_append(rows, statement->row, statement->row_len, err));
+        if (!statement->kept) {
+            RV_TRY(next_row(statement, end, err));
+            if (*end)
+                return RV_OK;
+            page->wire_bytes += PACKET_HEADER + statement->row_len;
+        }
+        RV_TRY(append_row(statement, rows, max_rows, &full, err));
     }
     *end = false;
     return RV_OK;
