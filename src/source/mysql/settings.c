@@ -54,16 +54,21 @@ static int64_t whole_seconds(int64_t ms, int64_t most)
 
 /* ---- what is set ---- */
 
+/* MariaDB takes seconds with decimals; before MySQL 5.7.8 there is no such limit. */
+static void add_statement_limit(const rvi_my *my, int64_t ms, settings *all)
+{
+    int64_t limit_ms = ms < MAX_EXECUTION_TIME_MS ? ms : MAX_EXECUTION_TIME_MS;
+    if (my->mariadb)
+        snprintf(add(all, "max_statement_time")->value, VALUE_BYTES, "%" PRId64 ".%03" PRId64,
+                 limit_ms / 1000, limit_ms % 1000);
+    else if (my->version >= MYSQL_5_7_8)
+        add_number(all, "max_execution_time", limit_ms);
+}
+
 static void add_limits(const rvi_my *my, settings *all)
 {
     const rv_read_options *o = &my->options;
-    int64_t statement_ms =
-        o->statement_timeout_ms < MAX_EXECUTION_TIME_MS ? o->statement_timeout_ms : MAX_EXECUTION_TIME_MS;
-    if (my->mariadb) /* seconds, with decimals */
-        snprintf(add(all, "max_statement_time")->value, VALUE_BYTES, "%" PRId64 ".%03" PRId64,
-                 statement_ms / 1000, statement_ms % 1000);
-    else if (my->version >= MYSQL_5_7_8)
-        add_number(all, "max_execution_time", statement_ms);
+    add_statement_limit(my, o->statement_timeout_ms, all);
     if (o->lock_timeout_ms > 0) {
         int64_t s = whole_seconds(o->lock_timeout_ms, NO_LIMIT_S);
         add_number(all, "lock_wait_timeout", s); /* metadata locks: ALTER, LOCK TABLES */
@@ -170,6 +175,19 @@ static rv_code set_session(rvi_my *my, rv_error *err)
         RV_TRY(append_set(&sql, item, item->value, err));
         RV_TRY(append_set(&my->undo, item, was, err));
     }
+    RV_TRY(rv_bytes_cstr(&sql, &text, err));
+    return rvi_my_run(my, text, rvi_my_control_deadline(), err);
+}
+
+rv_code rvi_my_limit_statements(rvi_my *my, int64_t ms, rv_error *err)
+{
+    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    const char *text = NULL;
+    settings all = {.n = 0};
+    add_statement_limit(my, ms, &all);
+    if (all.n == 0)
+        return RV_OK;
+    RV_TRY(append_set(&sql, &all.items[0], all.items[0].value, err));
     RV_TRY(rv_bytes_cstr(&sql, &text, err));
     return rvi_my_run(my, text, rvi_my_control_deadline(), err);
 }
