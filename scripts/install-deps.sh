@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 declare -A packages=(
-    [build]="gcc make pkg-config meson ninja-build libc6-dev libpq-dev libsqlite3-dev libfyaml-dev libjansson-dev
-             libzstd-dev libxxhash-dev libssl-dev zlib1g-dev libsnappy-dev liblz4-dev libbrotli-dev"
+    [build]="gcc make pkg-config meson ninja-build libc6-dev libpq-dev libmariadb-dev libsqlite3-dev libfyaml-dev
+             libjansson-dev libzstd-dev libxxhash-dev libssl-dev zlib1g-dev libsnappy-dev liblz4-dev libbrotli-dev"
     [lint]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libcmocka-dev python3 git"
     [demo]="postgresql-15 postgresql-client-15 python3 python3-venv"
     [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libcmocka-dev python3 python3-venv

@@ -33,8 +33,9 @@ typedef struct rv_tls_config {
 /* How to reach a source. For SQLite only `kind` and `path` are set. */
 typedef struct rv_source_config {
     const char *kind; /* "postgres", "mysql", "mssql", "sqlite": names the driver */
-    const char *host; /* NULL: the driver's default; starts with '/': a socket directory */
-    int port;         /* 0: the driver's default */
+    const char
+        *host; /* NULL: the driver's default; starts with '/': a socket, or (PostgreSQL) its directory */
+    int port;  /* 0: the driver's default */
     const char *user, *database;
     rv_secret *password; /* NULL: none given */
     const char *path;    /* SQLite: file, relative to the configuration's folder already applied */

@@ -153,7 +153,7 @@ typedef struct rv_source_ops {
     uint32_t caps;
     int default_port; /* 0: none */
 
-    /* Connects within cfg->connect_timeout_s. SOURCE_AUTH, SOURCE_CONNECT, SOURCE_TLS, SOURCE_BUSY, CANCELLED. */
+    /* Connects within cfg->connect_timeout_s; `cfg` outlives the source. SOURCE_AUTH, SOURCE_CONNECT, SOURCE_TLS, SOURCE_BUSY, CANCELLED. */
     rv_code (*open)(rv_source **out, const rv_source_config *cfg, rv_cancel *cancel, rv_error *err);
     rv_code (*server)(rv_source *src, rv_server_info *out, rv_error *err);
     /* Catalog only: no scan, no COUNT(*). SOURCE_NOT_FOUND, SOURCE_DENIED, SOURCE_QUERY. */

@@ -152,6 +152,8 @@ static rv_code scaffold_from(rvi_cli *cli, const rvi_args *args, rv_arena *arena
     if (rc == RV_OK && needs_password)
         fputs("The password is not in the file: put it into the environment variable RIVET_PASSWORD.\n",
               stderr);
+    rv_source_close(source);
+    source = NULL;
     rv_secret_free(cfg.password);
     return rc;
 }

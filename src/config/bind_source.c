@@ -43,18 +43,23 @@ static const char *variable(rvi_loader *loader, rvi_node *node)
     return value && value[0] != '\0' ? value : NULL;
 }
 
-/* The scheme decides what the type has to be. */
-static void check_kind(rvi_loader *loader, const rvi_node *source, rvi_node *place, const char *kind)
+static const char *driver_kind(int driver)
 {
     static const char *const kinds[] = {[RVI_DRIVER_POSTGRES] = "postgres",
                                         [RVI_DRIVER_SQLITE] = "sqlite",
                                         [RVI_DRIVER_MYSQL] = "mysql",
                                         [RVI_DRIVER_MSSQL] = "mssql"};
+    return driver > 0 ? kinds[driver] : kinds[RVI_DRIVER_POSTGRES];
+}
+
+/* The scheme decides what the type has to be. */
+static void check_kind(rvi_loader *loader, const rvi_node *source, rvi_node *place, const char *kind)
+{
     rvi_node *type = rvi_child(source, RVI_K_SOURCE_TYPE);
     int driver = type && !type->bad ? rvi_word(source, RVI_K_SOURCE_TYPE) : 0;
-    if (driver > 0 && strcmp(kinds[driver], kind) != 0)
+    if (driver > 0 && strcmp(driver_kind(driver), kind) != 0)
         rvi_problem(&loader->report, type, RV_E_CONFIG_VALUE,
-                    "the connection URL is one of '%s', not of '%s'", kind, kinds[driver]);
+                    "the connection URL is one of '%s', not of '%s'", kind, driver_kind(driver));
     else if (rvi_name_find(RVI_SET_SOURCE_TYPE, kind)->flags & RVI_LATER && !(type && type->bad))
         rvi_problem(&loader->report, place, RV_E_CONFIG_NOT_SUPPORTED_YET,
                     "sources of type '%s' are not supported by this version of Rivet", kind);
@@ -144,7 +149,7 @@ static void bind_server(rvi_loader *loader, const rvi_node *source)
 {
     rv_source_config *out = &loader->config->source;
     rvi_source_defaults(out);
-    out->kind = "postgres";
+    out->kind = driver_kind(rvi_word(source, RVI_K_SOURCE_TYPE));
     out->host = rvi_keep(loader, rvi_text(source, RVI_K_SOURCE_HOST));
     out->port = (int)rvi_int(source, RVI_K_SOURCE_PORT);
     out->user = rvi_keep(loader, rvi_text(source, RVI_K_SOURCE_USER));

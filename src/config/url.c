@@ -35,8 +35,8 @@ typedef struct url_parser {
 static const struct {
     const char *scheme, *kind;
 } schemes[] = {
-    {"postgresql", "postgres"}, {"postgres", "postgres"}, {"sqlite", "sqlite"},
-    {"mysql", "mysql"},         {"sqlserver", "mssql"},   {"mssql", "mssql"},
+    {"postgresql", "postgres"}, {"postgres", "postgres"}, {"sqlite", "sqlite"}, {"mysql", "mysql"},
+    {"mariadb", "mysql"},       {"sqlserver", "mssql"},   {"mssql", "mssql"},
 };
 enum { N_SCHEMES = sizeof schemes / sizeof schemes[0] };
 
@@ -357,7 +357,7 @@ static rv_code parse_scheme(const url_parser *p, const char *url, span *rest)
         *rest = (span){url + len + 1, strlen(url + len + 1)};
         return RV_OK;
     }
-    return refuse(p, "does not begin with postgresql://, postgres:// or sqlite:");
+    return refuse(p, "does not begin with postgresql://, postgres://, mysql://, mariadb:// or sqlite:");
 }
 
 void rvi_source_defaults(rv_source_config *source)

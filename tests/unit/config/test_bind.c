@@ -540,6 +540,23 @@ static void a_sqlite_file_is_looked_for_beside_the_configuration(void **state)
     }
 }
 
+static void a_server_is_of_the_kind_that_its_type_says(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"mysql", "mariadb"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        char text[256];
+        loading l;
+        snprintf(text, sizeof text, "source: {type: %s, host: db1, user: etl, database: shop}", types[i]);
+        loading_run_source(&l, text);
+        assert_int_equal(l.rc, RV_OK);
+        assert_string_equal(l.config->source.kind, "mysql");
+        assert_string_equal(l.config->source.host, "db1");
+        assert_string_equal(l.config->source.display, "mysql://etl@db1/shop");
+        loading_end(&l);
+    }
+}
+
 static void an_export_is_found_by_name_or_the_nearest_is_suggested(void **state)
 {
     (void)state;
@@ -609,6 +626,7 @@ int main(void)
         cmocka_unit_test(a_table_that_cannot_be_read_is_a_problem_at_its_place),
         cmocka_unit_test(a_query_of_blanks_and_semicolons_is_none),
         cmocka_unit_test(a_sqlite_file_is_looked_for_beside_the_configuration),
+        cmocka_unit_test(a_server_is_of_the_kind_that_its_type_says),
         cmocka_unit_test(an_export_is_found_by_name_or_the_nearest_is_suggested),
         cmocka_unit_test(encodings_of_columns_arrive_by_name),
         cmocka_unit_test(enumerations_have_names),

@@ -197,7 +197,7 @@ static void each_mistake_in_the_file_is_reported_at_its_place(void **state)
          RV_E_CONFIG_NOT_SUPPORTED_YET, 2, 1, "notifications", "'notifications'"},
         {"alias to a mistake", "source: {url_env: URL, tuning: &t {profile: quick}}\n" GOOD_EXPORT,
          RV_E_CONFIG_VALUE, 1, 45, "source.tuning.profile", "'quick' is not allowed"},
-        {"source of a later version", "source: {type: mysql, url_env: MYSQL}\n" GOOD_EXPORT "#",
+        {"source of a later version", "source: {type: mssql, url_env: MSSQL}\n" GOOD_EXPORT "#",
          RV_E_CONFIG_INVALID, 0, 0, "", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
