@@ -172,6 +172,7 @@ typedef struct rvi_my_type {
     rvi_my_wire wire;
     const char *
         cast; /* what the SELECT wraps the column in so that `wire` arrives: "CAST(%s AS CHAR)"; NULL: nothing */
+    bool loose; /* as in rv_field: the server lets in what `natural` cannot hold: 2 in a tinyint(1) */
 } rvi_my_type;
 
 /* A column as information_schema.COLUMNS has it. */
@@ -189,6 +190,12 @@ bool rvi_my_native_type(const rvi_my_native *native, rvi_my_type *out);
 bool rvi_my_result_type(const MYSQL_FIELD *field, rvi_my_type *out);
 /* Does a result's column arrive as `type` says? Otherwise the table was altered meanwhile. */
 bool rvi_my_type_arrives(const rvi_my_type *type, const MYSQL_FIELD *field);
+/* The type goes into a field and comes out again: in native_id. `mod` becomes native_mod: the decimals of a time or
+ * timestamp, -1 when unknown; the SRID that a geometry column is bound to, 0 for none. */
+void rvi_my_set_field_type(rv_field *field, const rvi_my_type *type, int32_t mod);
+/* How a field arrives, whatever becomes of it: RV_TRANSFER_TEXT changes neither the SELECT nor the wire form, because
+ * the server's own texts are less exact than its bytes (six digits of a FLOAT); decode.c makes the text. */
+rvi_my_type rvi_my_field_type(const rv_field *field);
 
 /* decode.c, rows.c: bytes to columns */
 
