@@ -6,7 +6,7 @@
  *   settings.c  what begin() and end() do: session settings, transactions
  *   errors.c   what a statement failed of, by errno
  *   catalog.c  describe and list; index.c  indexes; types.c  from native types to schema types and wire forms
- *   rows.c     a row of the binary protocol into a batch; decode.c  one value
+ *   rows.c     a row of the binary protocol into a batch; decode.c  one value; json.c  is a text JSON?
  *   scan.c     a scan's life and its SQL; stream.c, keyset.c  its pages, one file for each way
  *   where.c    relations, keys and ranges in SQL; place.c  where a scan along a key stands
  *   ends.c     the ends of a key; split.c  places that cut it; watch.c  shared snapshots and pressure
@@ -188,6 +188,9 @@ typedef struct rvi_my_native {
 bool rvi_my_native_type(const rvi_my_native *native, rvi_my_type *out);
 /* The same for a column of a query's result, of which only the wire's description is known. */
 bool rvi_my_result_type(const MYSQL_FIELD *field, rvi_my_type *out);
+/* A name for such a column's type, as SHOW COLUMNS would spell it: "decimal(10,2)", "int unsigned". */
+enum { RVI_MY_NAME_BYTES = 64 };
+void rvi_my_result_name(char out[RVI_MY_NAME_BYTES], const MYSQL_FIELD *field);
 /* Does a result's column arrive as `type` says? Otherwise the table was altered meanwhile. */
 bool rvi_my_type_arrives(const rvi_my_type *type, const MYSQL_FIELD *field);
 /* The type goes into a field and comes out again: in native_id. `mod` becomes native_mod: the decimals of a time or
@@ -210,6 +213,10 @@ struct rvi_my_column {
     uint64_t max_bytes; /* of one value; UINT64_MAX: no limit */
 };
 rvi_my_decode_fn rvi_my_decoder(rvi_my_wire wire, const rv_field *field);
+
+/* json.c: is this one JSON value (RFC 8259), of at most RVI_MY_JSON_DEPTH levels? The bytes are valid UTF-8. */
+enum { RVI_MY_JSON_DEPTH = 1024 };
+bool rvi_my_json_valid(const uint8_t *text, size_t len);
 
 typedef struct rvi_my_cell {
     const uint8_t *bytes; /* NULL: NULL */
