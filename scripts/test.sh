@@ -19,7 +19,7 @@ step() {
 }
 
 unit_tests() {
-    $python -m support.servers 15 -- \
+    $python -m support.servers 15 mariadb -- \
         meson test -C build/asan --no-rebuild --quiet --print-errorlogs --timeout-multiplier 3
 }
 

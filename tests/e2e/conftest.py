@@ -10,7 +10,16 @@ import pytest
 
 from support.account import as_account, reachable, temp_base
 from support.program import RELEASE, RIVET, Program
-from support.servers import MariadbServer, PgBouncer, PostgresServer, own_folder
+from support.servers import (
+    MARIADB,
+    MYSQL57,
+    MYSQL80,
+    Flavour,
+    MysqlServer,
+    PgBouncer,
+    PostgresServer,
+    own_folder,
+)
 from tables import CONTENT_ITEMS, ORDERS, SPARSE
 
 MAJORS = (13, 15, 17)
@@ -65,11 +74,40 @@ def pgbouncer(pg15: PostgresServer, base: Path) -> Iterator[PgBouncer]:
 
 
 @pytest.fixture(scope="session")
-def mariadb(base: Path) -> Iterator[MariadbServer]:
-    """A server that CSV files are loaded into."""
-    server = MariadbServer(base).start()
-    yield server
-    server.stop()
+def mysql_servers(base: Path) -> Iterator[dict[str, MysqlServer]]:
+    """The servers of the MySQL family started so far, by flavour."""
+    running: dict[str, MysqlServer] = {}
+    yield running
+    for server in running.values():
+        server.stop()
+
+
+def started_mysql(running: dict[str, MysqlServer], base: Path, flavour: Flavour) -> MysqlServer:
+    if flavour.name not in running:
+        running[flavour.name] = MysqlServer(flavour, base).start()
+    return running[flavour.name]
+
+
+@pytest.fixture(scope="session")
+def mariadb(mysql_servers: dict[str, MysqlServer], base: Path) -> MysqlServer:
+    return started_mysql(mysql_servers, base, MARIADB)
+
+
+@pytest.fixture(scope="session")
+def mysql80(mysql_servers: dict[str, MysqlServer], base: Path) -> MysqlServer:
+    return started_mysql(mysql_servers, base, MYSQL80)
+
+
+@pytest.fixture(scope="session", params=(MARIADB, MYSQL80), ids=lambda flavour: flavour.name)
+def mysql(request, mysql_servers: dict[str, MysqlServer], base: Path) -> MysqlServer:
+    """The two that most users have."""
+    return started_mysql(mysql_servers, base, request.param)
+
+
+@pytest.fixture(scope="session", params=(MARIADB, MYSQL80, MYSQL57), ids=lambda flavour: flavour.name)
+def every_mysql(request, mysql_servers: dict[str, MysqlServer], base: Path) -> MysqlServer:
+    """The old end as well."""
+    return started_mysql(mysql_servers, base, request.param)
 
 
 @pytest.fixture

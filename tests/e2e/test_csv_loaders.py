@@ -169,13 +169,21 @@ def unhexed(text: str) -> str | None:
     return None if text == "NULL" else bytes.fromhex(text).decode()
 
 
+def printed(mariadb, sql: str, database: str) -> list[list[str]]:
+    """Rows as the client prints them."""
+    command = mariadb.client("--batch", "--skip-column-names", f"--database={database}")
+    done = subprocess.run(command, input=sql, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
 def with_mariadb(program, command: str, mariadb, **_) -> list[tuple]:
     database = mariadb.new_database("loaded")
     mariadb.options_file(program.folder, database)
     run(program, ["bash", "-euo", "pipefail"], command)
     rows = []
     columns = "id, HEX(note), paid, amount, HEX(tags), HEX(placed), HEX(wall), HEX(day), HEX(raw)"
-    stored = mariadb.query(f"SELECT {columns} FROM orders ORDER BY id", database)
+    stored = printed(mariadb, f"SELECT {columns} FROM orders ORDER BY id", database)
     for i, note, paid, amount, tags, placed, wall, day, raw in stored:
         placed, wall = unhexed(placed), unhexed(wall)
         rows.append(

