@@ -204,7 +204,9 @@ class MysqlServer:
 
     def sessions(self, user: str) -> int:
         """How many sessions that user has now."""
-        return self.query(f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = '{user}'")[0][0]
+        return self.query(
+            f"SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_USER = '{user}'"
+        )[0][0]
 
     @contextmanager
     def watched(self) -> Iterator["Watch"]:
@@ -288,7 +290,8 @@ class Watch:
         return [line for line in said if line.session in sessions]
 
     def costs(self, user: str) -> dict[str, Cost]:
-        """By performance_schema's names of the kinds, EXECUTE for one."""
+        """By performance_schema's names of the kinds, EXECUTE for one. A session's are summed up when it ends."""
+        wait_until(lambda: self._server.sessions(user) == 0, START_SECONDS, f"the sessions of {user} to end")
         rows = self._server.query(
             "SELECT EVENT_NAME, COUNT_STAR, MAX_TIMER_WAIT / 1e12, SUM_ROWS_SENT, SUM_ROWS_EXAMINED,"
             " SUM_CREATED_TMP_TABLES, SUM_CREATED_TMP_DISK_TABLES, SUM_SORT_ROWS"
