@@ -71,6 +71,13 @@ GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' WITH GRANT OPTION;
 """
 
 
+# Whatever a server's own settings are, sessions of tests can do anything and see everything.
+NEUTRAL = (
+    "SET SESSION autocommit = 1, sql_mode = '', time_zone = '+00:00', sql_select_limit = 18446744073709551615,"
+    " sql_big_selects = 1, completion_type = 0, group_concat_max_len = 1000000, div_precision_increment = 4"
+)
+
+
 class MysqlServer:
     """One server. A setting of None is given without a value; `environment` is that of the program (TZ)."""
 
@@ -149,12 +156,12 @@ class MysqlServer:
         self.process = None
 
     def connect(self, database: str | None = None, **more) -> pymysql.Connection:
-        """A superuser's session over the socket, that takes any value and asks of no zone."""
+        """A superuser's session over the socket; see NEUTRAL."""
         parameters = {
             "unix_socket": str(self.socket),
             "user": "root",
             "charset": "utf8mb4",
-            "init_command": "SET SESSION sql_mode = '', time_zone = '+00:00'",
+            "init_command": NEUTRAL,
             "autocommit": True,
         }
         return pymysql.connect(database=database, **(parameters | more))
