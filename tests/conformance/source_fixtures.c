@@ -174,12 +174,11 @@ void suite_create_keyed(const suite_driver *driver)
                                           {"keyed_mixed", "a,b", "a", true},
                                           {"keyed_n", "n", NULL, false}};
     const char *integer = driver->declared[SUITE_INT];
+    const char *key_text =
+        driver->declared_key_text != NULL ? driver->declared_key_text : driver->declared[SUITE_TEXT];
     const suite_column columns[SUITE_KEYED_COLUMNS] = {
-        {"id", integer, true, true},
-        {"a", integer, true, false},
-        {"b", driver->declared[SUITE_TEXT], true, false},
-        {"n", integer, false, false},
-        {"m", integer, false, false},
+        {"id", integer, true, true},  {"a", integer, true, false},  {"b", key_text, true, false},
+        {"n", integer, false, false}, {"m", integer, false, false},
     };
     const suite_table table = {"keyed", columns, SUITE_KEYED_COLUMNS, SUITE_KEYED_ROWS, keyed_literal, driver,
                                indexes, 4};
@@ -264,7 +263,7 @@ static void create_two_columns(const suite_driver *driver, const char *name, con
     driver->create(&table);
 }
 
-const char *const suite_hostile_names[SUITE_HOSTILE_NAMES] = {
+static const char *const hostile_names[SUITE_HOSTILE_NAMES] = {
     "quote\"d",        "new\nline",
     "comment -- here", "semi;colon",
     "back\\slash",     "per%cent",
@@ -274,6 +273,13 @@ const char *const suite_hostile_names[SUITE_HOSTILE_NAMES] = {
     "$dollar$",        "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
     "/* */",           "1digit",
 };
+
+const char *suite_hostile_name(const suite_driver *driver, int i)
+{
+    if (driver->bmp_names && strstr(hostile_names[i], "\xf0") != NULL)
+        return "\xc3\xa4\xe2\x82\xac";
+    return hostile_names[i];
+}
 
 static void hostile_literal(char *out, size_t size, int64_t row, int column, const void *context)
 {
@@ -295,7 +301,7 @@ static void create_hostile(const suite_driver *driver)
     suite_column columns[SUITE_HOSTILE_NAMES + 1];
     suite_longest_name(driver, longest);
     for (int i = 0; i < SUITE_HOSTILE_NAMES; i++)
-        columns[i] = (suite_column){suite_hostile_names[i], driver->declared[SUITE_INT], false, false};
+        columns[i] = (suite_column){suite_hostile_name(driver, i), driver->declared[SUITE_INT], false, false};
     columns[SUITE_HOSTILE_NAMES] = (suite_column){longest, driver->declared[SUITE_INT], false, false};
     for (int i = 0; i <= SUITE_HOSTILE_NAMES; i++) {
         const suite_table table = {

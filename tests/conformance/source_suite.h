@@ -80,6 +80,8 @@ typedef struct suite_driver {
     rv_relation endless;            /* a relation whose first page never ends */
     const char *const *bad_queries; /* refused with SOURCE_QUERY; NULL-terminated */
     size_t max_name_bytes;          /* the longest name a table or column can have, or 128 */
+    bool bmp_names;                 /* names hold no character above U+FFFF */
+    const char *declared_key_text;  /* a text that an index holds whole; NULL: declared[SUITE_TEXT] is one */
     bool survives_failure;          /* a source can be read again after a scan failed for good */
 } suite_driver;
 
@@ -89,6 +91,9 @@ extern const suite_driver suite_sqlite;
 #endif
 #ifdef SUITE_POSTGRES
 extern const suite_driver suite_postgres;
+#endif
+#ifdef SUITE_MYSQL
+extern const suite_driver suite_mysql;
 #endif
 
 /* Run everything for one driver; the number of tests that failed. */
@@ -115,7 +120,7 @@ enum {
     SUITE_ODD_ROWS = 3,
     SUITE_HOSTILE_NAMES = 16,
 };
-extern const char *const suite_hostile_names[SUITE_HOSTILE_NAMES];
+const char *suite_hostile_name(const suite_driver *driver, int i);
 void suite_longest_name(const suite_driver *driver, char out[129]);
 void suite_create_all(const suite_driver *driver);
 void suite_create_counted(const suite_driver *driver, const char *name, int64_t n_rows);
