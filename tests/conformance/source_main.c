@@ -17,6 +17,9 @@ int main(int argc, char **argv)
 #ifdef SUITE_POSTGRES
         &suite_postgres,
 #endif
+#ifdef SUITE_MYSQL
+        &suite_mysql,
+#endif
         NULL,
     };
     const char *wanted = argc > 1 ? argv[1] : NULL;
