@@ -29,11 +29,12 @@ class Authority:
             self.ca,
         )
 
-    def issue(self, host: str) -> tuple[Path, Path]:
-        """Certificate and key of a server, valid for that DNS name or address."""
-        certificate, key, request = (self.folder / f"{host}.{end}" for end in ("crt", "key", "csr"))
+    def issue(self, host: str, days: int = 2) -> tuple[Path, Path]:
+        """Certificate and key of a server, valid for that DNS name or address; expired if `days` is negative."""
+        stem = f"{host}{days}"
+        certificate, key, request = (self.folder / f"{stem}.{end}" for end in ("crt", "key", "csr"))
         kind = "IP" if host.replace(".", "").isdigit() else "DNS"
-        extensions = self.folder / f"{host}.ext"
+        extensions = self.folder / f"{stem}.ext"
         extensions.write_text(f"subjectAltName={kind}:{host}\n")
         openssl(
             "req",
@@ -59,7 +60,7 @@ class Authority:
             "-CAkey",
             self.folder / f"{self.name}.key",
             "-days",
-            "2",
+            str(days),
             "-CAcreateserial",
             "-extfile",
             extensions,

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pymysql
 
-from support.account import REPOSITORY, reachable, server_account
+from support.account import REPOSITORY, own, reachable, server_account
 from support.servers.process import (
     START_SECONDS,
     end_process,
@@ -25,7 +25,7 @@ from support.servers.process import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Flavour:
     """One of the programs. `settings` are what only this one knows."""
 
@@ -76,6 +76,14 @@ NEUTRAL = (
     "SET SESSION autocommit = 1, sql_mode = '', time_zone = '+00:00', sql_select_limit = 18446744073709551615,"
     " sql_big_selects = 1, completion_type = 0, group_concat_max_len = 1000000, div_precision_increment = 4"
 )
+
+
+def tls_settings(base: Path, name: str, authority: Path, pair: tuple[Path, Path]) -> dict:
+    """Settings of a server that shows that certificate; its key is for the account alone."""
+    folder = own_folder(base / f"tls-{name}")
+    certificate, key = (own(Path(shutil.copy(path, folder))) for path in pair)
+    key.chmod(0o600)
+    return {"ssl_ca": own(Path(shutil.copy(authority, folder))), "ssl_cert": certificate, "ssl_key": key}
 
 
 class MysqlServer:
