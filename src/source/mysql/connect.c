@@ -192,6 +192,11 @@ static rv_code shake_hands(rvi_my *my, const address *to, int64_t deadline_us, r
     const char *password = cfg->password != NULL ? rv_secret_reveal(cfg->password) : NULL;
     if (password != NULL && strlen(password) != rv_secret_len(cfg->password))
         return rv_fail(err, RV_E_SOURCE_AUTH, "the password holds a zero byte, which cannot be sent");
+    if (cfg->user == NULL || cfg->user[0] == '\0') {
+        rv_fail(err, RV_E_SOURCE_AUTH, "no user is given to connect as");
+        rv_hint(err, "set source.user");
+        return RV_E_SOURCE_AUTH;
+    }
     RV_TRY(rvi_my_check_stop(my, err));
     rvi_my_enter(my, deadline_us);
     MYSQL *connected = mysql_real_connect(my->conn, to->host, cfg->user, password, cfg->database,
@@ -201,6 +206,7 @@ static rv_code shake_hands(rvi_my *my, const address *to, int64_t deadline_us, r
         return connect_failed(my, to, err);
     RV_TRY(check_tls(my, err));
     my->greeted = true;
+    my->number = mysql_thread_id(my->conn);
     return unblock(my, err);
 }
 
@@ -253,7 +259,7 @@ static rv_code greet(rvi_my *my, rv_error *err)
         return rv_fail(err, RV_E_SOURCE_UNSUPPORTED,
                        "the server sends text as %s although utf8mb4 was asked for",
                        row != NULL && row[0] != NULL ? row[0] : "it is stored");
-    return RV_OK;
+    return rvi_my_find_pooler(my, err);
 }
 
 rv_code rvi_my_open(rv_source **out, const rv_source_config *cfg, rv_cancel *cancel, rv_error *err)

@@ -54,7 +54,9 @@ typedef struct rvi_my {
     int64_t sent_us, deadline_us;      /* monotonic: of the statement in flight */
     rv_code stopped;                   /* why a wait was given up: CANCELLED, SOURCE_LOST (deadline) */
     atomic_bool interrupted;           /* set by any thread; stays set */
+    unsigned long number;              /* by which KILL knows the connection */
     bool greeted;                      /* the handshake is over */
+    bool is_helper;                    /* a connection that only kills another one\'s statement */
     bool ending;                       /* end() is running: cancellation must not keep it from its work */
     bool begun;                        /* between begin() and end() */
     bool snapshot;                     /* a transaction WITH CONSISTENT SNAPSHOT is open until end() */
@@ -73,6 +75,9 @@ rv_code rvi_my_connect(rvi_my *my, int64_t deadline_us, rv_error *err) RV_MUST_C
 rv_code rvi_my_open(rv_source **out, const rv_source_config *cfg, rv_cancel *cancel,
                     rv_error *err) RV_MUST_CHECK;
 void rvi_my_close(rv_source *source);
+
+/* pooler.c: sets my->pooled. */
+rv_code rvi_my_find_pooler(rvi_my *my, rv_error *err) RV_MUST_CHECK;
 
 /* session.c. Deadlines are absolute, monotonic microseconds. */
 int64_t rvi_my_now_us(void);
@@ -133,6 +138,8 @@ RV_DEFINE_AUTO(rvi_my_statement, rvi_my_statement_close)
 
 /* settings.c: what begin() and end() do. */
 rv_code rvi_my_txn_open(rvi_my *my, const rv_read_options *options, rv_error *err) RV_MUST_CHECK;
+/* Between scans, where a transaction is open only for a proxy's sake: it keeps metadata locks. */
+rv_code rvi_my_txn_renew(rvi_my *my, rv_error *err) RV_MUST_CHECK;
 /* How long a statement may take, instead of what the options say; 0: without limit. */
 rv_code rvi_my_limit_statements(rvi_my *my, int64_t ms, rv_error *err) RV_MUST_CHECK;
 void rvi_my_txn_end(rvi_my *my); /* and puts every session setting back; drops the connection if it must */

@@ -49,12 +49,16 @@ static void interrupt(rv_source *source)
 
 const rv_source_ops rvi_mysql_ops = {
     .kind = "mysql",
-    .caps = RV_SOURCE_CAP_SNAPSHOT | RV_SOURCE_CAP_INTERRUPT,
+    .caps = RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_SNAPSHOT | RV_SOURCE_CAP_INTERRUPT,
     .default_port = 3306,
     .open = rvi_my_open,
     .server = server,
     .begin = begin,
     .end = end,
+    .scan_open = rvi_my_scan_open,
+    .scan_next = rvi_my_scan_next,
+    .scan_close = rvi_my_scan_close,
+    .scan_position = rvi_my_scan_position,
     .interrupt = interrupt,
     .close = rvi_my_close,
 };

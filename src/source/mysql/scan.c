@@ -152,6 +152,8 @@ rv_code rvi_my_scan_open(rv_scan **out, rv_source *source, const rv_scan_request
     rvi_my_keyset_init(&scan->keyset);
     rvi_my_query_init(&scan->stream.query);
     rv_code rc = rv_arena_new(&scan->arena, SCAN_ARENA_BYTES, err);
+    if (rc == RV_OK && my->pooled && !my->snapshot)
+        rc = rvi_my_txn_renew(my, err);
     if (rc == RV_OK)
         rc = open_scan(scan, err);
     if (rc != RV_OK) {

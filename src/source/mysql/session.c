@@ -9,9 +9,10 @@
  * comes to the hook as well; and until then they have timeouts, for the handshake of TLS. A return from the hook is
  * only a suggestion to try again: it says yes after every slice.
  *
- * Why cancellation does not send KILL QUERY: that needs a second connection, and it is wanted most when the network
- * is what hangs. Closing the connection does the same work: the server's next write fails. KILL QUERY is used in one
- * place, where the server has just sent rows and the session is to live on. */
+ * A server does not notice that its client is gone before it writes: a sort of an hour would go on for nobody. So
+ * whoever gives up a wait kills the connection from a second one, which has a short time of its own because the network
+ * may be what hangs; if that fails, closing the socket has to do. KILL QUERY is for a statement given up where the
+ * session is to live on. */
 #include "internal.h"
 
 #include "rivet/clock.h"
@@ -24,6 +25,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+
+enum { KILL_MS = 2 * 1000 }; /* for a connection that only kills: somebody waits for us to stop */
 
 /* The connection whose call this thread is in: the library's hook takes no argument of ours. */
 static _Thread_local rvi_my *waiting;
@@ -129,13 +132,45 @@ void rvi_my_drop(rvi_my *my)
 {
     if (my->conn == NULL)
         return;
+    rv_code stopped = my->stopped;
     rvi_my_enter(my, deadline_in(RVI_MY_END_MS)); /* a word of farewell */
     mysql_close(my->conn);
     rvi_my_leave();
+    my->stopped = stopped;
     my->conn = NULL;
     my->in_flight = NULL;
     my->in_transaction = false;
     rv_bytes_clear(&my->undo);
+}
+
+/* 1094: the server has noticed by itself. */
+static bool is_gone(const rv_error *failure)
+{
+    return strncmp(failure->native, "1094 ", 5) == 0;
+}
+
+/* KILL of whatever this connection does, from another one; cancellation does not keep it from its work. */
+static rv_code send_kill(const rvi_my *my, const char *what, int64_t deadline_us, rv_error *err)
+{
+    char sql[64];
+    rvi_my other = {
+        .config = my->config, .ending = true, .is_helper = true, .undo = RV_BYTES_INIT(RVI_MY_SQL_BYTES)};
+    snprintf(sql, sizeof sql, "%s %lu", what, my->number);
+    atomic_init(&other.interrupted, false);
+    RV_TRY(rvi_my_connect(&other, deadline_us, err));
+    rv_code rc = rvi_my_run(&other, sql, deadline_us, err);
+    rvi_my_drop(&other);
+    return rc;
+}
+
+/* The wait was given up, and the library has closed the socket: the server need not go on. */
+static void kill_connection(rvi_my *my)
+{
+    rv_error failure = {0};
+    if (!my->greeted || my->is_helper)
+        return;
+    if (send_kill(my, "KILL", deadline_in(KILL_MS), &failure) != RV_OK && !is_gone(&failure))
+        rv_log(RV_LOG_DEBUG, "MySQL cannot be asked to end connection %lu (%s)", my->number, failure.message);
 }
 
 static rv_code no_answer(rvi_my *my, rv_error *err)
@@ -172,7 +207,10 @@ rv_code rvi_my_call_failed(rvi_my *my, MYSQL_STMT *statement, rv_error *err)
         rc = no_answer(my, err);
     else
         rc = fail_with_last_error(my, statement, err);
-    if (my->stopped != RV_OK || is_over(my, statement, rc))
+    bool given_up = my->stopped != RV_OK, over = given_up || is_over(my, statement, rc);
+    if (given_up)
+        kill_connection(my);
+    if (over)
         rvi_my_drop(my);
     return rc;
 }
@@ -264,18 +302,6 @@ rv_code rvi_my_append_literal(rv_bytes *sql, const char *text, rv_error *err)
 
 /* ---- giving up a statement ---- */
 
-static rv_code kill_query(const rvi_my *my, int64_t deadline_us, rv_error *err)
-{
-    char sql[64];
-    rvi_my other = {.config = my->config, .ending = true, .undo = RV_BYTES_INIT(RVI_MY_SQL_BYTES)};
-    snprintf(sql, sizeof sql, "KILL QUERY %lu", mysql_thread_id(my->conn));
-    atomic_init(&other.interrupted, false);
-    RV_TRY(rvi_my_connect(&other, deadline_us, err));
-    rv_code rc = rvi_my_run(&other, sql, deadline_us, err);
-    rvi_my_drop(&other);
-    return rc;
-}
-
 /* A request that found its statement finished would hit the next one: let that be one that does nothing. */
 static bool take_late_kill(rvi_my *my, int64_t deadline_us)
 {
@@ -292,7 +318,7 @@ bool rvi_my_abandon_statement(rvi_my *my)
     if (my->in_flight == NULL)
         return true;
     rv_error failure = {0};
-    if (kill_query(my, deadline_us, &failure) != RV_OK) {
+    if (send_kill(my, "KILL QUERY", deadline_us, &failure) != RV_OK) {
         rv_log(RV_LOG_DEBUG, "MySQL cannot be asked to stop a statement (%s); leaving the connection",
                failure.message);
         rvi_my_drop(my);

@@ -96,7 +96,15 @@ static void list_settings(const rvi_my *my, settings *all)
     snprintf(add(all, "sql_select_limit")->value, VALUE_BYTES, "18446744073709551615");
     add_number(all, "sql_auto_is_null", 0);
     add_limits(my, all);
-    if (!my->pooled) { /* else inside a transaction, where these say nothing about it, or end it */
+    if (my->pooled) { /* SET NAMES was sent to another server's session, for all we know */
+        static const char *const names[] = {"character_set_client", "character_set_connection",
+                                            "character_set_results"};
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            setting *charset = add(all, names[i]);
+            charset->is_text = true;
+            snprintf(charset->value, sizeof charset->value, "utf8mb4");
+        }
+    } else { /* inside a transaction these say nothing about it, or end it */
         add_number(all, "autocommit", 1);
         add_number(all, read_only_name(my), 1);
     }
@@ -259,4 +267,12 @@ void rvi_my_txn_end(rvi_my *my)
     rv_bytes_clear(&my->undo);
     my->in_transaction = false;
     my->ending = false;
+}
+
+rv_code rvi_my_txn_renew(rvi_my *my, rv_error *err)
+{
+    rv_read_options options = my->options;
+    rvi_my_txn_end(my);
+    RV_TRY(rvi_my_check_ready(my, err));
+    return rvi_my_txn_open(my, &options, err);
 }
