@@ -14,7 +14,8 @@ enum { ROWS_BETWEEN_LOOKS = 256 }; /* at the clock and for a cancellation, while
 struct rvi_my_statement {
     rvi_my *my;
     MYSQL_STMT *handle;
-    MYSQL_RES *columns; /* as the server described them when the statement was prepared; NULL: no rows */
+    MYSQL_FIELD *columns; /* as the server described them when the statement was prepared: the library's own
+                             description is overwritten by every execution; NULL: no rows */
     int n_columns;
     const uint8_t *row; /* the row last read, in the network's buffer */
     size_t row_len;
@@ -52,10 +53,12 @@ static rv_code prepare(rvi_my_statement *statement, const char *sql, rv_error *e
         return rvi_my_call_failed(my, statement->handle, err);
     if (mysql_stmt_field_count(statement->handle) == 0)
         return RV_OK;
-    statement->columns = mysql_stmt_result_metadata(statement->handle);
+    unsigned n = mysql_stmt_field_count(statement->handle);
+    statement->columns = calloc(n, sizeof *statement->columns);
     if (statement->columns == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "a prepared statement");
-    statement->n_columns = (int)mysql_num_fields(statement->columns);
+    memcpy(statement->columns, mariadb_stmt_fetch_fields(statement->handle), n * sizeof *statement->columns);
+    statement->n_columns = (int)n;
     return RV_OK;
 }
 
@@ -81,7 +84,7 @@ rv_code rvi_my_prepare(rvi_my *my, const char *sql, rvi_my_statement **out, rv_e
 const MYSQL_FIELD *rvi_my_statement_fields(const rvi_my_statement *statement, int *n)
 {
     *n = statement->n_columns;
-    return statement->columns != NULL ? mysql_fetch_fields(statement->columns) : NULL;
+    return statement->columns;
 }
 
 void rvi_my_statement_close(rvi_my_statement *statement)
@@ -90,13 +93,12 @@ void rvi_my_statement_close(rvi_my_statement *statement)
         return;
     if (statement->my->in_flight == statement)
         (void)rvi_my_abandon_statement(statement->my);
-    if (statement->columns != NULL)
-        mysql_free_result(statement->columns);
     if (statement->handle != NULL) {
         rvi_my_enter(statement->my, rvi_my_control_deadline());
         (void)mysql_stmt_close(statement->handle);
         rvi_my_leave();
     }
+    free(statement->columns);
     free(statement);
 }
 
@@ -150,12 +152,11 @@ static bool arrives_alike(const MYSQL_FIELD *a, const MYSQL_FIELD *b)
 static rv_code check_columns(const rvi_my_statement *statement, rv_error *err)
 {
     const MYSQL_FIELD *now = mariadb_stmt_fetch_fields(statement->handle);
-    const MYSQL_FIELD *before = statement->columns != NULL ? mysql_fetch_fields(statement->columns) : NULL;
     if ((int)mysql_stmt_field_count(statement->handle) != statement->n_columns)
         return altered(NULL, err);
     for (int i = 0; i < statement->n_columns; i++)
-        if (!arrives_alike(&now[i], &before[i]))
-            return altered(&before[i], err);
+        if (!arrives_alike(&now[i], &statement->columns[i]))
+            return altered(&now[i], err);
     return RV_OK;
 }
 
