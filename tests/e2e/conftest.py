@@ -98,6 +98,12 @@ def mysql80(mysql_servers: dict[str, MysqlServer], base: Path) -> MysqlServer:
     return started_mysql(mysql_servers, base, MYSQL80)
 
 
+@pytest.fixture(scope="session")
+def mysql57(mysql_servers: dict[str, MysqlServer], base: Path) -> MysqlServer:
+    """The old end."""
+    return started_mysql(mysql_servers, base, MYSQL57)
+
+
 @pytest.fixture(scope="session", params=(MARIADB, MYSQL80), ids=lambda flavour: flavour.name)
 def mysql(request, mysql_servers: dict[str, MysqlServer], base: Path) -> MysqlServer:
     """The two that most users have."""

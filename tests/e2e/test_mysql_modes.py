@@ -1,0 +1,379 @@
+"""Every way of reading a table of MySQL or MariaDB: whatever the key, its collation, the mode and the cut, the files hold
+each row exactly once, and the server saw short statements only, that lock nothing and sort nothing."""
+
+import re
+import signal
+
+import pytest
+
+from support.delivery import check_delivery
+from support.program import Program
+from support.servers import MysqlServer, wait_until
+from support.servers.mysql import EXECUTE
+from tables_mysql import USER, configure, new_database, rows_of, source_rows
+
+ROWS = 4000
+LONGEST_SECONDS = 1.0
+
+# Keys that sort in ways of their own. `i` is the row's number, `v` says which row it is.
+KEYS = {
+    "bigint": "id bigint PRIMARY KEY|i",
+    "bigint-ends": "id bigint PRIMARY KEY|CASE i WHEN 1 THEN -9223372036854775808 WHEN 2 THEN 9223372036854775807"
+    " ELSE (i - 2000) * 4611686018427387 END",
+    "unsigned": "id bigint unsigned PRIMARY KEY|CASE i WHEN 1 THEN 18446744073709551615 WHEN 2 THEN 0"
+    " ELSE 9223372036854775808 + i - 2000 END",
+    "mediumint": "id mediumint PRIMARY KEY|i - 2000",
+    "tinyint-and": "a tinyint, id smallint unsigned, PRIMARY KEY (a, id)|i % 256 - 128, i",
+    "snowflake": "id bigint PRIMARY KEY|(i DIV 500) * 1000000000000 + i % 500",
+    "decimal": "id decimal(38,10) PRIMARY KEY|i * 1000000007 % 100003 / 1000 + 12345678901234567890",
+    "double": "id double PRIMARY KEY|(i - 2000) / 7e0",
+    "date": "id date PRIMARY KEY|'1950-01-01' + INTERVAL i DAY",
+    "datetime": "id datetime(6) PRIMARY KEY|'1969-12-31 23:00:00' + INTERVAL i * 7000001 MICROSECOND",
+    "timestamp": "id timestamp(6) PRIMARY KEY|'2024-03-10 09:00:00' + INTERVAL i * 7000001 MICROSECOND",
+    "time": "id time(3) PRIMARY KEY|SEC_TO_TIME((i - 2000) * 1500 + i % 7 / 8)",
+    "year-and": "a year, id int, PRIMARY KEY (a, id)|1901 + i % 200, i",
+    "binary": "id binary(16) PRIMARY KEY|UNHEX(MD5(i))",
+    "varbinary": "id varbinary(20) PRIMARY KEY|CONCAT(UNHEX(MD5(i)), REPEAT(X'00', i % 3))",
+    "text-ci": "id varchar(40) COLLATE utf8mb4_general_ci PRIMARY KEY|CONCAT(CHAR(65 + i % 58 USING latin1), '-ä', i)",
+    "text-unicode": "id varchar(40) COLLATE utf8mb4_unicode_ci PRIMARY KEY|CONCAT(ELT(i % 6 + 1, 'a', 'B', 'á',"
+    " 'Ä', 'ß', '🎉'), i)",
+    "text-bin": "id varchar(40) COLLATE utf8mb4_bin PRIMARY KEY|CONCAT(ELT(i % 6 + 1, 'a', 'B', 'á', 'Ä', '\\\\', ''''), i)",
+    "text-latin1": "id varchar(40) CHARACTER SET latin1 PRIMARY KEY|CONCAT(ELT(i % 6 + 1, 'a', 'B', 'á', 'Ä', 'ß', '€'), i)",
+    "text-gbk": "id varchar(40) CHARACTER SET gbk PRIMARY KEY|CONCAT(ELT(i % 4 + 1, '中', '文', '誠', 'a'), i)",
+    "text-utf16": "id varchar(40) CHARACTER SET utf16 PRIMARY KEY|CONCAT(ELT(i % 4 + 1, '中', '🎉', 'b', 'a'), i)",
+    "text-blanks": "id varchar(40) COLLATE utf8mb4_bin PRIMARY KEY|CONCAT(i, REPEAT(' ', i % 5), '.')",
+    "char": "id char(12) PRIMARY KEY|CONCAT('k', i)",
+    "enum-and": "a enum('z','a','m'), id int, PRIMARY KEY (a, id)|ELT(i % 3 + 1, 'a', 'm', 'z'), i",
+    "bit-and": "a bit(20), id int, PRIMARY KEY (a, id)|i * 12849 % 1000000, i",
+    "composite": "a int, b varchar(9), id int, PRIMARY KEY (a, b, id)|i % 10, CONCAT('x', i % 3), i",
+    "composite-4": "a int, b date, c varchar(3), id int, PRIMARY KEY (a, b, c, id)|i % 4,"
+    " '2024-01-01' + INTERVAL i % 5 DAY, CHAR(97 + i % 7 USING latin1), i",
+    "unique-index": "id bigint NOT NULL UNIQUE, junk int|i * 3, NULL",
+    "generated": "id bigint PRIMARY KEY, g bigint GENERATED ALWAYS AS (id * 2) STORED UNIQUE|i, DEFAULT",
+}
+
+
+def make_table(server: MysqlServer, database: str, key: str, more: str = "") -> None:
+    columns, values = KEYS[key].split("|", 1)
+    if values.endswith(", DEFAULT"):
+        names, values = "(id, v, w)", values.removesuffix(", DEFAULT")
+    else:
+        names = ""
+    server.execute(
+        f"CREATE TABLE t ({columns}, v int NOT NULL, w text) CHARACTER SET utf8mb4 {more}",
+        f"INSERT INTO t {names} SELECT {values}, i, CASE WHEN i % 3 = 0 THEN NULL ELSE REPEAT('w', i % 40) END"
+        " FROM numbers ORDER BY i * 7919 % 4001",
+        "ANALYZE TABLE t",
+        database=database,
+    )
+
+
+@pytest.fixture
+def database(mysql) -> str:
+    return new_database(mysql, ROWS)
+
+
+def summary_of(program: Program) -> dict:
+    return program.run_json()["per_export"][0]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_chunked_by_key(program, mysql, database, key, parallel):
+    make_table(mysql, database, key)
+    configure(program, mysql, database, mode="chunked", chunk_size=700, parallel=parallel, tuning={"batch_size": 150})
+    summary = summary_of(program)
+    assert rows_of(program) == source_rows(mysql, database)
+    assert "keyset" in summary["strategy"]
+
+
+@pytest.mark.parametrize("key", ["bigint", "unsigned", "text-ci", "composite", "binary"])
+def test_full_on_the_old_end(program, request, key):
+    server = request.getfixturevalue("mysql57")
+    database = new_database(server, ROWS)
+    make_table(server, database, key)
+    configure(program, server, database, tuning={"batch_size": 150})
+    assert "keyset" in summary_of(program)["strategy"]
+    assert rows_of(program) == source_rows(server, database)
+
+
+@pytest.mark.parametrize("consistency", ["snapshot", "statement"])
+@pytest.mark.parametrize("key", ["bigint", "text-unicode", "composite"])
+def test_full(program, mysql, database, key, consistency):
+    make_table(mysql, database, key)
+    configure(program, mysql, database, consistency=consistency, tuning={"batch_size": 333})
+    assert "keyset" in summary_of(program)["strategy"]
+    assert rows_of(program) == source_rows(mysql, database)
+
+
+@pytest.mark.parametrize("direction", ["(a DESC, id DESC)", "(a DESC, id)", "(a, id DESC)"])
+def test_descending_indexes(program, mysql80, direction):
+    """MariaDB before 10.8 and MySQL before 8.0 read DESC and forget it."""
+    database = new_database(mysql80, ROWS)
+    mysql80.execute(
+        f"CREATE TABLE t (a int NOT NULL, id int NOT NULL, v int NOT NULL, w text, UNIQUE KEY k {direction})",
+        "INSERT INTO t SELECT i % 7, i, i, NULL FROM numbers",
+        database=database,
+    )
+    keys = {"mode": "chunked", "chunk_size": 900, "parallel": 2, "tuning": {"batch_size": 100}}
+    configure(program, mysql80, database, **keys)
+    summary_of(program)
+    assert rows_of(program) == source_rows(mysql80, database)
+
+
+# Columns, the value of id, where there is such a thing.
+NO_KEYS = {
+    "prefix": ("id varchar(40) NOT NULL, UNIQUE KEY k (id(4))", "CONCAT(LPAD(i, 4, '0'), i)", "mysql57 mysql80 mariadb"),
+    "not-unique": ("id int NOT NULL, KEY k (id)", "i", "mysql57 mysql80 mariadb"),
+    "nullable": ("id int, UNIQUE KEY k (id)", "NULLIF(i, 7)", "mysql57 mysql80 mariadb"),
+    "invisible": ("id int NOT NULL, p int AUTO_INCREMENT PRIMARY KEY, UNIQUE KEY k (id) INVISIBLE", "i", "mysql80"),
+    "ignored": ("id int NOT NULL, p int AUTO_INCREMENT PRIMARY KEY, UNIQUE KEY k (id) IGNORED", "i", "mariadb"),
+    "functional": ("id int NOT NULL, UNIQUE KEY k ((id + 0))", "i", "mysql80"),
+    "fulltext": ("id varchar(40) NOT NULL, FULLTEXT KEY k (id)", "LPAD(i, 6, '0')", "mysql57 mysql80 mariadb"),
+    "hash-of-a-text": ("id text NOT NULL, UNIQUE KEY k (id)", "LPAD(i, 6, '0')", "mariadb"),
+}
+NO_KEY_CASES = [(kind, flavour) for kind, row in NO_KEYS.items() for flavour in row[2].split()]
+
+
+@pytest.mark.parametrize("kind, flavour", NO_KEY_CASES, ids=[f"{kind}-{flavour}" for kind, flavour in NO_KEY_CASES])
+def test_an_index_that_is_no_key_is_never_taken_for_one(program, request, kind, flavour):
+    server = request.getfixturevalue(flavour)
+    columns, value, _ = NO_KEYS[kind]
+    database = new_database(server, ROWS)
+    server.execute(
+        f"CREATE TABLE t ({columns.replace(', ', ', v int NOT NULL, w text, ', 1)})",
+        f"INSERT INTO t (id, v) SELECT {value}, i FROM numbers",
+        database=database,
+    )
+    configure(program, server, database, mode="chunked", chunk_by_key="id")
+    result = program.run()
+    assert result.rc == 1 and "id" in result.err
+    configure(program, server, database)
+    assert ("keyset" in summary_of(program)["strategy"]) is ("PRIMARY" in columns)
+    assert rows_of(program) == source_rows(server, database)
+
+
+def test_generated_invisible_primary_keys(program, mysql80):
+    """8.0.30 and later give a table without a key one that nobody sees; it is a key all the same, and no column."""
+    database = new_database(mysql80, ROWS)
+    mysql80.execute(
+        "SET SESSION sql_generate_invisible_primary_key = ON",
+        "CREATE TABLE t (v int NOT NULL, w text)",
+        "INSERT INTO t SELECT i, NULL FROM numbers",
+        database=database,
+    )
+    for setting in ("ON", "OFF"):
+        mysql80.execute(f"SET GLOBAL show_gipk_in_create_table_and_information_schema = {setting}")
+        try:
+            configure(program, mysql80, database, on_existing="replace")
+            assert "keyset" in summary_of(program)["strategy"] or setting == "OFF"
+        finally:
+            mysql80.execute("SET GLOBAL show_gipk_in_create_table_and_information_schema = ON")
+        assert rows_of(program) == source_rows(mysql80, database)
+
+
+RANGES = {
+    "integer": ({"chunk_column": "n", "chunk_size": 500}, "n bigint", "i * 7919 % 5000 - 2500"),
+    "count": ({"chunk_column": "n", "chunk_count": 7}, "n bigint", "i * 7919 % 5000 - 2500"),
+    "unsigned": (
+        {"chunk_column": "n", "chunk_count": 5},
+        "n bigint unsigned",
+        "CASE i WHEN 1 THEN 18446744073709551615 ELSE 9223372036854775808 + i - 2000 END",
+    ),
+    "days": ({"chunk_column": "n", "chunk_by_days": 30}, "n date", "'1969-06-01' + INTERVAL i * 13 % 700 DAY"),
+    "days-datetime": (
+        {"chunk_column": "n", "chunk_by_days": 1},
+        "n datetime",
+        "'2024-02-27' + INTERVAL i * 13 % 4000 MINUTE",
+    ),
+    "days-timestamp": (
+        {"chunk_column": "n", "chunk_by_days": 1},
+        "n timestamp NULL",
+        "'2024-03-09' + INTERVAL i * 13 % 4000 MINUTE",
+    ),
+    "dense": ({"chunk_column": "n", "chunk_dense": True, "chunk_size": 900}, "n bigint", "i * i * i"),
+}
+
+
+@pytest.mark.parametrize("how", RANGES)
+@pytest.mark.parametrize("indexed", [True, False], ids=["indexed", "plain"])
+@pytest.mark.parametrize("nulls", [0, 5], ids=["", "nulls"])
+def test_chunked_by_ranges_of_a_column(program, mysql, database, how, indexed, nulls):
+    keys, column, value = RANGES[how]
+    mysql.execute(
+        f"CREATE TABLE t (id bigint PRIMARY KEY, {column}, v int NOT NULL, w text{', KEY (n)' if indexed else ''})",
+        f"INSERT INTO t SELECT i, CASE WHEN {nulls} > 0 AND i % {max(nulls, 1)} = 0 THEN NULL ELSE {value} END, i, NULL"
+        " FROM numbers",
+        "ANALYZE TABLE t",
+        database=database,
+    )
+    configure(program, mysql, database, mode="chunked", parallel=2, tuning={"batch_size": 333}, **keys)
+    summary_of(program)
+    assert rows_of(program) == source_rows(mysql, database)
+
+
+def test_sparse_keys_make_chunks_of_about_equal_rows(program, mysql):
+    database = new_database(mysql, 40000)
+    make_table(mysql, database, "snowflake")
+    configure(program, mysql, database, mode="chunked", chunk_size=4000, tuning={"batch_size": 1000})
+    summary_of(program)
+    [manifest] = check_delivery(program.out)
+    rows = [part["rows"] for part in manifest["parts"]]
+    assert len(rows) >= 5 and max(rows) <= 4 * min(rows), rows
+
+
+RELATIONS = {
+    "range": "PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (1000), PARTITION p1 VALUES LESS THAN MAXVALUE)",
+    "hash": "PARTITION BY HASH (id) PARTITIONS 5",
+    "key": "PARTITION BY KEY (id) PARTITIONS 3",
+    "list": "PARTITION BY LIST (id % 3) (PARTITION a VALUES IN (0), PARTITION b VALUES IN (1, 2))",
+    "compressed": "ROW_FORMAT=COMPRESSED",
+    "myisam": "ENGINE=MyISAM",
+    "memory": "ENGINE=MEMORY",
+}
+
+
+@pytest.mark.parametrize("kind", RELATIONS)
+def test_other_tables(program, mysql, database, kind):
+    w = "varchar(40)" if kind == "memory" else "text"
+    mysql.execute(
+        f"CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL, w {w}) {RELATIONS[kind]}",
+        "INSERT INTO t SELECT i, i, REPEAT('w', i % 40) FROM numbers",
+        database=database,
+    )
+    for keys in ({}, {"mode": "chunked", "chunk_size": 500, "parallel": 2}):
+        configure(program, mysql, database, on_existing="replace", **keys)
+        summary_of(program)
+        assert rows_of(program) == source_rows(mysql, database)
+
+
+@pytest.mark.parametrize("kind", ["view", "query", "system-versioned"])
+def test_relations_without_a_key_of_their_own(program, mysql, database, kind):
+    make_table(mysql, database, "bigint")
+    keys = {"query": "SELECT * FROM t WHERE v <= 3000"} if kind == "query" else {}
+    if kind == "view":
+        mysql.execute("CREATE VIEW x AS SELECT v, w FROM t WHERE v <= 3000", database=database)
+    if kind == "system-versioned":
+        if not mysql.is_mariadb:
+            kind, keys = "query", {"query": "SELECT v, w FROM t WHERE v <= 3000"}
+        else:
+            mysql.execute(
+                "CREATE TABLE x (id int PRIMARY KEY, v int NOT NULL, w text) WITH SYSTEM VERSIONING",
+                "INSERT INTO x SELECT i, i, NULL FROM numbers",
+                "UPDATE x SET w = 'later'",
+                "DELETE FROM x WHERE v > 3000",
+                database=database,
+            )
+    configure(program, mysql, database, "x", **keys)
+    summary_of(program)
+    if kind == "system-versioned":
+        assert rows_of(program) == [(i, "later") for i in range(1, 3001)], "as it is now, not as it was"
+    else:
+        assert rows_of(program) == source_rows(mysql, database, "v <= 3000")
+
+
+# ---- what the server sees ----
+
+EXPORTS = [
+    {},
+    {"consistency": "statement"},
+    {"mode": "chunked", "chunk_size": 900, "parallel": 3},
+    {"mode": "chunked", "chunk_size": 900, "parallel": 3, "consistency": "snapshot"},
+    {"mode": "chunked", "chunk_column": "id", "chunk_count": 5},
+    {"mode": "incremental", "cursor_column": "id"},
+    {"query": "SELECT * FROM t"},
+    {"tuning": {"profile": "safe", "batch_size": 100}},
+]
+FORBIDDEN = re.compile(
+    r"\bFLUSH\b|\bLOCK\s+(TABLES?|INSTANCE|IN)\b|\bFOR\s+(UPDATE|SHARE)\b|\bCOUNT\s*\(|\bOFFSET\b|GET_LOCK|SET\s+(GLOBAL|@@GLOBAL|PERSIST)"
+    r"|^\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|TRUNCATE|ANALYZE|OPTIMIZE|LOAD|CALL|XA|BACKUP|HANDLER)\b",
+    re.I,
+)
+
+
+@pytest.mark.parametrize("keys", EXPORTS, ids=str)
+@pytest.mark.parametrize("key", ["bigint", "text-unicode"])
+def test_statements_are_short_and_harmless(release, mysql, database, key, keys):
+    if key != "bigint" and ("chunk_column" in keys or "cursor_column" in keys):
+        keys = {"mode": "chunked", "chunk_by_key": "id", "chunk_size": 500}
+    make_table(mysql, database, key)
+    configure(release, mysql, database, **keys)
+    with mysql.watched() as watch:
+        release.run().ok()
+    said = watch.statements(USER)
+    assert any("`t`" in line.text for line in said), "the log holds what was read"
+    assert not [line.text for line in said if FORBIDDEN.search(line.text)]
+    assert sum(line.command == "Connect" for line in said) <= keys.get("parallel", 1) + 1
+    costs = watch.costs(USER)
+    assert max(cost.longest_seconds for cost in costs.values()) < LONGEST_SECONDS
+    reading = costs[EXECUTE]
+    assert (reading.tmp_tables, reading.tmp_disk_tables, reading.sorted_rows) == (0, 0, 0)
+    assert reading.rows_sent >= ROWS and reading.rows_examined <= 1.5 * ROWS + 100
+    assert rows_of(release) == source_rows(mysql, database)
+
+
+def test_a_page_is_a_statement_of_its_own(release, mysql, database):
+    make_table(mysql, database, "bigint")
+    configure(release, mysql, database, tuning={"batch_size": 100})
+    with mysql.watched() as watch:
+        release.run().ok()
+    assert watch.costs(USER)[EXECUTE].count >= ROWS / 100
+
+
+def test_the_slow_log_stays_empty_of_us(release, mysql, database):
+    """Nothing of ours sorts, scans without an index, or takes long."""
+    make_table(mysql, database, "composite")
+    mysql.execute("TRUNCATE mysql.slow_log")
+    configure(release, mysql, database, mode="chunked", chunk_size=500).run().ok()
+    rows = mysql.query(f"SELECT CONVERT(sql_text USING utf8mb4) FROM mysql.slow_log WHERE user_host LIKE '{USER}%'")
+    assert [text for (text,) in rows if "`t`" in text] == []
+
+
+# ---- interrupted ----
+
+POINTS = ["after-run-start:1", "after-chunk-claim:2", "after-page-read:9", "before-part-put:2", "after-part-put:3"]
+POINTS += ["after-chunk-complete:2", "before-manifest:1", "after-manifest:1", "before-verdict:1"]
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("keys", [{}, {"consistency": "snapshot", "parallel": 2}], ids=["statement", "snapshot"])
+def test_killed_and_resumed(program, mysql, database, point, keys):
+    make_table(mysql, database, "composite")
+    configure(program, mysql, database, mode="chunked", chunk_size=500, tuning={"batch_size": 100}, **keys)
+    assert program.run(env={"RIVET_CRASH_AT": point}).rc == -signal.SIGKILL, "the point was not met"
+    assert program.run_json()["per_export"][0]["resumed"]
+    assert len(check_delivery(program.out)) == 1
+    assert rows_of(program) == source_rows(mysql, database)
+
+
+def test_a_killed_session_is_replaced_and_the_run_goes_on(program, mysql, database):
+    make_table(mysql, database, "bigint")
+    tuning = {"batch_size": 100, "throttle_ms": 50, "retry_backoff_ms": 20, "max_retries": 20}
+    configure(program, mysql, database, mode="chunked", chunk_size=1000, parallel=2, tuning=tuning)
+    process = program.start("run", "-c", "rivet.yaml", "--json")
+    killed = kill_sessions(mysql, process, 3)
+    summary = program.finish(process).ok().json["per_export"][0]
+    assert killed >= 1 and summary["retries"] >= 1
+    assert rows_of(program) == source_rows(mysql, database)
+
+
+def kill_sessions(server: MysqlServer, process, most: int) -> int:
+    """Each session once that has been seen to read; until the run ends."""
+    seen: set[int] = set()
+    while process.poll() is None and len(seen) < most:
+        rows = server.query(f"SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{USER}'")
+        for (session,) in rows[:1]:
+            if session not in seen:
+                seen.add(session)
+                server.execute(f"KILL {session}")
+    return len(seen)
+
+
+def test_nothing_is_left_behind_when_interrupted(program, mysql, database):
+    make_table(mysql, database, "bigint")
+    configure(program, mysql, database, tuning={"batch_size": 50, "throttle_ms": 200})
+    process = program.start("run", "-c", "rivet.yaml")
+    wait_until(lambda: mysql.sessions(USER) > 0, 30, "the session")
+    process.send_signal(signal.SIGINT)
+    assert program.finish(process).rc == 130
+    wait_until(lambda: mysql.sessions(USER) == 0, 10, "its end")
