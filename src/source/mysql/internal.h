@@ -116,6 +116,7 @@ typedef struct rvi_my_param {
 rv_code rvi_my_prepare(rvi_my *my, const char *sql, rvi_my_statement **out, rv_error *err) RV_MUST_CHECK;
 /* The result's columns; NULL and *n 0 for a statement without rows. Until the statement is closed. */
 const MYSQL_FIELD *rvi_my_statement_fields(const rvi_my_statement *statement, int *n);
+int rvi_my_statement_params(const rvi_my_statement *statement); /* how many `?` it has */
 struct rvi_my_rows;
 /* Execute and hand every row, or up to `max_rows` of them (0: all; the rest waits for rvi_my_fetch()), to
  * rvi_my_rows_append(), decoding from the network's buffer. `page` gets statement_us and wire_bytes on top of what it

@@ -92,8 +92,9 @@ static void list_settings(const rvi_my *my, settings *all)
     zone->is_text = true;
     snprintf(zone->value, sizeof zone->value, "+00:00");
     add(all, "sql_mode")->is_text = true; /* from what it is: see keep_modes() */
-    /* init_connect may have set either; the first would cut results without a word. */
+    /* init_connect, or the server for everybody, may have set these; the first would cut results without a word. */
     snprintf(add(all, "sql_select_limit")->value, VALUE_BYTES, "18446744073709551615");
+    add_number(all, "sql_big_selects", 1); /* and this to refuse them, by max_join_size */
     add_number(all, "sql_auto_is_null", 0);
     add_limits(my, all);
     if (my->pooled) { /* SET NAMES was sent to another server's session, for all we know */

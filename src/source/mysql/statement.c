@@ -87,6 +87,11 @@ const MYSQL_FIELD *rvi_my_statement_fields(const rvi_my_statement *statement, in
     return statement->columns;
 }
 
+int rvi_my_statement_params(const rvi_my_statement *statement)
+{
+    return (int)mysql_stmt_param_count(statement->handle);
+}
+
 void rvi_my_statement_close(rvi_my_statement *statement)
 {
     if (statement == NULL)
