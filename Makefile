@@ -1,5 +1,7 @@
 # The front door. Meson builds; this file only knows the way.
 PREFIX ?= /usr/local
+# What `make demo` reads from: postgres or mysql.
+SOURCE ?= postgres
 
 .PHONY: all build demo test bench lint docs install clean
 
@@ -10,9 +12,9 @@ build:
 	scripts/build.sh release
 
 demo:
-	scripts/install-deps.sh build demo
+	scripts/install-deps.sh build demo-$(SOURCE)
 	scripts/build.sh release
-	scripts/demo.sh
+	SOURCE=$(SOURCE) scripts/demo.sh
 
 test:
 	scripts/install-deps.sh build test

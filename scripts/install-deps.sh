@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Install what the given jobs need and is not there yet: build, lint, test, demo, bench. Debian 12, as root or with
-# sudo. Does nothing, and asks no network, when everything is in place.
+# Install what the given jobs need and is not there yet: build, lint, test, demo-postgres, demo-mysql, bench. Debian 12,
+# as root or with sudo. Does nothing, and asks no network, when everything is in place.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,7 +8,8 @@ declare -A packages=(
     [build]="gcc make pkg-config meson ninja-build libc6-dev libpq-dev libmariadb-dev libsqlite3-dev libfyaml-dev
              libjansson-dev libzstd-dev libxxhash-dev libssl-dev zlib1g-dev libsnappy-dev liblz4-dev libbrotli-dev"
     [lint]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libcmocka-dev python3 git"
-    [demo]="postgresql-15 postgresql-client-15 python3 python3-venv"
+    [demo-postgres]="postgresql-15 postgresql-client-15 python3 python3-venv"
+    [demo-mysql]="mariadb-server mariadb-client python3 python3-venv"
     [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libcmocka-dev python3 python3-venv
             postgresql-15 postgresql-client-15 pgbouncer mariadb-server mariadb-client libmariadb-dev libaio1 libnuma1
             sqlite3 jq zstd openssl time bash zsh fish git strace"
@@ -55,7 +56,7 @@ venv_for() {
 
 for job in "$@"; do
     case $job in
-    demo) venv_for scripts/requirements-demo.txt ;;
+    demo-*) venv_for scripts/requirements-demo.txt ;;
     bench) venv_for bench/requirements.txt ;;
     test) venv_for tests/requirements.txt ;;
     esac
