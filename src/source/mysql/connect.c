@@ -15,7 +15,6 @@
 enum {
     DEFAULT_PORT = 3306,
     DEFAULT_CONNECT_S = 30,
-    MAX_PACKET = 1 << 30, /* the protocol's own limit */
 };
 
 /* ---- where to ---- */
@@ -137,7 +136,7 @@ static rv_code set_options(MYSQL *conn, const rv_source_config *cfg, const addre
 {
     unsigned timeout_s = (unsigned)(cfg->connect_timeout_s > 0 ? cfg->connect_timeout_s : DEFAULT_CONNECT_S);
     unsigned off = 0, protocol = to->host != NULL ? MYSQL_PROTOCOL_TCP : MYSQL_PROTOCOL_SOCKET;
-    size_t max_packet = MAX_PACKET;
+    size_t max_packet = RVI_MY_MAX_PACKET;
     my_bool no = 0;
     bool named = cfg->application_name != NULL && cfg->application_name[0] != '\0';
     mysql_optionsv(conn, MYSQL_OPT_PROTOCOL, &protocol);

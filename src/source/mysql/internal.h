@@ -35,11 +35,13 @@ static inline void rvi_my_memory_free(void *memory)
 RV_DEFINE_AUTO(MYSQL_BIND, rvi_my_memory_free)
 
 enum {
-    RVI_MY_POLL_SLICE_MS = 100,    /* how soon a wait hears a cancellation */
-    RVI_MY_CONTROL_MS = 60 * 1000, /* SET, catalog look-ups; a pooler may queue us meanwhile */
-    RVI_MY_GRACE_MS = 10 * 1000,   /* on top of the server's own limits, which should speak first */
-    RVI_MY_END_MS = 5 * 1000,      /* giving a transaction back */
-    RVI_MY_SQL_BYTES = 64 << 20,   /* ceiling of any statement that is built */
+    RVI_MY_POLL_SLICE_MS = 100,     /* how soon a wait hears a cancellation */
+    RVI_MY_CONTROL_MS = 60 * 1000,  /* SET, catalog look-ups; a pooler may queue us meanwhile */
+    RVI_MY_GRACE_MS = 10 * 1000,    /* on top of the server's own limits, which should speak first */
+    RVI_MY_END_MS = 5 * 1000,       /* giving a transaction back */
+    RVI_MY_MAX_PACKET = 1 << 30,    /* a row's most bytes, by the protocol */
+    RVI_MY_PACKET_PIECE = 16 << 20, /* and by how much of it comes in one piece */
+    RVI_MY_SQL_BYTES = 64 << 20,    /* ceiling of any statement that is built */
 };
 
 typedef struct rvi_my_statement rvi_my_statement;
@@ -52,6 +54,7 @@ typedef struct rvi_my {
     struct st_mariadb_methods methods; /* the library's own, except that rows are handed to statement.c */
     rvi_my_statement *in_flight;       /* its rows have not come to their end */
     int64_t sent_us, deadline_us;      /* monotonic: of the statement in flight */
+    size_t row_limit;                  /* bytes of a row that the library takes; 0: not set yet */
     rv_code stopped;                   /* why a wait was given up: CANCELLED, SOURCE_LOST (deadline) */
     atomic_bool interrupted;           /* set by any thread; stays set */
     unsigned long number;              /* by which KILL knows the connection */

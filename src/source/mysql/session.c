@@ -18,6 +18,7 @@
 #include "rivet/clock.h"
 #include "rivet/log.h"
 
+#include <errmsg.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -180,9 +181,24 @@ static rv_code no_answer(rvi_my *my, rv_error *err)
                    waited_s);
 }
 
+/* The library says only that the connection was lost when a row is more than it was allowed to take. */
+static bool row_was_too_large(const rvi_my *my)
+{
+    return my->row_limit > 0 && my->row_limit < RVI_MY_MAX_PACKET &&
+           mysql_errno(my->conn) == CR_SERVER_LOST &&
+           my->conn->net.where_b + RVI_MY_PACKET_PIECE >= my->row_limit;
+}
+
 /* An error in the middle of rows is only told of the connection. */
 static rv_code fail_with_last_error(rvi_my *my, MYSQL_STMT *statement, rv_error *err)
 {
+    if (row_was_too_large(my)) {
+        (void)rv_fail(err, RV_E_VALUE_TOO_LARGE,
+                      "a row has more than %zu MB, so one of its values is too large",
+                      (my->row_limit - RVI_MY_PACKET_PIECE) >> 20);
+        rv_hint(err, "raise tuning.max_value_mb");
+        return RV_E_VALUE_TOO_LARGE;
+    }
     unsigned number = statement != NULL ? mysql_stmt_errno(statement) : 0;
     if (number != 0)
         return rvi_my_fail(my, number, mysql_stmt_sqlstate(statement), mysql_stmt_error(statement), err);

@@ -186,6 +186,22 @@ static rv_code send(rvi_my_statement *statement, const rvi_my_param *params, int
 
 /* ---- rows ---- */
 
+/* A row that no value of which may be longer than the columns allow is no longer than this. The library takes a row of
+ * more than 16 MB in pieces, and gives up as soon as they are more than its own limit: so a value that is refused
+ * anyway is never held in memory. One piece is left as room, so that no row that is allowed comes near the limit. */
+static void limit_rows(rvi_my *my, const rvi_my_rows *rows)
+{
+    enum { VALUE_HEADER = 9, KEY_CELL = 64 << 10 };
+    size_t most = RVI_MY_PACKET_PIECE + (size_t)rows->n_cells * (VALUE_HEADER + KEY_CELL);
+    for (int i = 0; i < rows->schema->n_fields; i++)
+        if (rows->columns[i].max_bytes > RVI_MY_MAX_PACKET || most > RVI_MY_MAX_PACKET)
+            most = RVI_MY_MAX_PACKET;
+        else
+            most += (size_t)rows->columns[i].max_bytes;
+    my->row_limit = most < RVI_MY_MAX_PACKET ? most : RVI_MY_MAX_PACKET;
+    my->conn->net.max_packet_size = my->row_limit;
+}
+
 /* The next row, or *end. */
 static rv_code next_row(rvi_my_statement *statement, bool *end, rv_error *err)
 {
@@ -248,6 +264,8 @@ rv_code rvi_my_execute(rvi_my_statement *statement, const rvi_my_param *params, 
     rvi_my *my = statement->my;
     bool at_end = statement->n_columns == 0;
     RV_TRY(rvi_my_check_ready(my, err));
+    if (!at_end)
+        limit_rows(my, rows);
     rvi_my_enter(my, deadline_us);
     rv_code rc = send(statement, params, n_params, err);
     if (rc == RV_OK && !at_end)

@@ -308,6 +308,27 @@ static void a_full_page_of_a_stream_keeps_its_row_for_the_next(void **state)
     assert_int_equal(sum, (int64_t)TABLE_ROWS * (TABLE_ROWS - 1) / 2);
 }
 
+static void a_row_beyond_what_its_values_may_have_is_refused_before_it_is_held(void **state)
+{
+    session *s = *state;
+    bool end = false;
+    rv_bytes sql = RV_BYTES_INIT(4096);
+    const char *text = NULL;
+    NEED_SERVER(s);
+    s->rows.rows.columns[0].max_bytes = 1000;
+    assert_int_equal(rv_bytes_append_str(&sql, "SELECT ?", NULL), RV_OK);
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(rv_bytes_append_str(&sql, ", REPEAT('x', 3000000)", NULL), RV_OK);
+    assert_int_equal(rv_bytes_cstr(&sql, &text, NULL), RV_OK);
+    rvi_my_statement *statement = prepare(s, text);
+    rv_code rc = execute(s, statement, 0, 0, &end);
+    rvi_my_statement_close(statement);
+    rv_bytes_deinit(&sql);
+    assert_int_equal(rc, RV_E_VALUE_TOO_LARGE);
+    assert_int_equal(s->err.retry, RV_RETRY_NEVER);
+    assert_int_equal(reopen(s), RV_OK);
+}
+
 /* ---- waits ---- */
 
 static void *request_stop(void *cancel)
@@ -414,6 +435,7 @@ int main(void)
         SESSION_TEST(a_request_that_finds_its_statement_finished_hits_no_other),
         SESSION_TEST(a_column_that_was_altered_between_two_pages_is_noticed),
         SESSION_TEST(a_full_page_of_a_stream_keeps_its_row_for_the_next),
+        SESSION_TEST(a_row_beyond_what_its_values_may_have_is_refused_before_it_is_held),
         SESSION_TEST(a_cancelled_wait_ends_soon_and_so_does_its_statement),
         SESSION_TEST(a_wait_past_its_deadline_is_given_up_and_so_is_its_statement),
         SESSION_TEST(an_interrupted_source_does_nothing_more),
