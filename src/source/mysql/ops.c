@@ -49,7 +49,7 @@ static void interrupt(rv_source *source)
 
 const rv_source_ops rvi_mysql_ops = {
     .kind = "mysql",
-    .caps = RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_SNAPSHOT | RV_SOURCE_CAP_INTERRUPT,
+    .caps = RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_SNAPSHOT | RV_SOURCE_CAP_INTERRUPT | RV_SOURCE_CAP_KEYS,
     .default_port = 3306,
     .open = rvi_my_open,
     .server = server,
@@ -59,6 +59,8 @@ const rv_source_ops rvi_mysql_ops = {
     .scan_next = rvi_my_scan_next,
     .scan_close = rvi_my_scan_close,
     .scan_position = rvi_my_scan_position,
+    .key_ends = rvi_my_key_ends,
+    .split = rvi_my_split,
     .interrupt = interrupt,
     .close = rvi_my_close,
 };

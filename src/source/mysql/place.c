@@ -240,6 +240,9 @@ static rv_code append_bytes(const rvi_my_key_type *type, const rv_bytes *cell, r
 rv_code rvi_my_key_text(const rvi_my_key_type *type, rvi_my_wire wire, const rv_bytes *cell, rv_bytes *out,
                         rv_error *err)
 {
+    if (type->form ==
+        RVI_MY_KEY_LABEL) /* its number: a number by itself would be one of its labels, perhaps */
+        RV_TRY(rv_bytes_printf(out, err, "%c", RV_KEY_OWN_FORM));
     switch (wire) {
     case RVI_MY_WIRE_TEXT:
     case RVI_MY_WIRE_BINARY:
@@ -259,8 +262,6 @@ rv_code rvi_my_key_text(const rvi_my_key_type *type, rvi_my_wire wire, const rv_
     case RVI_MY_WIRE_INT8:
         return append_integer(cell, 8, true, out, err);
     case RVI_MY_WIRE_UINT8:
-        if (type->form == RVI_MY_KEY_LABEL)
-            RV_TRY(rv_bytes_printf(out, err, "%c", RV_KEY_OWN_FORM));
         return append_integer(cell, 8, false, out, err);
     case RVI_MY_WIRE_FLOAT:
     case RVI_MY_WIRE_DOUBLE:

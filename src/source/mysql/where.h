@@ -34,6 +34,7 @@ typedef struct rvi_my_query {
     rv_bytes values; /* what the parameters point into */
     rvi_my_param params[RVI_MY_MAX_PARAMS];
     size_t starts[RVI_MY_MAX_PARAMS]; /* in `values` */
+    size_t marks[RVI_MY_MAX_PARAMS];  /* where the "?" stands in `sql` */
     int n_params;
 } rvi_my_query;
 
@@ -46,6 +47,8 @@ static inline void rvi_my_query_auto(rvi_my_query *query) /* RV_AUTO(rvi_my_quer
 void rvi_my_query_clear(rvi_my_query *query);
 /* The statement; from here until the query changes, its params are good as well. Fails OUT_OF_MEMORY. */
 rv_code rvi_my_query_finish(rvi_my_query *query, const char **sql, rv_error *err) RV_MUST_CHECK;
+/* The same statement with literals instead of parameters, appended to `out`. */
+rv_code rvi_my_query_literally(const rvi_my_query *query, rv_bytes *out, rv_error *err) RV_MUST_CHECK;
 /* "?", and its value. */
 rv_code rvi_my_append_number(rvi_my_query *query, int64_t number, rv_error *err) RV_MUST_CHECK;
 
