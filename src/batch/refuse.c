@@ -36,7 +36,8 @@ static bool has_nearest(rv_invalid invalid_class)
 /* Can the exact text stand for one? Not where it is the text itself that is wrong. */
 static bool has_text(const rv_column *column, rv_invalid invalid_class)
 {
-    return invalid_class != RV_INVALID_ENCODING && !rv_type_is_text(column->type.id);
+    bool no_json = column->type.id == RV_TYPE_JSON && invalid_class == RV_INVALID_UNPARSEABLE;
+    return no_json || (invalid_class != RV_INVALID_ENCODING && !rv_type_is_text(column->type.id));
 }
 
 /* The start of the value in printable ASCII; other bytes as \xHH, because the value may be no valid text. */

@@ -131,8 +131,10 @@ static void apply_policies(rv_field *field)
             continue;
         if (field->on_invalid[c] == RV_POLICY_NULL)
             field->nullable = true;
-        /* Text that is no valid text stays so as text: that policy cannot help, and the value will fail. */
-        bool helps = !rv_type_is_text(field->type.id) || field->type.id == RV_TYPE_INTERVAL;
+        /* Text that is no valid text stays so as text: that policy cannot help, and the value will fail. What only is
+         * no JSON, or no duration that ISO 8601 can say, is a text like any other. */
+        bool helps = !rv_type_is_text(field->type.id) || field->type.id == RV_TYPE_INTERVAL ||
+                     (field->type.id == RV_TYPE_JSON && c == RV_INVALID_UNPARSEABLE);
         if (field->on_invalid[c] == RV_POLICY_TEXT && helps && c != RV_INVALID_ENCODING)
             as_text = true;
     }

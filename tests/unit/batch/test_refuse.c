@@ -74,6 +74,12 @@ static void a_refusal_names_column_class_value_and_ways_out(void **state)
     assert_non_null(strstr(one.err.message, "'a\\xff\\x0a'"));
     assert_string_equal(one.err.hint, "set on_invalid: {encoding: null} for the column or the export");
     close_column(&one);
+    open_column(&one, scalar(RV_TYPE_JSON), NULL);
+    assert_int_equal(refuse(&one, RV_INVALID_UNPARSEABLE, RV_POLICY_FAIL, "{", 1, &applied),
+                     RV_E_VALUE_UNPARSEABLE);
+    assert_string_equal(one.err.hint,
+                        "set on_invalid: {unparseable: null|text} for the column or the export");
+    close_column(&one);
 }
 
 static void a_long_value_is_shown_cut(void **state)

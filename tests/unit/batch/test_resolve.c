@@ -86,6 +86,23 @@ static void the_text_policy_turns_a_column_that_may_need_it_into_text(void **sta
     assert_int_equal(out.type.id, RV_TYPE_INT64);
 }
 
+/* A text that somebody promised to be JSON is still a text when it is none; no policy makes it another encoding. */
+static void the_text_policy_lets_json_be_what_it_is(void **state)
+{
+    (void)state;
+    RV_AUTO(rv_arena_free) rv_arena *arena = new_arena();
+    rv_schema_options options = {.on_invalid = {[RV_INVALID_UNPARSEABLE] = RV_POLICY_TEXT}};
+    rv_field json = field("j", scalar(RV_TYPE_JSON)), out = {0};
+    assert_int_equal(resolve_one(arena, &json, &options, &out, NULL), RV_OK);
+    assert_int_equal(out.type.id, RV_TYPE_JSON); /* this source lets in nothing else */
+    json.loose = true;
+    assert_int_equal(resolve_one(arena, &json, &options, &out, NULL), RV_OK);
+    assert_int_equal(out.type.id, RV_TYPE_STRING);
+    options = (rv_schema_options){.on_invalid = {[RV_INVALID_ENCODING] = RV_POLICY_TEXT}};
+    assert_int_equal(resolve_one(arena, &json, &options, &out, NULL), RV_OK);
+    assert_int_equal(out.type.id, RV_TYPE_JSON);
+}
+
 static void the_null_policy_makes_a_column_that_may_need_it_nullable(void **state)
 {
     (void)state;
@@ -222,6 +239,7 @@ int main(void)
         cmocka_unit_test(without_options_a_schema_is_copied_as_it_is),
         cmocka_unit_test(an_override_is_read_through_text),
         cmocka_unit_test(the_text_policy_turns_a_column_that_may_need_it_into_text),
+        cmocka_unit_test(the_text_policy_lets_json_be_what_it_is),
         cmocka_unit_test(the_null_policy_makes_a_column_that_may_need_it_nullable),
         cmocka_unit_test(policies_for_odd_values_leave_columns_alone_whose_source_enforces_their_type),
         cmocka_unit_test(the_null_policy_makes_any_column_of_a_loose_source_nullable),
