@@ -545,6 +545,17 @@ NUMBER_AS_TEXT(bit_as_text, RV_TYPE_UINT64, decode_bit)
 NUMBER_AS_TEXT(float_as_text, RV_TYPE_FLOAT32, decode_4_bytes)
 NUMBER_AS_TEXT(double_as_text, RV_TYPE_FLOAT64, decode_8_bytes)
 
+/* The server writes years with four digits, 0000 among them. */
+static rv_code year_as_text(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+                            rv_error *err)
+{
+    char text[SHOWN_BYTES];
+    if (len != 2)
+        return malformed(plan, len, err);
+    int n = snprintf(text, sizeof text, "%04u", load_u16(value));
+    return rv_column_append_text(column, plan->field, text, (size_t)n, err);
+}
+
 /* A text keeps a day that no calendar has, which is what the policy `text` is for; any other type has to ask. */
 static rv_code moment_as_text(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
                               rv_error *err)
@@ -641,8 +652,9 @@ static rvi_my_decode_fn native_decoder(rvi_my_wire wire)
 
 rvi_my_decode_fn rvi_my_decoder(rvi_my_wire wire, const rv_field *field)
 {
+    bool is_year = wire == RVI_MY_WIRE_INT2 && strncmp(field->native_type, "year", 4) == 0;
     if (field->transfer == RV_TRANSFER_TEXT)
-        return text_decoder(wire);
+        return is_year ? year_as_text : text_decoder(wire);
     if (wire == RVI_MY_WIRE_INT1 && field->type.id == RV_TYPE_BOOL)
         return decode_truth;
     if (wire != RVI_MY_WIRE_TEXT)

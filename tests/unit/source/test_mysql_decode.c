@@ -54,6 +54,21 @@ static void integers_of_every_width_are_read_at_their_ends(void **state)
     }
 }
 
+static void the_text_of_a_year_has_four_digits(void **state)
+{
+    decoding d;
+    (void)state;
+    decoding_open(&d, scalar(RV_TYPE_INT16), RVI_MY_WIRE_INT2);
+    d.fields[0].native_type = "year(4)";
+    decoding_override(&d, scalar(RV_TYPE_STRING));
+    assert_int_equal(decode_bytes(&d, "\0\0", 2), RV_OK);
+    assert_string_equal(decoded(&d), "0000");
+    decoding_override(&d, scalar(RV_TYPE_INT32));
+    assert_int_equal(decode_bytes(&d, "\x6b\x08", 2), RV_OK);
+    assert_string_equal(decoded(&d), "2155");
+    decoding_close(&d);
+}
+
 static void floats_keep_every_bit(void **state)
 {
     const double doubles[] = {0.1, -0.0, 5e-324, 1.7976931348623157e308};
@@ -631,6 +646,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_of_every_width_are_read_at_their_ends),
+        cmocka_unit_test(the_text_of_a_year_has_four_digits),
         cmocka_unit_test(floats_keep_every_bit),
         cmocka_unit_test(the_text_of_a_float_has_all_of_its_digits),
         cmocka_unit_test(only_0_and_1_in_a_tinyint_1_are_truth_values),
