@@ -89,7 +89,8 @@ def configure(program, server, tls: dict | None, user: str = "exporter", query: 
     fields = {"type": "mysql", "host": "127.0.0.1", "port": server.port, "user": user, "database": "shop"}
     block = {} if tls is None else {"tls": tls}
     what = {"query": query, "format": "csv", "destination": {"type": "stdout"}} if query else {}
-    return program.configure(fields | block | source, program.export("t", on_existing="replace", **what))
+    what = what or {"on_existing": "replace"}
+    return program.configure(fields | block | source, program.export("t", **what))
 
 
 def run(program, server, tls: dict | None, user: str = "exporter", query: str = "", **source):
