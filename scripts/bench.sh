@@ -4,6 +4,7 @@
 #   --big       also a table of 25 million rows: memory must not grow with the rows (5 GB of disk, some minutes more)
 #   --modes     also modes, lanes and what the source feels (bench/modes.py)
 #   --rivals    also other programs, from bench/rivals.txt
+#   --mysql     MariaDB and MySQL 8.0 instead of PostgreSQL: scripts/bench-mysql.sh with the other options
 #   --small     a fiftieth of the rows, to try the harness: its numbers mean nothing, so the report goes to build/bench
 #   further options go to bench/run.py
 #
@@ -11,6 +12,13 @@
 # release build than build/release. PYTHON: another interpreter than build/venv's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+for argument in "$@"; do
+    if [ "$argument" = --mysql ]; then
+        others=()
+        for other in "$@"; do [ "$other" = --mysql ] || others+=("$other"); done
+        exec scripts/bench-mysql.sh "${others[@]}"
+    fi
+done
 root=$PWD
 build=${RIVET_BUILD:-$root/build/release}
 python=${PYTHON:-$root/build/venv/bin/python}

@@ -57,9 +57,9 @@ mariadb_start() {
     mariadb_make_data
     for _ in 1 2 3; do
         MARIADB_PORT=$(mariadb_free_port)
-        as_mariadb "${program:-/usr/sbin/mariadbd}" --no-defaults ${MARIADB_FOLDER:+--basedir="$MARIADB_FOLDER"} \
-            --datadir="$mariadb_home/data" --socket="$MARIADB_SOCKET" --pid-file="$mariadb_home/pid" \
-            --tmpdir="$mariadb_home" --port="$MARIADB_PORT" --bind-address=127.0.0.1 --skip-name-resolve \
+        as_mariadb "${program:-/usr/sbin/mariadbd}" --no-defaults \
+            ${MARIADB_FOLDER:+--basedir="$MARIADB_FOLDER" --mysqlx=OFF} --datadir="$mariadb_home/data" --socket="$MARIADB_SOCKET" \
+            --pid-file="$mariadb_home/pid" --tmpdir="$mariadb_home" --port="$MARIADB_PORT" --bind-address=127.0.0.1 --skip-name-resolve \
             "$@" >>"$MARIADB_LOG" 2>&1 &
         mariadb_pid=$!
         while kill -0 "$mariadb_pid" 2>/dev/null; do
