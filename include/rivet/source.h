@@ -31,6 +31,9 @@ enum {
         1u << 5,                      /* share_snapshot is set: several sources may see one point in time */
     RV_SOURCE_CAP_HISTORY = 1u << 6,  /* horizon is set: ranges may have a history */
     RV_SOURCE_CAP_PRESSURE = 1u << 7, /* pressure is set */
+    RV_SOURCE_CAP_ALIGNED_SNAPSHOT =
+        1u << 8, /* begin_aligned is set: sources that begin together may see one point in time */
+    RV_SOURCE_CAP_SETTLE = 1u << 9, /* settle is set: others' writes can be waited for */
 };
 
 typedef struct rv_server_info {
@@ -196,6 +199,17 @@ typedef struct rv_source_ops {
     /* CAP_SHARED_SNAPSHOT: a name under which other sources can join the snapshot that begin() took, as long as this
      * one holds it. Into the arena. */
     rv_code (*share_snapshot)(rv_source *src, rv_arena *arena, const char **out, rv_error *err);
+    /* CAP_ALIGNED_SNAPSHOT, outside of begin() and end(), on two sources of one configuration or more: begin() for all
+     * of them, with options->snapshot, and all see one point in time. *why_not NULL: they do. Otherwise, in words for
+     * the user (static): nothing proves that they would, and none of them has begun. Bounded in time; takes no locks.
+     * After a failure all of them are good for nothing but close. */
+    rv_code (*begin_aligned)(rv_source *const *sources, int n, const rv_read_options *options,
+                             const char **why_not, rv_error *err);
+    /* CAP_SETTLE, between begin() and end(), no scan open: waits, at most timeout_ms, until every statement and every
+     * transaction of others that was under way when it was called, and that has written or may be writing, has ended.
+     * What they wrote is decided then, for a snapshot that is taken afterwards. *open_since_us: 0: all of them have
+     * ended; UNIX time: when the oldest of the others began; -1: this user may not see what others do. */
+    rv_code (*settle)(rv_source *src, int64_t timeout_ms, int64_t *open_since_us, rv_error *err);
     /* CAP_PRESSURE, outside of begin() and end(), on a source of its own. */
     rv_code (*pressure)(rv_source *src, rv_pressure *out, rv_error *err);
 
@@ -243,6 +257,10 @@ rv_code rv_source_horizon(rv_source *src, rv_arena *arena, const char **out, int
                           rv_error *err) RV_MUST_CHECK;
 rv_code rv_source_share_snapshot(rv_source *src, rv_arena *arena, const char **out,
                                  rv_error *err) RV_MUST_CHECK;
+rv_code rv_source_begin_aligned(rv_source *const *sources, int n, const rv_read_options *options,
+                                const char **why_not, rv_error *err) RV_MUST_CHECK;
+rv_code rv_source_settle(rv_source *src, int64_t timeout_ms, int64_t *open_since_us,
+                         rv_error *err) RV_MUST_CHECK;
 rv_code rv_source_pressure(rv_source *src, rv_pressure *out, rv_error *err) RV_MUST_CHECK;
 void rv_source_interrupt(rv_source *src);
 void rv_source_close(rv_source *src);

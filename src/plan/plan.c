@@ -81,7 +81,8 @@ static rv_code count_lanes(rvi_planner *p, rv_error *err)
 {
     rv_plan *plan = p->plan;
     int64_t lanes = p->config->parallel > 1 ? p->config->parallel : 1;
-    if (lanes > 1 && plan->snapshot && (p->caps & RV_SOURCE_CAP_SHARED_SNAPSHOT) == 0) {
+    const uint32_t together = RV_SOURCE_CAP_SHARED_SNAPSHOT | RV_SOURCE_CAP_ALIGNED_SNAPSHOT;
+    if (lanes > 1 && plan->snapshot && (p->caps & together) == 0) {
         lanes = 1;
         RV_TRY(rvi_plan_note(
             p, err,

@@ -84,6 +84,9 @@ typedef struct rvi_snapshot {
     bool ending;   /* old enough: lanes leave it after their chunks, the last one opens the next epoch */
     bool lost;     /* its connection is gone: what was read under it has to be read again */
     rv_error loss; /* why */
+    bool by_seats; /* nobody can join it: lanes take turns on the connections that took it together */
+    rv_source *seats[RVI_MAX_LANES]; /* those that no lane sits on; begun while the snapshot is taken */
+    int n_seats, n_permits;          /* n_permits: of connections, beside the first one */
 } rvi_snapshot;
 
 typedef struct rvi_run rvi_run;
@@ -213,11 +216,16 @@ void rvi_lane_disconnect(rvi_lane *lane, const rv_error *why);
 rv_code rvi_snapshot_init(rvi_run *run, rv_error *err) RV_MUST_CHECK;
 void rvi_snapshot_deinit(rvi_run *run);
 void rvi_read_options(const rvi_run *run, rv_read_options *out);
-/* run->source has begun: its snapshot is the run's, and other lanes may join it. By main. */
+/* run->source has begun: its snapshot is the run's, and other lanes may join it. Or it becomes one of several that
+ * begin anew, together, and is NULL from then on. By main. */
 rv_code rvi_snapshot_begins(rvi_run *run, rv_error *err) RV_MUST_CHECK;
+/* Lanes make no connections of their own. */
+bool rvi_snapshot_gives_seats(const rvi_run *run);
+/* The lanes have ended: connections that are left are closed. By main. */
+void rvi_snapshot_close_seats(rvi_run *run);
 /* Between chunks, by a lane with a connection: reads under the run's snapshot from now on, which may be a new one. */
 rv_code rvi_snapshot_enter(rvi_lane *lane, rv_error *err) RV_MUST_CHECK;
-/* Between chunks, by a lane that waits: an epoch that ends is left. */
+/* Between chunks: an epoch that ends is left, a seat is given up. */
 void rvi_snapshot_let_go(rvi_lane *lane);
 /* The lane's connection ends; `why` RV_OK: in order. The snapshot of a lane that holds it is lost with it. */
 void rvi_snapshot_leave(rvi_lane *lane, const rv_error *why);

@@ -112,7 +112,7 @@ rv_code rvi_lane_be_ready(rvi_lane *lane, rv_error *err)
 {
     rvi_run *run = lane->run;
     rv_source *source = NULL;
-    if (lane->source == NULL) {
+    if (lane->source == NULL && !rvi_snapshot_gives_seats(run)) {
         RV_TRY(rv_source_open(&source, &run->context->config->source, lane->halt, err));
         adopt(lane, source);
     }

@@ -126,12 +126,14 @@ static rv_code work(rvi_run *run, rv_error *err)
     run->n_held = 0;
     atomic_store(&run->lanes_allowed, run->n_lanes);
     atomic_store(&run->n_at_work, 0);
-    rvi_lane_lend(&run->lanes[0], run->source);
+    if (run->source != NULL) /* NULL: it is one of the seats */
+        rvi_lane_lend(&run->lanes[0], run->source);
     run->source = NULL;
     if (start(&threads, run, &watching, err) != RV_OK)
         rvi_run_fail(run, err);
     join(&threads, run, &watching);
     run->source = rvi_lane_take_back(&run->lanes[0]);
+    rvi_snapshot_close_seats(run);
     run->n_held = 0; /* who was stopped in a chunk has given it up */
     add_up_policies(run);
     return rvi_run_failure(run, err);

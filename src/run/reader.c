@@ -359,6 +359,8 @@ static bool get_permit(rvi_lane *lane)
     enum { LOOK_AGAIN_US = 200 * 1000 };
     rvi_run *run = lane->run;
     const rv_clock *clock = run->context->clock;
+    if (rvi_snapshot_gives_seats(run))
+        return true;
     lane->has_permit = lane->index > 0 && rv_connections_try(run->context->connections);
     while (lane->index > 0 && !lane->has_permit) {
         if (!clock->sleep_us(clock, LOOK_AGAIN_US, run->stop) || rvi_run_should_end(run) ||
@@ -409,14 +411,13 @@ static rv_code read_chunks(rvi_lane *lane, rv_error *err)
         return RV_OK;
     while (!rvi_run_should_end(lane->run)) {
         rvi_claim claim;
+        rvi_snapshot_let_go(lane);
         RV_TRY(claim_chunk(lane, &claim, err));
         if (!claim.found && claim.n_open == 0)
             return RV_OK;
         if (claim.found)
             RV_TRY_CTX(read_chunk(lane, &claim.chunk, err), err, "chunk %" PRId64 " of %" PRId64,
                        claim.chunk.index + 1, lane->run->plan.n_chunks);
-        else
-            rvi_snapshot_let_go(lane);
     }
     return RV_OK;
 }

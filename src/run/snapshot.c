@@ -7,7 +7,11 @@
  *
  * A lane that loses its connection joins again. When it was the one that holds the snapshot, nobody can join any
  * more, and the point in time is gone: the run stops reading and begins the epoch anew (run.c), as it would after a
- * crash. */
+ * crash.
+ *
+ * Where a snapshot cannot be joined, several connections take it together (begin_aligned), and none can come to it
+ * later. They are seats: a lane takes one for each chunk and gives it up after it. So there may be fewer of them than
+ * lanes, one that breaks leaves its chunk to the others, and the snapshot is only lost with the last of them. */
 #include "internal.h"
 
 #include "rivet/log.h"
@@ -80,7 +84,7 @@ static void is_taken(rvi_run *run, const char *name)
     s->taken = true;
     s->ending = s->taking = false;
     s->lost = false;
-    s->n_inside = 1;
+    s->n_inside = s->by_seats ? 0 : 1;
 }
 
 static json_t *describe_epoch(int64_t epoch, int64_t wall_us)
@@ -90,13 +94,112 @@ static json_t *describe_epoch(int64_t epoch, int64_t wall_us)
     return json_pack("{s:I,s:s}", "epoch", (json_int_t)epoch, "snapshot_at", at);
 }
 
+/* ---- seats ---- */
+
+bool rvi_snapshot_gives_seats(const rvi_run *run)
+{
+    return run->snapshot.by_seats; /* changed by main, while there are no lanes */
+}
+
+/* As many more connections as there are permits for, and as the source takes; the first one is there. */
+static void add_connections(rvi_run *run, rv_source **sources, int *n, int wanted)
+{
+    rvi_snapshot *s = &run->snapshot;
+    while (*n < wanted) {
+        rv_error err = {0};
+        if (s->n_permits < *n && !rv_connections_try(run->context->connections))
+            return;
+        s->n_permits += s->n_permits < *n;
+        if (rv_source_open(&sources[*n], &run->context->config->source, run->halt, &err) != RV_OK) {
+            rv_log(RV_LOG_WARN, "export '%s': no more than %d connections: %s", run->export_config->name, *n,
+                   err.message);
+            return;
+        }
+        ++*n;
+    }
+}
+
+static void close_sources(rv_source **sources, int *n, int down_to)
+{
+    while (*n > down_to)
+        rv_source_close(sources[--*n]);
+}
+
+/* All of them, or else half as many, and so on, down to one, which is always at one point in time. *why_not: NULL, or
+ * why it is not all of them. On failure none is left. */
+static rv_code begin_together(rvi_run *run, rv_source **sources, int *n, const char **why_not, rv_error *err)
+{
+    rv_read_options options;
+    rv_code rc = RV_OK;
+    const char *why = NULL;
+    rvi_read_options(run, &options);
+    *why_not = NULL;
+    while (*n > 1) {
+        rc = rv_source_begin_aligned(sources, *n, &options, &why, err);
+        if (rc != RV_OK || why == NULL)
+            break;
+        *why_not = why;
+        close_sources(sources, n, *n / 2);
+    }
+    if (rc == RV_OK && *n == 1)
+        rc = rv_source_begin(sources[0], &options, err);
+    if (rc != RV_OK)
+        close_sources(sources, n, 0);
+    return rc;
+}
+
+static bool wants_seats(const rvi_run *run)
+{
+    uint32_t caps = run->source->ops->caps;
+    return run->plan.lanes > 1 && (caps & RV_SOURCE_CAP_ALIGNED_SNAPSHOT) != 0 &&
+           (caps & RV_SOURCE_CAP_SHARED_SNAPSHOT) == 0;
+}
+
+/* The plan was made under a snapshot that nobody can join. Chunks do not depend on it: the connection begins anew with
+ * the others. */
+static rv_code arrange_seats(rvi_run *run, rv_error *err)
+{
+    rvi_snapshot *s = &run->snapshot;
+    rv_source *sources[RVI_MAX_LANES] = {run->source};
+    const char *why_not = NULL;
+    int n = 1, lanes = run->plan.lanes < RVI_MAX_LANES ? run->plan.lanes : RVI_MAX_LANES;
+    rv_source_end(run->source);
+    run->source = NULL;
+    add_connections(run, sources, &n, lanes);
+    RV_TRY(begin_together(run, sources, &n, &why_not, err));
+    if (why_not != NULL)
+        rvi_run_note(run, "%d of %d lanes read: %s", n, lanes, why_not);
+    run->plan.lanes = n;
+    s->by_seats = n > 1;
+    if (n == 1)
+        run->source = sources[0];
+    for (int i = 0; n > 1 && i < n; i++)
+        s->seats[i] = sources[i];
+    s->n_seats = n > 1 ? n : 0;
+    return RV_OK;
+}
+
+void rvi_snapshot_close_seats(rvi_run *run)
+{
+    rvi_snapshot *s = &run->snapshot;
+    for (int i = 0; i < s->n_seats; i++)
+        rv_source_end(s->seats[i]);
+    close_sources(s->seats, &s->n_seats, 0);
+    for (; s->n_permits > 0; s->n_permits--)
+        rv_connections_give_back(run->context->connections);
+    s->by_seats = false;
+}
+
 rv_code rvi_snapshot_begins(rvi_run *run, rv_error *err)
 {
     rvi_snapshot *s = &run->snapshot;
     char name[RVI_SNAPSHOT_NAME_BYTES] = "";
     if (!run->plan.snapshot)
         return RV_OK;
-    RV_TRY(name_snapshot(run, run->source, run->arena, name, err));
+    if (wants_seats(run))
+        RV_TRY(arrange_seats(run, err));
+    if (!s->by_seats)
+        RV_TRY(name_snapshot(run, run->source, run->arena, name, err));
     pthread_mutex_lock(&s->lock);
     is_taken(run, name);
     pthread_mutex_unlock(&s->lock);
@@ -120,18 +223,20 @@ static rv_code begin_without(rvi_lane *lane, rv_error *err)
 /* How a lane comes in: through the snapshot that is, or with the next one, which it is to take. */
 typedef enum way_in { GIVE_UP, JOIN, TAKE } way_in;
 
-static way_in wait_for_way_in(rvi_run *run)
+/* *seat: of a snapshot that is by seats, with JOIN. */
+static way_in wait_for_way_in(rvi_run *run, rv_source **seat)
 {
     rvi_snapshot *s = &run->snapshot;
     way_in way = GIVE_UP;
     pthread_mutex_lock(&s->lock);
     while (!rv_cancel_requested(run->stop) && !s->lost) {
-        if (s->taken && !s->ending) {
+        if (s->taken && !s->ending && (!s->by_seats || s->n_seats > 0)) {
             s->n_inside++;
+            *seat = s->by_seats ? s->seats[--s->n_seats] : NULL;
             way = JOIN;
             break;
         }
-        if (s->n_inside == 0 && !s->taking) {
+        if (s->n_inside == 0 && !s->taking && (!s->taken || s->ending)) {
             s->epoch += s->taken; /* the very first one has its number already */
             s->taken = false;
             s->taking = true;
@@ -191,6 +296,50 @@ static rv_code take_next(rvi_lane *lane, rv_error *err)
     return RV_OK;
 }
 
+/* All seats are free, for nobody is inside: they take the next snapshot together. */
+static rv_code take_next_together(rvi_run *run, rv_error *err)
+{
+    rvi_snapshot *s = &run->snapshot;
+    const char *why_not = NULL;
+    int64_t now_us = run->context->clock->now_us(run->context->clock);
+    for (int i = 0; i < s->n_seats; i++) /* by whoever is taking, and nobody else */
+        rv_source_end(s->seats[i]);
+    rv_code rc = RV_OK;
+    if (s->n_seats == 0) {
+        rc = rv_source_open(&s->seats[0], &run->context->config->source, run->halt, err);
+        s->n_seats = rc == RV_OK;
+    }
+    if (rc == RV_OK) {
+        add_connections(run, s->seats, &s->n_seats, run->plan.lanes);
+        rc = begin_together(run, s->seats, &s->n_seats, &why_not, err);
+    }
+    pthread_mutex_lock(&s->lock);
+    if (rc == RV_OK)
+        is_taken(run, "");
+    s->taking = false;
+    int64_t epoch = s->epoch;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    RV_TRY(rc);
+    if (why_not != NULL)
+        rv_log(RV_LOG_WARN, "export '%s': lanes take turns on %d connections: %s", run->export_config->name,
+               s->n_seats, why_not);
+    rvi_record_event(run, "EpochStarted", describe_epoch(epoch, now_us));
+    return RV_OK;
+}
+
+/* Between two chunks. The connection stays as it is, for whoever comes next. */
+static void stand_up(rvi_lane *lane)
+{
+    rvi_snapshot *s = &lane->run->snapshot;
+    rv_source *seat = rvi_lane_take_back(lane);
+    lane->begun = false;
+    pthread_mutex_lock(&s->lock);
+    s->seats[s->n_seats++] = seat;
+    pthread_mutex_unlock(&s->lock);
+    step_out(lane);
+}
+
 static rv_code join(rvi_lane *lane, rv_error *err)
 {
     rvi_run *run = lane->run;
@@ -219,32 +368,35 @@ static rv_code join(rvi_lane *lane, rv_error *err)
     return rc;
 }
 
-static rv_code nowhere_to_enter(rvi_lane *lane, rv_error *err)
-{
-    (void)lane;
-    return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
-}
-
 rv_code rvi_snapshot_enter(rvi_lane *lane, rv_error *err)
 {
     if (!lane->run->plan.snapshot)
         return begin_without(lane, err);
+    rvi_run *run = lane->run;
     rvi_snapshot_let_go(lane);
-    if (lane->inside)
-        return RV_OK;
-    switch (wait_for_way_in(lane->run)) {
-    case GIVE_UP:
-        return nowhere_to_enter(lane, err);
-    case JOIN:
-        return join(lane, err);
-    case TAKE:
-        return take_next(lane, err);
+    while (!lane->inside) {
+        rv_source *seat = NULL;
+        switch (wait_for_way_in(run, &seat)) {
+        case GIVE_UP:
+            return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+        case JOIN:
+            if (seat == NULL)
+                return join(lane, err);
+            rvi_lane_lend(lane, seat);
+            return RV_OK;
+        case TAKE:
+            if (!run->snapshot.by_seats)
+                return take_next(lane, err);
+            RV_TRY(take_next_together(run, err));
+        }
     }
-    return nowhere_to_enter(lane, err);
+    return RV_OK;
 }
 
 void rvi_snapshot_let_go(rvi_lane *lane)
 {
+    if (lane->inside && rvi_snapshot_gives_seats(lane->run))
+        stand_up(lane);
     if (!lane->inside || !rvi_snapshot_is_ending(lane->run))
         return;
     rv_source_end(lane->source);
@@ -254,11 +406,19 @@ void rvi_snapshot_let_go(rvi_lane *lane)
 
 void rvi_snapshot_leave(rvi_lane *lane, const rv_error *why)
 {
+    rvi_snapshot *s = &lane->run->snapshot;
     if (!lane->inside)
         return;
-    if (lane->holds && why->code != RV_OK)
-        lose(lane->run, why);
-    step_out(lane);
+    pthread_mutex_lock(&s->lock);
+    s->n_inside--;
+    bool others_hold = s->by_seats && s->n_inside + s->n_seats > 0;
+    if (lane->holds && why->code != RV_OK && !others_hold && !s->lost) {
+        s->loss = *why;
+        s->lost = true;
+    }
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    lane->inside = lane->holds = false;
 }
 
 rv_code rvi_snapshot_check_age(rvi_lane *lane, rv_error *err)

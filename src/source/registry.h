@@ -15,7 +15,7 @@ extern const rv_source_ops rvi_mysql_ops;
 extern const rv_source_ops rvi_sqlite_ops;
 #endif
 #ifdef RIVET_HAVE_FAKE
-extern const rv_source_ops rvi_fake_ops; /* the scripted source; test builds only */
+extern const rv_source_ops rvi_fake_ops, rvi_fake_apart_ops; /* the scripted source; test builds only */
 #endif
 
 #endif

@@ -25,6 +25,7 @@ static const rv_source_ops *const drivers[] = {
 #endif
 #ifdef RIVET_HAVE_FAKE
     &rvi_fake_ops,
+    &rvi_fake_apart_ops,
 #endif
     NULL,
 };
@@ -370,6 +371,35 @@ rv_code rv_source_share_snapshot(rv_source *src, rv_arena *arena, const char **o
     if (name == NULL || name[0] == '\0')
         return rv_fail(err, RV_E_INTERNAL, "the driver shares a snapshot without a name");
     *out = name;
+    return RV_OK;
+}
+
+rv_code rv_source_begin_aligned(rv_source *const *sources, int n, const rv_read_options *options,
+                                const char **why_not, rv_error *err)
+{
+    assert(sources != NULL && n >= 2 && options != NULL && options->snapshot && why_not != NULL);
+    assert(options->shared_snapshot == NULL);
+    for (int i = 0; i < n; i++)
+        assert(sources[i] != NULL && sources[i]->ops == sources[0]->ops);
+    const char *why = NULL;
+    RV_TRY(stop_if_cancelled(sources[0]->cancel, "taking a snapshot", err));
+    RV_TRY(need_cap(sources[0], RV_SOURCE_CAP_ALIGNED_SNAPSHOT, "snapshots of several connections", err));
+    RV_TRY_CTX(sources[0]->ops->begin_aligned(sources, n, options, &why, err), err,
+               "taking a snapshot with %d connections", n);
+    *why_not = why;
+    return RV_OK;
+}
+
+rv_code rv_source_settle(rv_source *src, int64_t timeout_ms, int64_t *open_since_us, rv_error *err)
+{
+    assert(src != NULL && timeout_ms >= 0 && open_since_us != NULL);
+    int64_t since = -1;
+    RV_TRY(stop_if_cancelled(src->cancel, "waiting for what others are writing", err));
+    RV_TRY(need_cap(src, RV_SOURCE_CAP_SETTLE, "way to tell what others are writing", err));
+    RV_TRY_CTX(src->ops->settle(src, timeout_ms, &since, err), err, "waiting for what others are writing");
+    if (since < -1)
+        return rv_fail(err, RV_E_INTERNAL, "the driver reports a transaction of an impossible time");
+    *open_since_us = since;
     return RV_OK;
 }
 

@@ -36,14 +36,20 @@
  *   pressure LOCK_WAITS ACTIVE_SESSIONS MAX_SESSIONS REPLICA_LAG_MS
  *       What the server suffers, a number or - where it cannot be read: each line is one answer, in turn, and
  *       the last one stays. Without any: nothing can be read.
- *   fail WHERE code=SYMBOL [after_rows=N] [times=N] [retry=never|same|smaller|reconnect|backoff]
+ *   aligned N
+ *       Of kind fake_apart: so many sources may begin together. Default: any number.
+ *   open_since US
+ *       Of kind fake_apart: what settle() answers. Default: 0.
+ *   fail WHERE code=SYMBOL [after_rows=N] [times=N] [once] [retry=never|same|smaller|reconnect|backoff]
  *       WHERE: open, begin, describe, scan (opening one), page, key_ends, split, horizon, share_snapshot,
- *       pressure. SYMBOL as in error.def: SOURCE_LOST. A page fails when it would hold a row at or beyond
+ *       pressure, settle. SYMBOL as in error.def: SOURCE_LOST. A page fails when it would hold a row at or beyond
  *       position `after_rows` of its table. `times` counts on one connection; without it, it fails every
- *       time. Above the first table it holds for all tables, below for that one (and for what concerns no
+ *       time. `once`: on one connection of all, which leaves a file SCRIPT.failed behind. Above the first table it holds for all tables, below for that one (and for what concerns no
  *       table at all it must stand above).
  *
  * Scans along a key deliver the rows in its order; a page that failed may be asked for again, whatever the failure.
+ *
+ * Of the kind "fake" snapshots can be shared and rows have a history; of the kind "fake_apart" neither.
  *
  * The only query it understands is: SELECT * FROM NAME. */
 #ifndef SOURCE_FAKE_INTERNAL_H
@@ -92,6 +98,7 @@ typedef enum rvi_fake_place {
     RVI_FAKE_HORIZON,
     RVI_FAKE_SHARE_SNAPSHOT,
     RVI_FAKE_PRESSURE,
+    RVI_FAKE_SETTLE,
 } rvi_fake_where;
 
 typedef struct rvi_fake_failure {
@@ -101,6 +108,7 @@ typedef struct rvi_fake_failure {
     rv_retry retry;
     int64_t after_rows; /* page: the first position that fails */
     int64_t times_left; /* on this connection; -1: for ever */
+    bool once;          /* on the first connection that comes to it */
 } rvi_fake_failure;
 
 typedef struct rvi_fake_table {
@@ -135,6 +143,8 @@ typedef struct rvi_fake_script {
     int n_horizons;
     rv_pressure *pressures;
     int n_pressures;
+    int64_t most_aligned;  /* sources that may begin together */
+    int64_t open_since_us; /* what settle() answers */
 } rvi_fake_script;
 
 /* script.c. Read and parse a script into `arena`. Fails SOURCE_NOT_FOUND (no such file), IO, CONFIG_SYNTAX

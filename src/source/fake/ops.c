@@ -59,6 +59,14 @@ static int table_index(const fake *f, const rvi_fake_table *table)
     return table != NULL ? (int)(table - f->script.tables) : -1;
 }
 
+/* Only the first of all connections finds that the file is not there. */
+static bool is_the_first(const fake *f)
+{
+    const char *path = rv_arena_printf(f->arena, "%s.failed", f->path);
+    FILE *file = path != NULL ? fopen(path, "wxe") : NULL;
+    return file != NULL && fclose(file) == 0;
+}
+
 /* The first failure of the script that applies; `end` is where the rows of a page end. */
 static rv_code fail_as_scripted(fake *f, rvi_fake_where where, const rvi_fake_table *table, int64_t end,
                                 rv_error *err)
@@ -68,7 +76,7 @@ static rv_code fail_as_scripted(fake *f, rvi_fake_where where, const rvi_fake_ta
         bool applies = failure->where == where && failure->times_left != 0 &&
                        (failure->table < 0 || failure->table == table_index(f, table)) &&
                        (where != RVI_FAKE_PAGE || end > failure->after_rows);
-        if (!applies)
+        if (!applies || (failure->once && !is_the_first(f)))
             continue;
         if (failure->times_left > 0)
             failure->times_left--;
@@ -218,7 +226,8 @@ static rv_code fake_describe(rv_source *src, const rv_relation *relation, rv_are
     const rvi_fake_table *table = NULL;
     RV_TRY(find_table(f, relation, &table, err));
     RV_TRY(fail_as_scripted(f, RVI_FAKE_DESCRIBE, table, 0, err));
-    rv_relation_info info = {.est_rows = table->est_rows, .est_bytes = table->est_bytes, .history = true};
+    rv_relation_info info = {.est_rows = table->est_rows, .est_bytes = table->est_bytes};
+    info.history = (src->ops->caps & RV_SOURCE_CAP_HISTORY) != 0;
     info.kind = of_query ? "query" : table->kind;
     info.namespace = of_query ? NULL : "script";
     info.schema.origin = of_query ? "query" : rv_arena_printf(arena, "script.%s", table->name);
@@ -546,6 +555,28 @@ static rv_code fake_pressure(rv_source *src, rv_pressure *out, rv_error *err)
     return RV_OK;
 }
 
+static rv_code fake_begin_aligned(rv_source *const *sources, int n, const rv_read_options *options,
+                                  const char **why_not, rv_error *err)
+{
+    fake *first = (fake *)sources[0];
+    if (n > first->script.most_aligned) {
+        *why_not = "the script lets no more begin together";
+        return RV_OK;
+    }
+    for (int i = 0; i < n; i++)
+        RV_TRY(fake_begin(sources[i], options, err));
+    return RV_OK;
+}
+
+static rv_code fake_settle(rv_source *src, int64_t timeout_ms, int64_t *open_since_us, rv_error *err)
+{
+    fake *f = (fake *)src;
+    (void)timeout_ms;
+    RV_TRY(fail_as_scripted(f, RVI_FAKE_SETTLE, NULL, 0, err));
+    *open_since_us = f->script.open_since_us;
+    return RV_OK;
+}
+
 static void fake_interrupt(rv_source *src)
 {
     wake(src);
@@ -576,6 +607,32 @@ const rv_source_ops rvi_fake_ops = {
     .split = fake_split,
     .horizon = fake_horizon,
     .share_snapshot = fake_share_snapshot,
+    .pressure = fake_pressure,
+    .interrupt = fake_interrupt,
+    .close = fake_close,
+};
+
+/* The same, as a source is whose snapshots cannot be joined and whose rows do not tell who wrote them. */
+const rv_source_ops rvi_fake_apart_ops = {
+    .kind = "fake_apart",
+    .caps = RV_SOURCE_CAP_PHYSICAL | RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_SNAPSHOT | RV_SOURCE_CAP_INTERRUPT |
+            RV_SOURCE_CAP_KEYS | RV_SOURCE_CAP_PRESSURE | RV_SOURCE_CAP_ALIGNED_SNAPSHOT |
+            RV_SOURCE_CAP_SETTLE,
+    .default_port = 0,
+    .open = fake_open,
+    .server = fake_server,
+    .describe = fake_describe,
+    .list = fake_list,
+    .begin = fake_begin,
+    .end = fake_end,
+    .scan_open = fake_scan_open,
+    .scan_next = fake_scan_next,
+    .scan_close = fake_scan_close,
+    .scan_position = fake_scan_position,
+    .key_ends = fake_key_ends,
+    .split = fake_split,
+    .begin_aligned = fake_begin_aligned,
+    .settle = fake_settle,
     .pressure = fake_pressure,
     .interrupt = fake_interrupt,
     .close = fake_close,

@@ -395,6 +395,20 @@ static rv_code on_pressure(parser *p, rvi_fake_table *table, rv_error *err)
     return RV_OK;
 }
 
+static rv_code on_aligned(parser *p, rvi_fake_table *table, rv_error *err)
+{
+    (void)table;
+    RV_TRY(need_words(p, 2, err));
+    return number(p, p->words[1].text, &p->script->most_aligned, err);
+}
+
+static rv_code on_open_since(parser *p, rvi_fake_table *table, rv_error *err)
+{
+    (void)table;
+    RV_TRY(need_words(p, 2, err));
+    return number(p, p->words[1].text, &p->script->open_since_us, err);
+}
+
 static rv_code on_physical(parser *p, rvi_fake_table *table, rv_error *err)
 {
     static const char *const known[] = {"unit=", "per_unit=", "strategy=", "needs_snapshot", NULL};
@@ -455,9 +469,10 @@ static int index_of(const char *text, const char *const *list)
 
 static rv_code on_fail(parser *p, rvi_fake_table *table, rv_error *err)
 {
-    static const char *const known[] = {"code=", "after_rows=", "times=", "retry=", NULL};
-    static const char *const places[] = {"open",  "begin",   "describe",       "scan",     "page", "key_ends",
-                                         "split", "horizon", "share_snapshot", "pressure", NULL};
+    static const char *const known[] = {"code=", "after_rows=", "times=", "once", "retry=", NULL};
+    static const char *const places[] = {"open",           "begin",    "describe", "scan",
+                                         "page",           "key_ends", "split",    "horizon",
+                                         "share_snapshot", "pressure", "settle",   NULL};
     static const char *const retries[] = {"never", "same", "smaller", "reconnect", "backoff", NULL};
     rvi_fake_script *script = p->script;
     (void)table;
@@ -471,6 +486,7 @@ static rv_code on_fail(parser *p, rvi_fake_table *table, rv_error *err)
     RV_TRY(parse_code(p, option(p, 2, "code"), &made.code, err));
     RV_TRY(number_option(p, 2, "after_rows", &made.after_rows, err));
     RV_TRY(number_option(p, 2, "times", &made.times_left, err));
+    made.once = flag(p, 2, "once");
     const char *retry = option(p, 2, "retry");
     int class = retry != NULL ? index_of(retry, retries) : (int)rv_code_retry(made.code);
     if (class < 0)
@@ -490,10 +506,19 @@ static rv_code on_line(parser *p, rv_error *err)
         rv_code (*parse)(parser *p, rvi_fake_table *table, rv_error *err);
         bool in_table;
     } verbs[] = {
-        {"server", on_server, false},    {"table", on_table, false},       {"fail", on_fail, false},
-        {"column", on_column, true},     {"rows", on_rows, true},          {"row", on_row, true},
-        {"physical", on_physical, true}, {"page", on_page, true},          {"index", on_index, true},
-        {"horizon", on_horizon, false},  {"pressure", on_pressure, false},
+        {"server", on_server, false},
+        {"table", on_table, false},
+        {"fail", on_fail, false},
+        {"column", on_column, true},
+        {"rows", on_rows, true},
+        {"row", on_row, true},
+        {"physical", on_physical, true},
+        {"page", on_page, true},
+        {"index", on_index, true},
+        {"horizon", on_horizon, false},
+        {"pressure", on_pressure, false},
+        {"aligned", on_aligned, false},
+        {"open_since", on_open_since, false},
     };
     rvi_fake_script *script = p->script;
     rvi_fake_table *table = script->n_tables > 0 ? &script->tables[script->n_tables - 1] : NULL;
@@ -531,7 +556,7 @@ static rv_code read_file(parser *p, char **out, rv_error *err)
 
 rv_code rvi_fake_load(rv_arena *arena, const char *path, rvi_fake_script *out, rv_error *err)
 {
-    rvi_fake_script script = {.version = "1.0"};
+    rvi_fake_script script = {.version = "1.0", .most_aligned = INT64_MAX};
     parser p = {.arena = arena, .path = path, .script = &script};
     char *text = NULL;
     RV_TRY(read_file(&p, &text, err));

@@ -40,14 +40,6 @@ static void lanes_share_one_snapshot(void **state)
     assert_rows_once(b, 5000);
 }
 
-/* A second passes each time that somebody looks. */
-static int64_t hasty_mono_us(const rv_clock *clock)
-{
-    static atomic_int n_looks;
-    (void)clock;
-    return (int64_t)atomic_fetch_add(&n_looks, 1) * 1000000;
-}
-
 static int count_in_manifest(const bench *b, const char *text)
 {
     char path[2 * PATH_BYTES], line[8192];
@@ -59,6 +51,70 @@ static int count_in_manifest(const bench *b, const char *text)
         n += strstr(line, text) != NULL;
     (void)fclose(file);
     return n;
+}
+
+static void write_apart(bench *b, const char *trouble)
+{
+    write_keyed(b, 5000, trouble);
+    b->export_config.consistency = RV_CONSISTENCY_SNAPSHOT;
+    b->config.source.kind = "fake_apart";
+}
+
+static void lanes_that_cannot_share_a_snapshot_take_it_together(void **state)
+{
+    bench *b = *state;
+    write_apart(b, "");
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_rows_once(b, 5000);
+    assert_int_equal(b->summary.n_notes, 0);
+}
+
+static void fewer_lanes_read_where_fewer_take_a_snapshot_together(void **state)
+{
+    bench *b = *state;
+    static const char *const scripts[] = {"aligned 3\n", "aligned 1\n"};
+    static const char *const notes[] = {"2 of 4 lanes read: the script lets no more begin together",
+                                        "1 of 4 lanes read: the script lets no more begin together"};
+    for (size_t i = 0; i < 2; i++) {
+        bench_remove_folder(b->out);
+        write_apart(b, scripts[i]);
+        assert_int_equal(bench_run(b), RV_OK);
+        assert_rows_once(b, 5000);
+        assert_int_equal(b->summary.n_notes, 1);
+        assert_string_equal(b->summary.notes[0], notes[i]);
+    }
+}
+
+static void a_seat_that_breaks_leaves_its_chunk_to_the_others(void **state)
+{
+    bench *b = *state;
+    write_apart(b, "");
+    write_keyed(b, 5000, "fail page code=SOURCE_LOST after_rows=3000 once\n");
+    b->export_config.consistency = RV_CONSISTENCY_SNAPSHOT;
+    b->export_config.tuning.max_retries = 5;
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_int_equal(b->summary.retries, 1);
+    assert_rows_once(b, 5000);
+    assert_int_equal(count_in_manifest(b, "snapshot_at"), 1);
+}
+
+static void a_snapshot_is_lost_with_its_last_seat(void **state)
+{
+    bench *b = *state;
+    write_apart(b, "");
+    write_keyed(b, 5000, "fail page code=SOURCE_LOST after_rows=3000\n");
+    b->export_config.consistency = RV_CONSISTENCY_SNAPSHOT;
+    b->export_config.tuning.max_retries = 5;
+    assert_int_equal(bench_run(b), RV_E_SOURCE_LOST);
+    assert_int_equal(count_files(b, "_SUCCESS"), 0);
+}
+
+/* A second passes each time that somebody looks. */
+static int64_t hasty_mono_us(const rv_clock *clock)
+{
+    static atomic_int n_looks;
+    (void)clock;
+    return (int64_t)atomic_fetch_add(&n_looks, 1) * 1000000;
 }
 
 static void an_old_snapshot_is_followed_by_another_and_the_manifest_says_so(void **state)
@@ -73,6 +129,33 @@ static void an_old_snapshot_is_followed_by_another_and_the_manifest_says_so(void
     assert_int_equal(bench_run(b), RV_OK);
     assert_rows_once(b, 5000);
     assert_true(count_in_manifest(b, "snapshot_at") > 1);
+}
+
+static void seats_take_the_next_snapshot_together(void **state)
+{
+    bench *b = *state;
+    rv_clock clock = *rv_clock_system();
+    clock.mono_us = hasty_mono_us;
+    b->context.clock = &clock;
+    write_apart(b, "");
+    b->export_config.tuning.max_snapshot_age_s = 5;
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_rows_once(b, 5000);
+    assert_true(count_in_manifest(b, "snapshot_at") > 1);
+}
+
+static void seats_keep_to_the_connections_that_are_left(void **state)
+{
+    bench *b = *state;
+    RV_AUTO(rv_connections_free) rv_connections *two = NULL;
+    assert_int_equal(rv_connections_new(&two, 2, NULL), RV_OK);
+    b->context.connections = two;
+    write_apart(b, "");
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_rows_once(b, 5000);
+    assert_true(rv_connections_try(two)); /* all are given back */
+    assert_true(rv_connections_try(two));
+    assert_false(rv_connections_try(two));
 }
 
 static void *stop_when_parts_are_there(void *argument)
@@ -171,6 +254,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         bench_test(lanes_read_along_a_key),
         bench_test(lanes_share_one_snapshot),
+        bench_test(lanes_that_cannot_share_a_snapshot_take_it_together),
+        bench_test(fewer_lanes_read_where_fewer_take_a_snapshot_together),
+        bench_test(a_seat_that_breaks_leaves_its_chunk_to_the_others),
+        bench_test(a_snapshot_is_lost_with_its_last_seat),
+        bench_test(seats_take_the_next_snapshot_together),
+        bench_test(seats_keep_to_the_connections_that_are_left),
         bench_test(an_old_snapshot_is_followed_by_another_and_the_manifest_says_so),
         bench_test(a_stop_keeps_what_is_whole_and_the_next_run_goes_on),
         bench_test(an_open_run_can_be_refused_or_begun_anew),

@@ -26,6 +26,8 @@ static void every_capability_bit_has_its_slot(void **state)
         assert_int_equal((ops->caps & RV_SOURCE_CAP_SHARED_SNAPSHOT) != 0, ops->share_snapshot != NULL);
         assert_int_equal((ops->caps & RV_SOURCE_CAP_HISTORY) != 0, ops->horizon != NULL);
         assert_int_equal((ops->caps & RV_SOURCE_CAP_PRESSURE) != 0, ops->pressure != NULL);
+        assert_int_equal((ops->caps & RV_SOURCE_CAP_ALIGNED_SNAPSHOT) != 0, ops->begin_aligned != NULL);
+        assert_int_equal((ops->caps & RV_SOURCE_CAP_SETTLE) != 0, ops->settle != NULL);
         assert_true((ops->caps & (RV_SOURCE_CAP_PHYSICAL | RV_SOURCE_CAP_STREAM)) != 0);
         assert_non_null(ops->open);
         assert_non_null(ops->server);
