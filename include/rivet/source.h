@@ -33,7 +33,8 @@ enum {
     RV_SOURCE_CAP_PRESSURE = 1u << 7, /* pressure is set */
     RV_SOURCE_CAP_ALIGNED_SNAPSHOT =
         1u << 8, /* begin_aligned is set: sources that begin together may see one point in time */
-    RV_SOURCE_CAP_SETTLE = 1u << 9, /* settle is set: others' writes can be waited for */
+    RV_SOURCE_CAP_SETTLE = 1u << 9,       /* settle is set: others' writes can be waited for */
+    RV_SOURCE_CAP_LONG_STREAM = 1u << 10, /* a stream is one statement, however many pages it is read in */
 };
 
 typedef struct rv_server_info {

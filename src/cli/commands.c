@@ -57,7 +57,9 @@ static const rvi_option run_options[] = {
      .help = "read chunks of a run that another process has begun, until none is left"},
 };
 static const rvi_option init_options[] = {
-    {.name = "source", .value = "URL", .help = "the source: postgresql://user@host/db, mysql://user@host/db or sqlite:file.db"},
+    {.name = "source",
+     .value = "URL",
+     .help = "the source: postgresql://user@host/db, mysql://user@host/db or sqlite:file.db"},
     {.name = "source-env", .value = "VAR", .help = "environment variable that holds the URL"},
     {.name = "source-file", .value = "FILE", .help = "file that holds the URL", .is_file = true},
     {.name = "table", .value = "NAME", .help = "one table, as [schema.]table"},

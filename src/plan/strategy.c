@@ -100,6 +100,11 @@ static rv_code as_stream(rvi_planner *p, const char *why, rv_error *err)
     if ((p->caps & RV_SOURCE_CAP_STREAM) == 0)
         return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "no way to read %s: %s", p->info->schema.origin, why);
     RV_TRY(rvi_plan_use(p, err, RV_STRATEGY_STREAM, "stream", "%s", why));
+    if ((p->caps & RV_SOURCE_CAP_LONG_STREAM) != 0)
+        RV_TRY(rvi_plan_note(
+            p, err,
+            "a stream is one statement for as long as the export takes: it holds a read view, and "
+            "ALTER TABLE waits for it"));
     return rvi_plan_add_chunk(p, &(rv_bounds){.kind = RV_BOUNDS_ALL}, NULL, err);
 }
 

@@ -49,7 +49,8 @@ static void interrupt(rv_source *source)
 
 const rv_source_ops rvi_mysql_ops = {
     .kind = "mysql",
-    .caps = RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_SNAPSHOT | RV_SOURCE_CAP_INTERRUPT | RV_SOURCE_CAP_KEYS,
+    .caps = RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_LONG_STREAM | RV_SOURCE_CAP_SNAPSHOT |
+            RV_SOURCE_CAP_INTERRUPT | RV_SOURCE_CAP_KEYS,
     .default_port = 3306,
     .open = rvi_my_open,
     .server = server,
