@@ -181,12 +181,13 @@ static rv_code no_answer(rvi_my *my, rv_error *err)
                    waited_s);
 }
 
-/* The library says only that the connection was lost when a row is more than it was allowed to take. */
+/* The library says only that the connection was lost when a row is more than it was allowed to take. Its buffer has
+ * grown with every piece before that one; for rows within the limit it stays a piece and more below. */
 static bool row_was_too_large(const rvi_my *my)
 {
     return my->row_limit > 0 && my->row_limit < RVI_MY_MAX_PACKET &&
            mysql_errno(my->conn) == CR_SERVER_LOST &&
-           my->conn->net.where_b + RVI_MY_PACKET_PIECE >= my->row_limit;
+           my->conn->net.max_packet + RVI_MY_PACKET_PIECE >= my->row_limit;
 }
 
 /* An error in the middle of rows is only told of the connection. */

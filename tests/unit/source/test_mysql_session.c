@@ -316,9 +316,10 @@ static void a_row_beyond_what_its_values_may_have_is_refused_before_it_is_held(v
     const char *text = NULL;
     NEED_SERVER(s);
     s->rows.rows.columns[0].max_bytes = 1000;
-    assert_int_equal(rv_bytes_append_str(&sql, "SELECT ?", NULL), RV_OK);
+    assert_int_equal(rv_bytes_append_str(&sql, "SELECT c", NULL), RV_OK);
     for (int i = 0; i < 30; i++)
         assert_int_equal(rv_bytes_append_str(&sql, ", REPEAT('x', 3000000)", NULL), RV_OK);
+    assert_int_equal(rv_bytes_append_str(&sql, " FROM rivet_session WHERE c = ?", NULL), RV_OK);
     assert_int_equal(rv_bytes_cstr(&sql, &text, NULL), RV_OK);
     rvi_my_statement *statement = prepare(s, text);
     rv_code rc = execute(s, statement, 0, 0, &end);
