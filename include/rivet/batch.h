@@ -46,6 +46,9 @@ RV_DEFINE_AUTO(rv_batch, rv_batch_free)
 void rv_batch_reset(rv_batch *batch);         /* zero rows, keeps memory, clears policy counters */
 size_t rv_batch_bytes(const rv_batch *batch); /* bytes of content: what limits and queues weigh */
 
+/* Takes out the rows whose `keep` (one byte for each row) is 0; the others stay in their order. Policy counters stay. */
+void rv_batch_keep(rv_batch *batch, const uint8_t *keep);
+
 /* Make room for one more row in every column; then append exactly one value to each column, then end the row.
  * Fails OUT_OF_MEMORY, MEMORY_BUDGET. */
 rv_code rv_batch_begin_row(rv_batch *batch, rv_error *err) RV_MUST_CHECK;

@@ -20,6 +20,18 @@ typedef enum rv_strategy {
 
 enum { RV_MAX_CHUNKS = 100000, RV_PLAN_NOTES = 8, RV_FINGERPRINT_BYTES = 32 };
 
+/* How rows that come late are told from those that were exported, where the source does not say: plan/lookback.c. */
+typedef struct rv_lookback {
+    const int *columns; /* of the plan's schema: what a row version is told by; NULL: nothing is looked for */
+    int n_columns;
+    int cursor, fallback; /* of the plan's schema: where a row's place is read; fallback -1: there is none */
+    bool again;           /* the window reaches below the last mark: rows in it may have been exported */
+} rv_lookback;
+/* A row's place; false: it has none, for its cursor is NULL. */
+bool rv_lookback_place(const rv_lookback *look, const rv_batch *rows, int64_t row, int64_t *out);
+/* From which place on the run that leaves this cursor keeps digests; false: it keeps none. */
+bool rv_lookback_floor(const rv_cursor *cursor, int64_t *out);
+
 typedef struct rv_plan {
     const rv_export_config *export_config;
     rv_relation_info info; /* as the source describes it */
@@ -40,6 +52,8 @@ typedef struct rv_plan {
                                nothing is there yet */
     int64_t
         held_since_us; /* the window ends early because of a transaction open since then; 0: it does not */
+    rv_lookback look;
+    bool settled; /* what others were writing was waited for: a snapshot that is older must be taken anew */
     const char *notes[RV_PLAN_NOTES]; /* for the summary: what the user should know of this plan */
     int n_notes;
     char fingerprint
@@ -52,6 +66,8 @@ typedef struct rv_plan_input {
     const rv_relation_info *info;   /* from rv_source_describe(); lives in the arena */
     const rv_export_memory *memory; /* what the last successful run left; NULL: nothing */
     int64_t now_us;                 /* UNIX time */
+    const int64_t
+        *seen_from; /* the digests that the last run left are complete from here on; NULL: there are none */
 } rv_plan_input;
 
 /* Everything in `out` lives in `arena`. Fails CONFIG_VALUE, SCHEMA_STRICT, SOURCE_UNSUPPORTED, SOURCE_ROW_SECURITY,

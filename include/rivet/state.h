@@ -58,7 +58,8 @@ typedef struct rv_cursor {
     const char *columns; /* "updated_at, id": a cursor of other columns is no cursor */
     const char *type;    /* "timestamp_tz, int64" */
     const char *value;   /* rv_key_value_write()'s text */
-    const char *mark;    /* rv_source_horizon()'s of that run; NULL: the source has none */
+    const char *mark; /* rv_source_horizon()'s of that run, or from where on rows are known by their digests
+                            (plan/lookback.c); NULL: neither */
 } rv_cursor;
 
 typedef enum rv_chunk_status { RV_CHUNK_PENDING = 1, RV_CHUNK_RUNNING, RV_CHUNK_COMPLETED } rv_chunk_status;
@@ -73,6 +74,9 @@ typedef struct rv_chunk {
     const char
         *tally; /* what gates count of its rows, for whoever judges the run; known once it is completed. NULL:
                           nothing. Borrowed for the call, or in the arena when read */
+    const void
+        *seen; /* when it is completed: rows that later runs have to know, as rv_seen_write() has them */
+    size_t seen_bytes; /* 0: none */
 } rv_chunk;
 
 typedef struct rv_part {
@@ -235,6 +239,10 @@ rv_code rv_state_list_chunks(rv_state *state, const char *run_id, rv_chunk_fn fn
 
 rv_code rv_state_recall(rv_state *state, const char *export_name, rv_arena *arena, rv_export_memory *out,
                         rv_error *err) RV_MUST_CHECK;
+/* What the chunks of the run that left the cursor have recorded in rv_chunk.seen. */
+typedef rv_code (*rv_seen_fn)(void *context, const void *bytes, size_t len, rv_error *err);
+rv_code rv_state_list_seen(rv_state *state, const char *export_name, rv_seen_fn fn, void *context,
+                           rv_error *err) RV_MUST_CHECK;
 /* Forget the cursor (and nothing else); *found: there was one. */
 rv_code rv_state_reset_cursor(rv_state *state, const char *export_name, bool *found,
                               rv_error *err) RV_MUST_CHECK;

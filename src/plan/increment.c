@@ -4,7 +4,8 @@
  * earlier runs could not see (history), hi is the last value among what is decided: row versions before the mark
  * `until`, before which every transaction has ended. Versions at or above it wait for the next run. Rows that were
  * committed behind lo after the last run's own mark are looked for from lo minus cursor_lookback on. So each row
- * version is exported by exactly one run.
+ * version is exported by exactly one run. Where the source has no history, what others are writing when hi is fixed is
+ * waited for, and late rows are told by their digests (lookback.c).
  *
  * Rows whose cursor is NULL are in no window. The first run exports them beside its window; later ones only say that
  * there are some: cursor_fallback_column is the way to follow them. */
@@ -27,8 +28,11 @@ typedef struct increment {
     rv_key_value lo; /* n 0: the first run */
     rv_key_value hi;
     bool empty;             /* nothing above lo */
-    const char *until;      /* NULL: the source has no history */
+    const char *until;      /* the mark that this run leaves; NULL: none */
     const char *since;      /* the last run's mark; NULL: it left none */
+    bool has_history;       /* of the source */
+    rv_key_value from;      /* n > 0: the window begins here and not above lo; no history */
+    rv_key_value below;     /* n > 0: hi lies below this; no history */
     rv_key_value late_from; /* n 0: no late rows */
 } increment;
 
@@ -152,72 +156,19 @@ static rv_code read_stored(rvi_planner *p, increment *w, rv_error *err)
 
 /* ---- late rows ---- */
 
-/* `place` minus a lookback, not beyond the first year or number there is. */
-static int64_t lower(const rv_field *field, int64_t place, int64_t lookback)
-{
-    enum { YEAR_ONE_DAYS = -719162 }; /* 0001-01-01 */
-    rvi_scale scale = rvi_scale_of(field);
-    int64_t least = scale == RVI_SCALE_DAYS ? YEAR_ONE_DAYS
-                    : scale == RVI_SCALE_US ? YEAR_ONE_DAYS * RVI_US_PER_DAY
-                                            : INT64_MIN;
-    if (place <= least)
-        return place;
-    return (uint64_t)place - (uint64_t)least < (uint64_t)lookback ? least : place - lookback;
-}
-
-static rv_code refuse_lookback(const rv_field *field, const char *is, const char *example, rv_error *err)
-{
-    rv_fail(err, RV_E_CONFIG_VALUE, "cursor_lookback is %s, and column '%s' (%s) is not measured in such", is,
-            field->name, field->native_type);
-    rv_hint(err, "for this cursor write it as `cursor_lookback: %s`; 0 looks for no late rows", example);
-    return RV_E_CONFIG_VALUE;
-}
-
-/* How far below lo to look, in the column's own scale; 0: not at all. */
-static rv_code lookback_of(rvi_planner *p, const rv_field *field, int64_t *out, rv_error *err)
-{
-    const rv_cursor_config *cursor = &p->config->cursor;
-    *out = 0;
-    switch (rvi_scale_of(field)) {
-    case RVI_SCALE_INT:
-    case RVI_SCALE_UINT:
-        if (cursor->lookback_units < 0)
-            return refuse_lookback(field, "a time", "10000", err);
-        *out = cursor->lookback_units;
-        return RV_OK;
-    case RVI_SCALE_DAYS:
-        if (cursor->lookback_us < 0)
-            return refuse_lookback(field, "a number", "2d", err);
-        *out = (cursor->lookback_us + RVI_US_PER_DAY - 1) / RVI_US_PER_DAY;
-        return RV_OK;
-    case RVI_SCALE_US:
-        if (cursor->lookback_us < 0)
-            return refuse_lookback(field, "a number", "15m", err);
-        *out = cursor->lookback_us;
-        return RV_OK;
-    case RVI_SCALE_NONE:
-        return rvi_plan_note(
-            p, err,
-            "rows that are committed late below the mark are not looked for: '%s' (%s) has no "
-            "distances to look back by",
-            field->name, field->native_type);
-    }
-    return RV_OK;
-}
-
 static rv_code find_late(rvi_planner *p, increment *w, rv_error *err)
 {
     int64_t lookback = 0, place = 0;
-    if (w->until == NULL)
+    if (!w->has_history)
         return RV_OK;
-    RV_TRY(lookback_of(p, w->fields[0], &lookback, err));
+    RV_TRY(rvi_lookback_of(p, w->fields[0], &lookback, err));
     if (lookback == 0 || w->since == NULL || w->lo.n == 0)
         return RV_OK;
     if (!rvi_scale_read(w->fields[0], w->lo.cells[0], &place))
         return rv_fail(err, RV_E_CONFIG_VALUE,
                        "the cursor of export '%s' holds '%.80s', which is no value of '%s'", p->config->name,
                        w->lo.cells[0], w->fields[0]->name);
-    w->late_from = rvi_scale_value(p->arena, w->fields[0], lower(w->fields[0], place, lookback));
+    w->late_from = rvi_scale_value(p->arena, w->fields[0], rvi_lookback_lower(w->fields[0], place, lookback));
     return w->late_from.n > 0 ? RV_OK : rvi_plan_out_of_memory(p, err);
 }
 
@@ -227,7 +178,7 @@ static rv_code history_of(rvi_planner *p, const increment *w, bool late, const r
                           rv_error *err)
 {
     *out = NULL;
-    if (w->until == NULL)
+    if (!w->has_history)
         return RV_OK;
     rv_history *history = rv_arena_alloc(p->arena, 1, sizeof *history);
     if (history == NULL)
@@ -244,7 +195,10 @@ static rv_code history_of(rvi_planner *p, const increment *w, bool late, const r
 /* Everything above lo that is decided. */
 static rv_code probe_of(rvi_planner *p, const increment *w, rv_range *out, rv_error *err)
 {
-    *out = (rv_range){.key = w->key, .fallback = w->fallback != NULL ? w->fallback->name : NULL, .lo = w->lo};
+    *out = (rv_range){.key = w->key,
+                      .fallback = w->fallback != NULL ? w->fallback->name : NULL,
+                      .lo = w->lo,
+                      .hi = w->below};
     return history_of(p, w, false, &out->history, err);
 }
 
@@ -321,13 +275,61 @@ static rv_code find_hi(rvi_planner *p, increment *w, rv_error *err)
 
 static rv_code find_mark(rvi_planner *p, increment *w, rv_error *err)
 {
-    if ((p->caps & RV_SOURCE_CAP_HISTORY) != 0 && p->info->history)
-        return rv_source_horizon(p->input->source, p->arena, &w->until, &p->plan->held_since_us, err);
-    return rvi_plan_note(
-        p, err,
-        "%s does not tell when its rows were committed: a row that is committed late, below a mark "
-        "that a run has passed, is not exported",
-        p->info->schema.origin);
+    w->has_history = (p->caps & RV_SOURCE_CAP_HISTORY) != 0 && p->info->history;
+    if (!w->has_history)
+        return RV_OK;
+    return rv_source_horizon(p->input->source, p->arena, &w->until, &p->plan->held_since_us, err);
+}
+
+/* ---- the same without history: what others are writing is waited for, what comes late all the same is looked for ---- */
+
+/* Below the moment since when somebody writes, if the cursor holds moments. */
+static rv_code stop_below(rvi_planner *p, increment *w, int64_t since_us, rv_error *err)
+{
+    char since[RV_TIME_TEXT_BYTES];
+    p->plan->held_since_us = since_us;
+    rv_time_rfc3339(since, since_us);
+    if (w->fields[0]->natural.id != RV_TYPE_TIMESTAMP_TZ || w->fallback != NULL)
+        return rvi_plan_note(p, err,
+                             "a transaction is open since %s: what it commits below the mark is exported by "
+                             "later runs, within cursor_lookback",
+                             since);
+    w->below = rvi_scale_value(p->arena, w->fields[0], since_us);
+    if (w->below.n == 0)
+        return rvi_plan_out_of_memory(p, err);
+    w->hi = (rv_key_value){0};
+    RV_TRY(find_hi(p, w, err));
+    return rvi_plan_note(p, err, "a transaction is open since %s: what is later waits for the next run",
+                         since);
+}
+
+static rv_code settle(rvi_planner *p, increment *w, rv_error *err)
+{
+    enum { PATIENCE_MS = 5000 };
+    int64_t open_since_us = 0;
+    if (w->has_history || w->empty || (p->caps & RV_SOURCE_CAP_SETTLE) == 0)
+        return RV_OK;
+    RV_TRY(rv_source_settle(p->input->source, PATIENCE_MS, &open_since_us, err));
+    p->plan->settled = open_since_us >= 0;
+    if (open_since_us > 0)
+        return stop_below(p, w, open_since_us, err);
+    if (open_since_us == 0)
+        return RV_OK;
+    return rvi_plan_note(p, err,
+                         "this user may not see the transactions of others: rows that are committed late "
+                         "are looked for within cursor_lookback alone");
+}
+
+static rv_code look_back(rvi_planner *p, increment *w, rv_error *err)
+{
+    const rvi_look_request request = {.key = w->key,
+                                      .field = w->fields[0],
+                                      .fallback = w->fallback,
+                                      .lo = &w->lo,
+                                      .hi = w->empty ? &w->lo : &w->hi};
+    if (w->has_history)
+        return RV_OK;
+    return rvi_lookback_plan(p, &request, &w->from, &w->until, err);
 }
 
 /* ---- rows without a cursor ---- */
@@ -404,7 +406,7 @@ static rv_code is_idle(rvi_planner *p, const increment *w, const rv_range *windo
 {
     rv_key_ends ends;
     *idle = w->empty;
-    if (!w->empty || w->late_from.n == 0 || (w->until != NULL && strcmp(w->until, w->since) == 0))
+    if (!w->empty || w->late_from.n + w->from.n == 0 || (w->has_history && strcmp(w->until, w->since) == 0))
         return RV_OK;
     const rv_key one = {.n_columns = 1, .columns = {w->key->columns[0]}};
     RV_TRY(ask_ends(p, &one, window->fallback, &window, 1, &ends, err));
@@ -424,7 +426,8 @@ static rv_code plan_window(rvi_planner *p, increment *w, rv_error *err)
     bool idle = false;
     rv_range window = {.key = w->key,
                        .fallback = w->fallback != NULL ? w->fallback->name : NULL,
-                       .lo = w->lo,
+                       .lo = w->from.n > 0 ? w->from : w->lo,
+                       .lo_inclusive = w->from.n > 0,
                        .hi = w->empty ? w->lo : w->hi,
                        .hi_inclusive = true};
     RV_TRY(history_of(p, w, true, &window.history, err));
@@ -467,8 +470,10 @@ rv_code rvi_plan_increment(rvi_planner *p, rv_error *err)
     RV_TRY(find_mark(p, &w, err));
     RV_TRY(find_late(p, &w, err));
     RV_TRY(find_hi(p, &w, err));
+    RV_TRY(settle(p, &w, err));
     if (w.first_run && w.empty)
         return plan_nothing(p, &w, err);
+    RV_TRY(look_back(p, &w, err));
     RV_TRY(plan_window(p, &w, err));
     if (!may_be_null(&w))
         return RV_OK;

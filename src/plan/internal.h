@@ -87,6 +87,26 @@ rv_code rvi_plan_time_window(rvi_planner *p, rv_error *err) RV_MUST_CHECK; /* wi
 rv_code rvi_plan_increment(rvi_planner *p, rv_error *err) RV_MUST_CHECK;   /* increment.c */
 rv_code rvi_plan_fingerprint(rv_plan *plan, rv_error *err) RV_MUST_CHECK;  /* fingerprint.c */
 
+/* ---- lookback.c: rows that come late ---- */
+
+/* `place` minus a lookback, not beyond the first year or number there is. */
+int64_t rvi_lookback_lower(const rv_field *field, int64_t place, int64_t lookback);
+/* cursor_lookback in the column's own scale; 0: no rows are looked for, which is noted if nobody asked for it. Fails
+ * CONFIG_VALUE, OUT_OF_MEMORY. */
+rv_code rvi_lookback_of(rvi_planner *p, const rv_field *field, int64_t *out, rv_error *err) RV_MUST_CHECK;
+
+typedef struct rvi_look_request {
+    const rv_key *key;        /* the cursor */
+    const rv_field *field;    /* its first column */
+    const rv_field *fallback; /* NULL: none */
+    const rv_key_value *lo;   /* n 0: the first run */
+    const rv_key_value *hi;
+} rvi_look_request;
+/* For a source without history: fills plan->look. *from: where the window begins instead of above lo, inclusive; n 0:
+ * above lo. *mark: the cursor's; NULL: the next run cannot look back. Fails CONFIG_VALUE, OUT_OF_MEMORY. */
+rv_code rvi_lookback_plan(rvi_planner *p, const rvi_look_request *request, rv_key_value *from,
+                          const char **mark, rv_error *err) RV_MUST_CHECK;
+
 /* ---- scalar.c: values of a column as whole numbers ----
  *
  * A place on an integer, date or timestamp column's scale, in the column's own order: whole numbers as they are

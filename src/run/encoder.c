@@ -33,9 +33,10 @@ typedef struct encoder {
     rv_writer *writer;
     rv_scratch *scratch; /* made with the first part, for all of them */
     rvi_lane_guard *guard;
-    uint64_t *sums;    /* per column, of the open part */
-    int64_t part_rows; /* of the open part */
-    int64_t chunk_rows;
+    uint64_t *sums;             /* per column, of the open part */
+    int64_t part_rows;          /* of the open part */
+    int64_t chunk_rows;         /* written */
+    int64_t chunk_pages_rows;   /* of its pages: those that earlier runs have exported included */
     int64_t *chunk_policy_uses; /* of the open chunk */
     int64_t n_parts;            /* of the open chunk, finished ones */
 } encoder;
@@ -58,6 +59,7 @@ void rvi_part_item_free(void *item)
     free((char *)part->part.name);
     free((char *)part->part.column_digests);
     free(part->tally);
+    rv_bytes_deinit(&part->seen);
     free(part);
 }
 
@@ -190,9 +192,9 @@ static rv_code close_part(encoder *e, const rvi_page_item *page, rv_error *err)
 
 static rv_code close_chunk(encoder *e, const rvi_page_item *page, rv_error *err)
 {
-    if (page->chunk_rows != e->chunk_rows)
-        return rv_fail(err, RV_E_ROW_COUNT_MISMATCH, "%" PRId64 " rows were read, %" PRId64 " were written",
-                       page->chunk_rows, e->chunk_rows);
+    if (page->chunk_rows != e->chunk_pages_rows)
+        return rv_fail(err, RV_E_ROW_COUNT_MISMATCH, "%" PRId64 " rows were read, %" PRId64 " were encoded",
+                       page->chunk_rows, e->chunk_pages_rows);
     rvi_part_item *item = calloc(1, sizeof *item);
     if (item == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "finishing a chunk");
@@ -201,14 +203,17 @@ static rv_code close_chunk(encoder *e, const rvi_page_item *page, rv_error *err)
                             .chunk_rows = e->chunk_rows,
                             .epoch = page->epoch,
                             .claim = page->claim,
+                            .seen = RV_BYTES_INIT(RV_SEEN_MAX_BYTES),
                             .last = true};
-    rv_code rc = rvi_lane_guard_keep_chunk(e->guard, &item->tally, err);
+    rv_code rc = rvi_lane_guard_take_seen(e->guard, &item->seen, err);
+    if (rc == RV_OK)
+        rc = rvi_lane_guard_keep_chunk(e->guard, &item->tally, err);
     if (rc != RV_OK) {
         rvi_part_item_free(item);
         return rc;
     }
     rc = hand_on(e, item, err);
-    e->chunk_rows = 0;
+    e->chunk_rows = e->chunk_pages_rows = 0;
     e->n_parts = 0;
     for (int i = 0; i < e->run->plan.schema.n_fields * RV_INVALID_CLASSES; i++) {
         e->lane->policy_uses[i] += e->chunk_policy_uses[i];
@@ -223,7 +228,7 @@ static rv_code begin_chunk_again(encoder *e, const rvi_page_item *page, rv_error
     bool handed_on = e->n_parts > 0;
     drop_part(e);
     RV_TRY(rvi_lane_guard_drop_chunk(e->guard, err));
-    e->chunk_rows = 0;
+    e->chunk_rows = e->chunk_pages_rows = 0;
     e->n_parts = 0;
     memset(e->chunk_policy_uses, 0,
            (size_t)e->run->plan.schema.n_fields * RV_INVALID_CLASSES * sizeof *e->chunk_policy_uses);
@@ -262,13 +267,15 @@ static rv_code encode_page(encoder *e, const rvi_page_item *page, rv_error *err)
     rvi_run *run = e->run;
     if (page->again)
         return begin_chunk_again(e, page, err);
+    e->chunk_pages_rows += page->batch->rows;
+    count_policies(e, page->batch);
+    RV_TRY(rvi_lane_guard_sift(e->guard, page->batch, err));
     /* A stream gets a file even when there are no rows, unless that is unwanted: its reader waits for one. */
     bool wants_empty = rv_dest_has(run->dest, RV_DEST_CAP_STREAM) && !run->export_config->skip_empty;
     bool needs_part = page->batch->rows > 0 || (page->end && wants_empty);
     if (needs_part && e->writer == NULL)
         RV_TRY(open_part(e, err));
     const rv_batch *rows = NULL;
-    count_policies(e, page->batch);
     RV_TRY(rvi_lane_guard_page(e->guard, page->batch, &rows, err));
     for (int64_t row = 0; row < rows->rows;) {
         RV_TRY(encode_rows(e, rows, &row, err));

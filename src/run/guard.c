@@ -11,6 +11,7 @@
 #include "rivet/hash.h"
 #include "rivet/log.h"
 #include "rivet/quality.h"
+#include "rivet/row_hash.h"
 #include "rivet/shapes.h"
 
 #include <assert.h>
@@ -23,9 +24,39 @@ enum { TEXT_MAX_BYTES = 16 << 20, MOST_GROWTHS_NOTED = 4 };
 struct rvi_lane_guard {
     rvi_run *run;
     rv_meta *meta;
-    rv_quality *quality; /* NULL: no gate looks at rows */
-    rv_shapes *shapes;   /* NULL: not asked for */
+    rv_quality *quality;   /* NULL: no gate looks at rows */
+    rv_shapes *shapes;     /* NULL: not asked for */
+    rv_row_hasher *hasher; /* the next three: NULL where no look-back by digests is planned */
+    rv_seen *fresh;        /* of the open chunk */
+    int64_t floor;         /* of `fresh`; INT64_MAX: later runs will not look back */
+    uint8_t *keep;         /* which rows of a page stay; n_keep bytes */
+    size_t n_keep;
 };
+
+/* ---- before the plan ---- */
+
+static rv_code recall_seen(void *context, const void *bytes, size_t len, rv_error *err)
+{
+    rvi_guards *guards = context;
+    if (guards->seen == NULL)
+        RV_TRY(rv_seen_new(&guards->seen, INT64_MIN, RV_SEEN_MOST, err));
+    return rv_seen_read(guards->seen, bytes, len, err);
+}
+
+rv_code rvi_guards_recall(rvi_run *run, rv_error *err)
+{
+    rvi_guards *guards = &run->guards;
+    const char *name = run->export_config->name;
+    RV_TRY(rv_state_recall(run->state, name, run->arena, &guards->memory, err));
+    if (run->export_config->mode != RV_MODE_INCREMENTAL)
+        return RV_OK;
+    RV_TRY(rv_state_list_seen(run->state, name, recall_seen, guards, err));
+    if (guards->seen == NULL)
+        return RV_OK;
+    rv_seen_close(guards->seen);
+    guards->seen_from = rv_seen_floor(guards->seen);
+    return RV_OK;
+}
 
 /* ---- before the first page ---- */
 
@@ -109,6 +140,17 @@ static rv_code open_quality(rvi_run *run, rv_quality **out, rv_error *err)
     return rv_quality_new(out, &options, err);
 }
 
+static rv_code open_lookback(rvi_lane_guard *guard, rv_error *err)
+{
+    const rv_plan *plan = &guard->run->plan;
+    if (plan->look.columns == NULL)
+        return RV_OK;
+    if (!rv_lookback_floor(&plan->cursor, &guard->floor))
+        guard->floor = INT64_MAX;
+    RV_TRY(rv_row_hasher_new(&guard->hasher, err));
+    return rv_seen_new(&guard->fresh, guard->floor, RV_SEEN_MOST, err);
+}
+
 rv_code rvi_lane_guard_open(rvi_lane_guard **out, rvi_run *run, rv_error *err)
 {
     const rv_export_config *e = run->export_config;
@@ -121,6 +163,7 @@ rv_code rvi_lane_guard_open(rvi_lane_guard **out, rvi_run *run, rv_error *err)
         RV_TRY(open_quality(run, &guard->quality, err));
     if (e->shape_drift_warn_factor > 0)
         RV_TRY(rv_shapes_new(&guard->shapes, &run->plan.schema, err));
+    RV_TRY(open_lookback(guard, err));
     RV_MOVE(out, guard);
     return RV_OK;
 }
@@ -132,8 +175,67 @@ void rvi_lane_guard_free(rvi_lane_guard *guard)
     rv_meta_free(guard->meta);
     rv_quality_free(guard->quality);
     rv_shapes_free(guard->shapes);
+    rv_row_hasher_free(guard->hasher);
+    rv_seen_free(guard->fresh);
+    free(guard->keep);
     free(guard);
 }
+
+/* ---- rows that come late ---- */
+
+static rv_hash128 digest_of(rvi_lane_guard *guard, const rv_batch *page, int64_t row)
+{
+    const rv_lookback *look = &guard->run->plan.look;
+    for (int i = 0; i < look->n_columns; i++)
+        rv_row_hasher_add(guard->hasher, &page->columns[look->columns[i]], row);
+    return rv_row_hasher_take(guard->hasher);
+}
+
+static rv_code make_room_to_sift(rvi_lane_guard *guard, const rv_batch *page, rv_error *err)
+{
+    size_t n = (size_t)page->rows;
+    if (n <= guard->n_keep)
+        return RV_OK;
+    uint8_t *grown = realloc(guard->keep, n);
+    if (grown == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "looking for rows that were exported before");
+    guard->keep = grown;
+    guard->n_keep = n;
+    return RV_OK;
+}
+
+rv_code rvi_lane_guard_sift(rvi_lane_guard *guard, rv_batch *page, rv_error *err)
+{
+    const rv_lookback *look = &guard->run->plan.look;
+    const rv_seen *seen = look->again ? guard->run->guards.seen : NULL;
+    int64_t n_known = 0;
+    if (guard->fresh == NULL || page->rows == 0)
+        return RV_OK;
+    RV_TRY(make_room_to_sift(guard, page, err));
+    for (int64_t row = 0; row < page->rows; row++) {
+        int64_t place = 0;
+        guard->keep[row] = 1;
+        if (!rv_lookback_place(look, page, row, &place) || (seen == NULL && place < guard->floor))
+            continue;
+        rv_hash128 digest = digest_of(guard, page, row);
+        bool known = seen != NULL && rv_seen_has(seen, digest);
+        guard->keep[row] = !known;
+        n_known += known;
+        RV_TRY(rv_seen_add(guard->fresh, place, digest, err));
+    }
+    if (n_known > 0)
+        rv_batch_keep(page, guard->keep);
+    return RV_OK;
+}
+
+rv_code rvi_lane_guard_take_seen(rvi_lane_guard *guard, rv_bytes *out, rv_error *err)
+{
+    bool has_news = guard->fresh != NULL &&
+                    (rv_seen_count(guard->fresh) > 0 || rv_seen_floor(guard->fresh) > guard->floor);
+    return has_news ? rv_seen_write(guard->fresh, out, err) : RV_OK;
+}
+
+/* ---- what every guard does with a page, a chunk ---- */
 
 rv_code rvi_lane_guard_page(rvi_lane_guard *guard, const rv_batch *page, const rv_batch **rows, rv_error *err)
 {
@@ -158,6 +260,8 @@ static rv_code take_tally(const rv_quality *quality, char **out, rv_error *err)
 
 rv_code rvi_lane_guard_keep_chunk(rvi_lane_guard *guard, char **tally, rv_error *err)
 {
+    if (guard->fresh != NULL)
+        rv_seen_clear(guard->fresh, guard->floor);
     if (guard->quality == NULL)
         return RV_OK;
     if (rv_quality_counts(&guard->run->export_config->quality))
@@ -168,6 +272,8 @@ rv_code rvi_lane_guard_keep_chunk(rvi_lane_guard *guard, char **tally, rv_error 
 
 rv_code rvi_lane_guard_drop_chunk(rvi_lane_guard *guard, rv_error *err)
 {
+    if (guard->fresh != NULL)
+        rv_seen_clear(guard->fresh, guard->floor);
     return guard->quality != NULL ? rv_quality_drop_chunk(guard->quality, err) : RV_OK;
 }
 
@@ -211,6 +317,7 @@ void rvi_guards_init(rvi_run *run)
 void rvi_guards_deinit(rvi_run *run)
 {
     rvi_guards_forget(run);
+    rv_seen_free(run->guards.seen);
     pthread_mutex_destroy(&run->guards.lock);
 }
 

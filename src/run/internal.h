@@ -19,6 +19,7 @@
 #include "rivet/quality.h"
 #include "rivet/queue.h"
 #include "rivet/run.h"
+#include "rivet/seen.h"
 #include "rivet/shapes.h"
 
 #include <jansson.h>
@@ -121,6 +122,8 @@ typedef struct rvi_guards {
     rv_quality *quality;     /* of the lanes that have ended; NULL: of none */
     rv_shapes *shapes;       /* likewise */
     const char **proved;     /* unique columns that need no look: rv_quality_options */
+    rv_seen *seen; /* what earlier runs have exported near the last mark; NULL: nothing is known, or asked */
+    int64_t seen_from;                      /* with `seen`: complete from here on */
     const char *quality_json, *shapes_json; /* what came of them; NULL: not known, or not asked for */
 } rvi_guards;
 
@@ -297,6 +300,8 @@ void rvi_run_snapshot_progress(const rvi_run *run, rv_progress *out);
 
 void rvi_guards_init(rvi_run *run);
 void rvi_guards_deinit(rvi_run *run);
+/* Before planning: what the last successful run left. Fails STATE_*, OUT_OF_MEMORY. */
+rv_code rvi_guards_recall(rvi_run *run, rv_error *err) RV_MUST_CHECK;
 /* After planning: what the files hold, and what has changed since the last run. Fails CONFIG_VALUE, LIMIT_EXCEEDED,
  * SCHEMA_DRIFT, STATE_CORRUPT, OUT_OF_MEMORY. */
 rv_code rvi_guards_prepare(rvi_run *run, rv_error *err) RV_MUST_CHECK;
@@ -318,9 +323,13 @@ typedef struct rvi_lane_guard rvi_lane_guard;
 rv_code rvi_lane_guard_open(rvi_lane_guard **out, rvi_run *run, rv_error *err) RV_MUST_CHECK;
 void rvi_lane_guard_free(rvi_lane_guard *guard); /* NULL is fine; what was not finished is lost */
 RV_DEFINE_AUTO(rvi_lane_guard, rvi_lane_guard_free)
+/* Takes out of the page what earlier runs have exported. */
+rv_code rvi_lane_guard_sift(rvi_lane_guard *guard, rv_batch *page, rv_error *err) RV_MUST_CHECK;
 /* *rows: those of the page as the files hold them; good until the next call, and while the page is not touched. */
 rv_code rvi_lane_guard_page(rvi_lane_guard *guard, const rv_batch *page, const rv_batch **rows,
                             rv_error *err) RV_MUST_CHECK;
+/* What the chunk's rows say to later runs, as rv_chunk.seen has it; empty: nothing. Before keep_chunk. */
+rv_code rvi_lane_guard_take_seen(rvi_lane_guard *guard, rv_bytes *out, rv_error *err) RV_MUST_CHECK;
 /* Its last page is written. *tally: what the gates count of it, for the state store, to be freed; NULL: nothing. */
 rv_code rvi_lane_guard_keep_chunk(rvi_lane_guard *guard, char **tally, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_lane_guard_drop_chunk(rvi_lane_guard *guard, rv_error *err) RV_MUST_CHECK; /* read again */
@@ -344,8 +353,9 @@ typedef struct rvi_part_item {
     rv_spool *spool; /* NULL: nothing to put (an empty chunk, or the bytes went to a stream) */
     rv_part part;    /* part.name and part.column_digests are owned by the item; name NULL: no part */
     int64_t chunk_index, chunk_rows, epoch, claim;
-    char *tally; /* with `last`: what gates count of the chunk; the item's. NULL: nothing */
-    bool again;  /* no part: the chunk's parts that came before are void */
+    char *tally;   /* with `last`: what gates count of the chunk; the item's. NULL: nothing */
+    rv_bytes seen; /* with `last`: of the chunk; owned by the item */
+    bool again;    /* no part: the chunk's parts that came before are void */
     bool last;
 } rvi_part_item;
 void rvi_part_item_free(void *item);
@@ -367,6 +377,7 @@ struct rvi_record {
     int64_t chunk_index, rows, epoch, claim, n_parts, cap_parts;
     rv_part *parts;
     char *tally;
+    rv_bytes seen;     /* CHUNK_DONE: rv_chunk.seen */
     const char *event; /* EVENT: of the journal; static storage */
     json_t *detail;
 };
@@ -460,6 +471,9 @@ rv_code rvi_run_restart_epoch(rvi_run *run, rv_error *err) RV_MUST_CHECK;
 
 /* There are chunks that a process that resumes the run would not read again. */
 bool rvi_run_has_kept_chunks(rvi_run *run);
+
+/* The window that an open run recorded becomes the plan's. */
+rv_code rvi_run_adopt_window(rvi_run *run, const rv_open_run *open, rv_error *err) RV_MUST_CHECK;
 
 /* How often on_invalid changes a value is counted in memory, which ends with the process. */
 bool rvi_may_change_values(const rv_schema *schema);

@@ -47,6 +47,7 @@ rv_code rvi_run_join_plan(rvi_run *run, const rv_open_run *open, rv_error *err)
     run->started_us = open->plan.started_us;
     run->plan.n_chunks = open->n_chunks;
     atomic_store(&run->counters.chunks_done, open->n_completed);
+    RV_TRY(rvi_run_adopt_window(run, open, err));
     rvi_lease_begins(run, run->context->clock->now_us(run->context->clock));
     rv_log(RV_LOG_INFO, "joined %s", run->run_id);
     RV_TRY(rv_dest_open(&run->dest, &run->export_config->dest, run->dest_path, run->cancel, err));

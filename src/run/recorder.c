@@ -160,7 +160,9 @@ static rv_code complete_chunk(rvi_run *run, const rvi_record *record, rv_error *
                             .rows = record->rows,
                             .epoch = record->epoch,
                             .claim = record->claim,
-                            .tally = record->tally};
+                            .tally = record->tally,
+                            .seen = record->seen.data,
+                            .seen_bytes = record->seen.len};
     chunk_events events = {0};
     rv_code rc = tell_of_chunk(run, record, &events, err);
     if (rc == RV_OK) {

@@ -149,7 +149,7 @@ static const char *copy_member(rv_arena *arena, const json_t *object, const char
     return copy;
 }
 
-static rv_code adopt_window(rvi_run *run, const rv_open_run *open, rv_error *err)
+rv_code rvi_run_adopt_window(rvi_run *run, const rv_open_run *open, rv_error *err)
 {
     bool ok = true;
     run->plan.cursor = (rv_cursor){0};
@@ -438,7 +438,7 @@ static rv_code resume(rvi_run *run, const rv_open_run *open, rv_error *err)
     run->committing = published;
     /* The chunks are those that were recorded, whatever the table is now. */
     run->plan.n_chunks = open->n_chunks;
-    RV_TRY(adopt_window(run, open, err));
+    RV_TRY(rvi_run_adopt_window(run, open, err));
     RV_TRY(choose_chunks(run, &chunks, &damaged, &which, err));
     RV_TRY(reopen(run, &place, &which, err));
     RV_TRY(look_at_kept(run, &place, published, err));

@@ -74,24 +74,6 @@ static rv_code connect_once(void *object, rv_error *err)
     return rv_source_begin(run->source, &options, err);
 }
 
-static rv_code make_plan(rvi_run *run, rv_error *err)
-{
-    rv_relation_info info;
-    RV_TRY(rv_source_describe(run->source, &run->export_config->relation, run->arena, &info, err));
-    const rv_plan_input input = {.export_config = run->export_config,
-                                 .source = run->source,
-                                 .info = &info,
-                                 .memory = &run->guards.memory,
-                                 .now_us = run->started_us};
-    return rv_plan_make(run->arena, &input, &run->plan, err);
-}
-
-static rv_code connect_and_plan(void *object, rv_error *err)
-{
-    RV_TRY(connect_once(object, err));
-    return make_plan(object, err);
-}
-
 /* Each attempt is a connection of its own. */
 static rv_code with_patience(rvi_run *run, rvi_attempt_fn attempt, rv_error *err)
 {
@@ -118,10 +100,40 @@ static rv_code bind_plan_to_source(rvi_run *run, rv_error *err)
     return RV_OK;
 }
 
+/* What the plan has waited for was committed after the snapshot under which it was made. */
+static rv_code take_snapshot_anew(rvi_run *run, rv_error *err)
+{
+    rv_read_options options;
+    rvi_read_options(run, &options);
+    rv_source_end(run->source);
+    return rv_source_begin(run->source, &options, err);
+}
+
+static rv_code make_plan(rvi_run *run, rv_error *err)
+{
+    rv_relation_info info;
+    const rvi_guards *guards = &run->guards;
+    RV_TRY(rv_source_describe(run->source, &run->export_config->relation, run->arena, &info, err));
+    const rv_plan_input input = {.export_config = run->export_config,
+                                 .source = run->source,
+                                 .info = &info,
+                                 .memory = &guards->memory,
+                                 .now_us = run->started_us,
+                                 .seen_from = guards->seen != NULL ? &guards->seen_from : NULL};
+    RV_TRY(rv_plan_make(run->arena, &input, &run->plan, err));
+    return run->plan.settled && run->plan.snapshot ? take_snapshot_anew(run, err) : RV_OK;
+}
+
+static rv_code connect_and_plan(void *object, rv_error *err)
+{
+    RV_TRY(connect_once(object, err));
+    return make_plan(object, err);
+}
+
 /* What planning asks the source is as likely to be cut off as a page, and is tried again like one. */
 static rv_code plan_run(rvi_run *run, rv_error *err)
 {
-    RV_TRY(rv_state_recall(run->state, run->export_config->name, run->arena, &run->guards.memory, err));
+    RV_TRY(rvi_guards_recall(run, err));
     RV_TRY(with_patience(run, connect_and_plan, err));
     RV_TRY(bind_plan_to_source(run, err));
     RV_TRY(rvi_guards_prepare(run, err));

@@ -34,6 +34,7 @@ void rvi_record_free(void *record)
     }
     free(r->parts);
     free(r->tally);
+    rv_bytes_deinit(&r->seen);
     json_decref(r->detail);
     free(r);
 }
@@ -66,6 +67,7 @@ static rv_code report_chunk(rvi_run *run, rvi_part_item *item, rv_error *err)
     record->epoch = item->epoch;
     record->claim = item->claim;
     RV_MOVE(&record->tally, item->tally);
+    rv_bytes_move(&record->seen, &item->seen);
     if (!rv_queue_push(run->records, record, 1))
         return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
     item->lane->record = NULL;

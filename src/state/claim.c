@@ -214,6 +214,7 @@ rv_code rv_state_complete_chunk(rv_state *state, const char *run_id, const rv_ow
     for (int64_t i = 0; i < yield->n_parts; i++)
         RV_TRY_CTX(rvi_insert_part(state, run_id, chunk->index, &parts[i], err), err, "recording part '%s'",
                    parts[i].name);
+    RV_TRY(rvi_insert_seen(state, run_id, chunk, err));
     for (int64_t i = 0; i < yield->n_events; i++)
         RV_TRY(rvi_insert_event(state, &yield->events[i], err));
     return rvi_tx_commit(&tx, err);

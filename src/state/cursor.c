@@ -57,11 +57,11 @@ rv_code rv_state_reset_cursor(rv_state *state, const char *export_name, bool *fo
     RV_TRY(rvi_tx_begin(state, &tx, err));
     const rvi_args args = {{rvi_bind_text(export_name)}};
     int64_t n_changed;
-    RV_TRY(
-        rvi_change(state,
-                   "UPDATE export_state SET cursor_columns = NULL, cursor_type = NULL, cursor_value = NULL,"
-                   " cursor_mark = NULL WHERE export_name = $1 AND cursor_value IS NOT NULL",
-                   &args, &n_changed, err));
+    RV_TRY(rvi_change(
+        state,
+        "UPDATE export_state SET cursor_columns = NULL, cursor_type = NULL, cursor_value = NULL,"
+        " cursor_mark = NULL, cursor_run_id = NULL WHERE export_name = $1 AND cursor_value IS NOT NULL",
+        &args, &n_changed, err));
     RV_TRY(rvi_tx_commit(&tx, err));
     *found = n_changed > 0;
     return RV_OK;

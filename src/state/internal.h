@@ -73,6 +73,8 @@ const char *rvi_next_text(rvi_cells *cells);
 const char *rvi_next_text_or_null(rvi_cells *cells);
 void rvi_next_blob(rvi_cells *cells, void *out, size_t len); /* zeroes when the length differs */
 
+const void *rvi_next_bytes(rvi_cells *cells, size_t *len); /* lives as long as the result */
+
 typedef struct rvi_migration {
     int version;                   /* 1, 2 … without a gap */
     const char *const *statements; /* up to a NULL; run in one transaction; never edited after a release */
@@ -181,6 +183,12 @@ rv_code rvi_insert_event(rv_state *state, const rv_journal_row *event, rv_error 
 /* retention.c, inside a transaction: forget what need not be kept of the export that this run belongs to. */
 rv_code rvi_forget_old_runs(rv_state *state, const char *run_id, const rv_retention *retention,
                             rv_error *err) RV_MUST_CHECK;
+/* Inside a transaction: what a chunk says of its rows, in place of what it said before; forget all of a run's; the run
+ * has left its export's cursor, and what other runs said counts no longer. */
+rv_code rvi_insert_seen(rv_state *state, const char *run_id, const rv_chunk *chunk,
+                        rv_error *err) RV_MUST_CHECK;
+rv_code rvi_forget_seen(rv_state *state, const char *run_id, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_settle_seen(rv_state *state, const char *run_id, rv_error *err) RV_MUST_CHECK;
 /* Inside a transaction: the chunks that `owner` (NULL: anybody) reads become pending. */
 rv_code rvi_release_all(rv_state *state, const char *run_id, const char *owner, rv_error *err) RV_MUST_CHECK;
 

@@ -127,6 +127,7 @@ rv_code rv_state_replan_run(rv_state *state, const rv_run_plan *plan, const rv_c
     RV_TRY(rvi_tx_begin(state, &tx, err));
     RV_TRY(rvi_hold_lease(state, plan->run_id, owner, err));
     RV_TRY(rvi_forget_parts(state, plan->run_id, err));
+    RV_TRY(rvi_forget_seen(state, plan->run_id, err));
     RV_TRY(rvi_forget_chunks(state, plan->run_id, err));
     RV_TRY(update_plan(state, plan, err));
     RV_TRY(rvi_insert_chunks(state, plan->run_id, chunks, n_chunks, err));
@@ -207,10 +208,11 @@ static rv_code advance_cursor(rv_state *state, const rv_run_result *result, rv_e
     const rvi_args args = {{rvi_bind_text(result->run_id), rvi_bind_text(cursor->columns),
                             rvi_bind_text(cursor->type), rvi_bind_text(cursor->value),
                             rvi_bind_text_or_null(cursor->mark)}};
-    return rvi_change(state,
+    RV_TRY(rvi_change(state,
                       "UPDATE export_state SET cursor_columns = $2, cursor_type = $3, cursor_value = $4,"
-                      " cursor_mark = $5 WHERE last_run_id = $1",
-                      &args, NULL, err);
+                      " cursor_mark = $5, cursor_run_id = $1 WHERE last_run_id = $1",
+                      &args, NULL, err));
+    return rvi_settle_seen(state, result->run_id, err);
 }
 
 static rv_code record_schema(rv_state *state, const rv_run_result *result, rv_error *err)
@@ -235,6 +237,8 @@ rv_code rv_state_finish_run(rv_state *state, const rv_run_result *result, const 
         RV_TRY(check_complete(state, result->run_id, err));
     else
         RV_TRY(rvi_forget_parts(state, result->run_id, err));
+    if (result->status != RV_RUN_SUCCEEDED)
+        RV_TRY(rvi_forget_seen(state, result->run_id, err));
     RV_TRY(rvi_release_all(state, result->run_id, NULL, err));
     RV_TRY(update_result(state, result, err));
     if (result->status == RV_RUN_SUCCEEDED) {

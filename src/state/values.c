@@ -134,6 +134,13 @@ const char *rvi_next_text_or_null(rvi_cells *cells)
     return value->kind == RVI_TEXT ? value->bytes : NULL;
 }
 
+const void *rvi_next_bytes(rvi_cells *cells, size_t *len)
+{
+    const rvi_value *value = cells->next++;
+    *len = value->kind == RVI_BLOB ? value->len : 0;
+    return value->kind == RVI_BLOB ? value->bytes : "";
+}
+
 void rvi_next_blob(rvi_cells *cells, void *out, size_t len)
 {
     const rvi_value *value = cells->next++;

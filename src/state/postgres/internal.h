@@ -21,7 +21,7 @@ RV_DEFINE_AUTO(PGresult, PQclear)
 /* Comment of the table schema_version, so that another program's schema of that name is never taken for ours. */
 #define RVI_STATE_PG_MARK "state store of rivet"
 
-enum { RVI_STATE_PG_MIGRATIONS = 2 };
+enum { RVI_STATE_PG_MIGRATIONS = 3 };
 extern const rvi_migration rvi_state_pg_migrations[RVI_STATE_PG_MIGRATIONS];
 
 typedef struct rvi_state_pg {

@@ -139,7 +139,21 @@ static const char *const version_2[] = {
     NULL,
 };
 
+/* Digests of exported rows that a later run may find again. The run that left the cursor is the one whose digests count.
+ */
+static const char *const version_3[] = {
+    "CREATE TABLE chunk_digests ("
+    " run_id " NAME ","
+    " chunk_index BIGINT NOT NULL CHECK (chunk_index >= 0),"
+    " digests BYTEA NOT NULL,"
+    " PRIMARY KEY (run_id, chunk_index)"
+    ")",
+    "ALTER TABLE export_state ADD COLUMN cursor_run_id TEXT COLLATE \"C\"",
+    NULL,
+};
+
 const rvi_migration rvi_state_pg_migrations[RVI_STATE_PG_MIGRATIONS] = {
     {1, version_1},
     {2, version_2},
+    {3, version_3},
 };

@@ -10,7 +10,7 @@
  * state store: "RIVT" in ASCII. https://www.sqlite.org/pragma.html#pragma_application_id */
 enum { RVI_SQLITE_APPLICATION_ID = 0x52495654 };
 
-enum { RVI_SQLITE_MIGRATIONS = 3 };
+enum { RVI_SQLITE_MIGRATIONS = 4 };
 extern const rvi_migration rvi_state_sqlite_migrations[RVI_SQLITE_MIGRATIONS];
 
 /* Turn SQLite's result code into ours. `db` (may be NULL) gives the details of its last failure; `doing` says what

@@ -219,8 +219,22 @@ static const char *const version_3[] = {
     NULL,
 };
 
+/* Digests of exported rows that a later run may find again. The run that left the cursor is the one whose digests count.
+ */
+static const char *const version_4[] = {
+    "CREATE TABLE chunk_digests ("
+    " run_id TEXT NOT NULL,"
+    " chunk_index INTEGER NOT NULL CHECK (chunk_index >= 0),"
+    " digests BLOB NOT NULL,"
+    " PRIMARY KEY (run_id, chunk_index)"
+    ") STRICT, WITHOUT ROWID",
+    "ALTER TABLE export_state ADD COLUMN cursor_run_id TEXT",
+    NULL,
+};
+
 const rvi_migration rvi_state_sqlite_migrations[RVI_SQLITE_MIGRATIONS] = {
     {1, version_1},
     {2, version_2},
     {3, version_3},
+    {4, version_4},
 };

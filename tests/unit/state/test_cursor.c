@@ -110,6 +110,67 @@ static void a_run_without_a_cursor_leaves_the_older_one(void **state)
     assert_string_equal(memory.last_run_id, "orders_2");
 }
 
+static rv_code note_digests(void *context, const void *bytes, size_t len, rv_error *err)
+{
+    char *text = context;
+    (void)err;
+    (void)strncat(text, bytes, len);
+    (void)strcat(text, " ");
+    return RV_OK;
+}
+
+static void assert_digests(rv_state *store, const char *expected)
+{
+    char text[256] = "";
+    assert_int_equal(rv_state_list_seen(store, "orders", note_digests, text, NULL), RV_OK);
+    assert_string_equal(text, expected);
+}
+
+/* A run whose chunks each record `seen`. */
+static void leave_digests(fixture *f, rv_state *store, const char *run_id, const char *text,
+                          rv_run_status status, const rv_cursor *cursor)
+{
+    rv_arena *arena = NULL;
+    bool found = false;
+    int64_t n_open = 0;
+    start_run(f, store, run_id, "orders", &f->self);
+    assert_int_equal(rv_arena_new(&arena, 1 << 20, NULL), RV_OK);
+    for (;;) {
+        rv_chunk chunk;
+        assert_int_equal(
+            rv_state_claim_chunk(store, run_id, &f->self, 60000, arena, &chunk, &found, &n_open, NULL),
+            RV_OK);
+        if (!found)
+            break;
+        chunk.seen = text;
+        chunk.seen_bytes = strlen(text);
+        assert_int_equal(rv_state_complete_chunk(store, run_id, &f->self, &chunk, NULL, 0, NULL), RV_OK);
+    }
+    rv_arena_free(arena);
+    rv_run_result result = result_of(run_id, status);
+    result.cursor = cursor;
+    assert_int_equal(rv_state_finish_run(store, &result, &f->self, NULL), RV_OK);
+}
+
+static void digests_of_rows_are_those_of_the_run_that_left_the_cursor(void **state)
+{
+    fixture *f = *state;
+    bool found = false;
+    RV_AUTO(rv_state_close) rv_state *store = open_store(f, RV_STATE_WRITE);
+    assert_digests(store, "");
+    leave_digests(f, store, "orders_1", "one", RV_RUN_SUCCEEDED, &cursor_a);
+    assert_digests(store, "one one one ");
+    leave_digests(f, store, "orders_2", "failed", RV_RUN_FAILED, &cursor_a);
+    leave_digests(f, store, "orders_3", "none", RV_RUN_SUCCEEDED, NULL);
+    assert_digests(store, "one one one ");
+    leave_digests(f, store, "orders_4", "", RV_RUN_SUCCEEDED, &cursor_a);
+    assert_digests(store, "");
+    leave_digests(f, store, "orders_5", "five", RV_RUN_SUCCEEDED, &cursor_a);
+    assert_digests(store, "five five five ");
+    assert_int_equal(rv_state_reset_cursor(store, "orders", &found, NULL), RV_OK);
+    assert_digests(store, "");
+}
+
 static void a_cursor_that_is_reset_is_forgotten_and_nothing_else(void **state)
 {
     fixture *f = *state;
@@ -231,6 +292,7 @@ int main(void)
         test_with_store(a_success_leaves_cursor_shapes_and_schema),
         test_with_store(what_fails_moves_no_cursor_and_no_shape),
         test_with_store(a_run_without_a_cursor_leaves_the_older_one),
+        test_with_store(digests_of_rows_are_those_of_the_run_that_left_the_cursor),
         test_with_store(a_cursor_that_is_reset_is_forgotten_and_nothing_else),
         test_with_store(an_exports_standing_is_listed_with_how_it_was_read),
         test_with_store(a_running_run_is_found_by_its_id),

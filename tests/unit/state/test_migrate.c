@@ -59,7 +59,7 @@ static const char *const broken_next[] = {
     NULL,
 };
 
-enum { NEWEST = 3 };
+enum { NEWEST = 4 };
 typedef struct later_version {
     rvi_migration migrations[NEWEST + 2];
     rv_state_ops ops;
@@ -257,7 +257,7 @@ static void a_migration_that_fails_leaves_the_store_as_it_was(void **state)
     rv_error err;
     assert_int_equal(open_later(f, &later, RV_STATE_WRITE, &store, &err), RV_E_STATE_UNUSABLE);
     assert_null(store);
-    assert_string_equal(err.frame[0], "bringing the state store to version 5");
+    assert_string_equal(err.frame[0], "bringing the state store to version 6");
     assert_int_equal(ask(f, "SELECT max(version) FROM schema_version"), 1);
     assert_int_equal(ask(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'"), 0);
     store = open_store(f, RV_STATE_WRITE);
@@ -297,7 +297,7 @@ static void a_newer_store_is_refused_whole(void **state)
         store = NULL;
         assert_int_equal(try_open(f, access, &store, &err), RV_E_STATE_NEWER);
         assert_null(store);
-        assert_non_null(strstr(err.message, "version 4"));
+        assert_non_null(strstr(err.message, "version 5"));
         assert_true(err.hint[0] != '\0');
     }
 }
