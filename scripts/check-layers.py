@@ -21,7 +21,7 @@ HEADER_MODULE = {
     "config.h": "config", "pgconn.h": "pgconn",
     "source.h": "source", "format.h": "format",
     "parquet_meta.h": "format", "parquet_reader.h": "format", "parquet_verify.h": "format", "dest.h": "dest", "state.h": "state",
-    "plan.h": "plan", "scaffold.h": "plan", "preflight.h": "preflight", "manifest.h": "trust", "quality.h": "trust", "drift.h": "trust", "shapes.h": "trust",
+    "plan.h": "plan", "scaffold.h": "plan", "preflight.h": "preflight", "manifest.h": "trust", "quality.h": "trust", "drift.h": "trust", "seen.h": "trust", "shapes.h": "trust",
     "run.h": "run",
 }
 # (includer's module, header): reason. Nothing else may break the rules.

@@ -9,7 +9,7 @@
  *   rows.c     a row of the binary protocol into a batch; decode.c  one value; json.c  is a text JSON?
  *   scan.c     a scan's life and its SQL; stream.c, keyset.c  its pages, one file for each way
  *   where.c    relations, keys and ranges in SQL; place.c  where a scan along a key stands
- *   ends.c     the ends of a key; split.c  places that cut it; watch.c  shared snapshots and pressure
+ *   ends.c     the ends of a key; split.c  places that cut it; watch.c  snapshots of several connections, what others write, pressure
  *
  * decode.c and rows.c see bytes only and never the server. */
 #ifndef SOURCE_MYSQL_INTERNAL_H
@@ -291,8 +291,10 @@ rv_code rvi_my_split(rv_source *source, const rv_relation *relation, const rv_re
                      rv_error *err) RV_MUST_CHECK;
 
 /* watch.c */
-rv_code rvi_my_share_snapshot(rv_source *source, rv_arena *arena, const char **out,
-                              rv_error *err) RV_MUST_CHECK;
+rv_code rvi_my_begin_aligned(rv_source *const *sources, int n, const rv_read_options *options,
+                             const char **why_not, rv_error *err) RV_MUST_CHECK;
+rv_code rvi_my_settle(rv_source *source, int64_t timeout_ms, int64_t *open_since_us,
+                      rv_error *err) RV_MUST_CHECK;
 rv_code rvi_my_pressure(rv_source *source, rv_pressure *out, rv_error *err) RV_MUST_CHECK;
 
 #endif

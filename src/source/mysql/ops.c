@@ -50,7 +50,8 @@ static void interrupt(rv_source *source)
 const rv_source_ops rvi_mysql_ops = {
     .kind = "mysql",
     .caps = RV_SOURCE_CAP_STREAM | RV_SOURCE_CAP_LONG_STREAM | RV_SOURCE_CAP_SNAPSHOT |
-            RV_SOURCE_CAP_INTERRUPT | RV_SOURCE_CAP_KEYS,
+            RV_SOURCE_CAP_INTERRUPT | RV_SOURCE_CAP_KEYS | RV_SOURCE_CAP_ALIGNED_SNAPSHOT |
+            RV_SOURCE_CAP_SETTLE | RV_SOURCE_CAP_PRESSURE,
     .default_port = 3306,
     .open = rvi_my_open,
     .server = server,
@@ -62,8 +63,9 @@ const rv_source_ops rvi_mysql_ops = {
     .scan_next = rvi_my_scan_next,
     .scan_close = rvi_my_scan_close,
     .scan_position = rvi_my_scan_position,
-    .key_ends = rvi_my_key_ends,
-    .split = rvi_my_split,
+    .begin_aligned = rvi_my_begin_aligned,
+    .settle = rvi_my_settle,
+    .pressure = rvi_my_pressure,
     .interrupt = interrupt,
     .close = rvi_my_close,
 };

@@ -1,0 +1,466 @@
+/* watch.c - what a server tells about others: snapshots that several connections take at one moment, what is being
+ * written, and what others endure.
+ *
+ * A snapshot of MySQL cannot be joined. Connections that all say START TRANSACTION WITH CONSISTENT SNAPSHOT see the
+ * same when no transaction was committed between the first and the last of them. Nothing is locked to make it so: it
+ * is tried, proved or not, and tried again. Three proofs, by what the server is:
+ *
+ *   position  MariaDB with a binary log takes the snapshot and the log's position under one lock (LOCK_commit_ordered),
+ *             and each session tells its own as binlog_snapshot_file and _position. Equal ones are one moment.
+ *   gtid      MySQL with gtid_mode=ON: a transaction owns its GTID from before it is visible until it is counted as
+ *             executed, which is after. So when none is owned, and the executed set is the same before the first start
+ *             and after the last, none became visible in between.
+ *   quiet     Otherwise: no other session ran a statement before the first start, and none has begun one until the
+ *             last: the server numbers all statements, and Queries is the number of the one that asks. */
+#include "internal.h"
+
+#include "rivet/checked.h"
+#include "rivet/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    ALIGN_MS = 3000, /* how long it is tried to begin together */
+    LOOK_AGAIN_MS =
+        120, /* INNODB_TRX is a copy that is up to 100 ms old (trx0i_s.cc, CACHE_MIN_IDLE_TIME_NS) */
+    MAX_WRITERS = 1 << 16,
+};
+
+/* ---- one answer ---- */
+
+static const char *cell(MYSQL_ROW row, unsigned i)
+{
+    return row != NULL && row[i] != NULL ? row[i] : "";
+}
+
+static int64_t number_of(const char *text, int64_t otherwise)
+{
+    char *end = NULL;
+    long long value = strtoll(text, &end, 10);
+    return end != text && value >= 0 ? value : otherwise;
+}
+
+/* The cells of all rows, one after the other, each behind a '\n'. */
+static rv_code ask_text(rvi_my *my, const char *sql, unsigned first_column, rv_bytes *out, rv_error *err)
+{
+    RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
+    RV_TRY(rvi_my_ask(my, sql, &result, err));
+    rv_bytes_clear(out);
+    for (MYSQL_ROW row; (row = mysql_fetch_row(result)) != NULL;)
+        for (unsigned i = first_column; i < mysql_num_fields(result); i++)
+            RV_TRY(rv_bytes_printf(out, err, "\n%s", cell(row, i)));
+    return RV_OK;
+}
+
+/* A number, or `otherwise` where this user may not know it; a lost connection fails. */
+static rv_code ask_number(rvi_my *my, const char *sql, unsigned column, int64_t otherwise, int64_t *out,
+                          rv_error *err)
+{
+    RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
+    rv_error failure = {0};
+    rv_code rc = rvi_my_ask(my, sql, &result, &failure);
+    *out = otherwise;
+    if (rc != RV_OK && (my->conn == NULL || rc == RV_E_CANCELLED)) {
+        if (err != NULL)
+            *err = failure;
+        return rc;
+    }
+    if (rc == RV_OK && column < mysql_num_fields(result))
+        *out = number_of(cell(mysql_fetch_row(result), column), otherwise);
+    return RV_OK;
+}
+
+/* ---- snapshots of several connections ---- */
+
+typedef enum proof { BY_POSITION = 1, BY_GTID, BY_QUIET } proof;
+
+typedef struct alignment {
+    rvi_my **all;
+    int n;
+    proof how;
+} alignment;
+
+/* On all connections at once: sent to each before any answer is waited for. */
+static rv_code run_on_all(const alignment *a, const char *sql, rv_error *err)
+{
+    for (int i = 0; i < a->n; i++) {
+        rvi_my *my = a->all[i];
+        RV_TRY(rvi_my_check_ready(my, err));
+        rvi_my_enter(my, rvi_my_control_deadline());
+        int failed = mysql_send_query(my->conn, sql, (unsigned long)strlen(sql));
+        rv_code rc = failed == 0 ? RV_OK : rvi_my_call_failed(my, NULL, err);
+        rvi_my_leave();
+        RV_TRY(rc);
+    }
+    for (int i = 0; i < a->n; i++) {
+        rvi_my *my = a->all[i];
+        rvi_my_enter(my, rvi_my_control_deadline());
+        rv_code rc = mysql_read_query_result(my->conn) == 0 ? RV_OK : rvi_my_call_failed(my, NULL, err);
+        rvi_my_leave();
+        RV_TRY(rc);
+    }
+    return RV_OK;
+}
+
+static rv_code choose_proof(alignment *a, const char **why_not, rv_error *err)
+{
+    rvi_my *my = a->all[0];
+    RV_AUTO(rvi_my_bytes) rv_bytes text = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    int64_t may_see = 0;
+    a->how = BY_QUIET;
+    if (my->mariadb) {
+        RV_TRY(ask_text(my, "SHOW SESSION STATUS LIKE 'binlog_snapshot_file'", 1, &text, err));
+        if (text.len > 1) {
+            a->how = BY_POSITION;
+            return RV_OK;
+        }
+    } else if (my->version >= 50600) {
+        RV_TRY(ask_text(my, "SELECT @@GLOBAL.gtid_mode", 0, &text, err));
+        if (text.len == 3 && memcmp(text.data, "\nON", 3) == 0) {
+            a->how = BY_GTID;
+            return RV_OK;
+        }
+    }
+    RV_TRY(ask_number(my, "SELECT COUNT(*) FROM information_schema.INNODB_TRX", 0, -1, &may_see, err));
+    if (may_see < 0)
+        *why_not = "the server has no binary log position or GTIDs to prove that several connections see one "
+                   "moment, and without the PROCESS privilege nothing else does";
+    return RV_OK;
+}
+
+/* Behind one name there may be several servers. */
+static rv_code are_one_server(const alignment *a, bool *out, rv_error *err)
+{
+    static const char sql[] = "SELECT @@hostname, @@port, @@server_id";
+    RV_AUTO(rvi_my_bytes) rv_bytes first = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rvi_my_bytes) rv_bytes other = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_TRY(ask_text(a->all[0], sql, 0, &first, err));
+    *out = true;
+    for (int i = 1; i < a->n && *out; i++) {
+        RV_TRY(ask_text(a->all[i], sql, 0, &other, err));
+        *out = first.len == other.len && memcmp(first.data, other.data, first.len) == 0;
+    }
+    return RV_OK;
+}
+
+/* What must be the same before and after; *good false: no proof can come of it. Nothing here is read twice, and what
+ * is owned is read before what is executed. */
+static rv_code look_at_server(const alignment *a, rv_bytes *out, int64_t *statement, bool *good,
+                              rv_error *err)
+{
+    static const char gtid_sql[] = "SELECT @@GLOBAL.gtid_owned, @@GLOBAL.gtid_executed";
+    static const char queries_sql[] = "SHOW GLOBAL STATUS LIKE 'Queries'";
+    static const char busy_sql[] =
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID()"
+        " AND COMMAND NOT IN ('Sleep', 'Daemon', 'Binlog Dump', 'Binlog Dump GTID')";
+    int64_t busy = 0;
+    *good = true;
+    if (a->how == BY_GTID) {
+        RV_TRY(ask_text(a->all[0], gtid_sql, 0, out, err));
+        *good = out->len > 1 && out->data[1] == '\n'; /* nothing is owned */
+        return RV_OK;
+    }
+    RV_TRY(ask_number(a->all[0], queries_sql, 1, -1, statement, err));
+    RV_TRY(ask_number(a->all[0], busy_sql, 0, -1, &busy, err));
+    *good = *statement >= 0 && busy == 0;
+    return RV_OK;
+}
+
+static rv_code have_one_position(const alignment *a, bool *out, rv_error *err)
+{
+    static const char sql[] = "SHOW SESSION STATUS LIKE 'binlog_snapshot_%'";
+    RV_AUTO(rvi_my_bytes) rv_bytes first = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rvi_my_bytes) rv_bytes other = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_TRY(ask_text(a->all[0], sql, 1, &first, err));
+    *out = true;
+    for (int i = 1; i < a->n && *out; i++) {
+        RV_TRY(ask_text(a->all[i], sql, 1, &other, err));
+        *out = first.len == other.len && memcmp(first.data, other.data, first.len) == 0;
+    }
+    return RV_OK;
+}
+
+static rv_code start_all(const alignment *a, rv_error *err)
+{
+    return run_on_all(a, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", err);
+}
+
+/* Statements of ours between two looks: the count of busy sessions, one start each, and the one that looks again. */
+static rv_code start_between_looks(const alignment *a, bool *aligned, rv_error *err)
+{
+    RV_AUTO(rvi_my_bytes) rv_bytes before = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rvi_my_bytes) rv_bytes after = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    int64_t first = 0, last = 0;
+    bool good = false;
+    *aligned = false;
+    RV_TRY(look_at_server(a, &before, &first, &good, err));
+    if (!good)
+        return RV_OK;
+    RV_TRY(start_all(a, err));
+    RV_TRY(look_at_server(a, &after, &last, &good, err));
+    if (a->how == BY_GTID)
+        *aligned = good && before.len == after.len && memcmp(before.data, after.data, before.len) == 0;
+    else
+        *aligned = last >= 0 && last - first == a->n + 2;
+    return RV_OK;
+}
+
+static rv_code try_once(const alignment *a, bool *aligned, rv_error *err)
+{
+    RV_TRY(run_on_all(a, "COMMIT", err));
+    RV_TRY(run_on_all(a, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", err));
+    if (a->how != BY_POSITION)
+        return start_between_looks(a, aligned, err);
+    RV_TRY(start_all(a, err));
+    return have_one_position(a, aligned, err);
+}
+
+static rv_code align(alignment *a, const char **why_not, rv_error *err)
+{
+    int64_t until_us = rvi_my_now_us() + ALIGN_MS * 1000;
+    bool one_server = false, aligned = false;
+    RV_TRY(are_one_server(a, &one_server, err));
+    if (!one_server) {
+        *why_not = "the connections lead to different servers";
+        return RV_OK;
+    }
+    RV_TRY(choose_proof(a, why_not, err));
+    while (*why_not == NULL && !aligned) {
+        RV_TRY(try_once(a, &aligned, err));
+        if (!aligned && rvi_my_now_us() >= until_us)
+            *why_not = "the server commits too often for several connections to begin at one moment";
+    }
+    return RV_OK;
+}
+
+rv_code rvi_my_begin_aligned(rv_source *const *sources, int n, const rv_read_options *options,
+                             const char **why_not, rv_error *err)
+{
+    enum { MOST = 64 };
+    rvi_my *all[MOST];
+    alignment a = {.all = all, .n = n};
+    if (n > MOST)
+        return rv_fail(err, RV_E_INTERNAL, "%d connections are to begin together", n);
+    *why_not = NULL;
+    for (int i = 0; i < n; i++) {
+        all[i] = (rvi_my *)sources[i];
+        if (all[i]->pooled)
+            *why_not = "what stands between Rivet and the server may send each statement elsewhere";
+    }
+    if (*why_not != NULL)
+        return RV_OK;
+    for (int i = 0; i < n; i++) /* with all that begin() does; the snapshots are then taken anew */
+        RV_TRY(sources[i]->ops->begin(sources[i], options, err));
+    RV_TRY(align(&a, why_not, err));
+    for (int i = 0; i < n && *why_not != NULL; i++)
+        sources[i]->ops->end(sources[i]);
+    return RV_OK;
+}
+
+/* ---- what others are writing ---- */
+
+/* A session of another that runs a statement which may write, or is inside a transaction that has written. A
+ * transaction that was prepared (XA) has no session, and `thread` 0. */
+typedef struct writer {
+    uint64_t thread, statement, trx; /* 0: none */
+    int64_t since_us;                /* UNIX time */
+    bool ended;
+} writer;
+
+typedef struct writers {
+    writer *items;
+    int64_t n, cap;
+} writers;
+
+/* RV_AUTO(writers): for the struct itself. */
+static void writers_auto(writers *list)
+{
+    free(list->items);
+}
+
+static writer *find_writer(const writers *list, uint64_t thread, uint64_t trx)
+{
+    for (int64_t i = 0; i < list->n; i++)
+        if (list->items[i].thread == thread && (thread != 0 || list->items[i].trx == trx))
+            return &list->items[i];
+    return NULL;
+}
+
+static rv_code add_writer(writers *list, const writer *seen, rv_error *err)
+{
+    writer *known = find_writer(list, seen->thread, seen->trx);
+    if (known != NULL) {
+        if (seen->statement != 0)
+            known->statement = seen->statement;
+        if (seen->trx != 0)
+            known->trx = seen->trx;
+        known->since_us = known->since_us < seen->since_us ? known->since_us : seen->since_us;
+        return RV_OK;
+    }
+    if (list->n == list->cap) {
+        int64_t cap = list->cap == 0 ? 64 : 2 * list->cap;
+        size_t bytes = 0;
+        bool too_many = cap > MAX_WRITERS || rv_mul_size(&bytes, (size_t)cap, sizeof *list->items);
+        writer *grown = too_many ? NULL : realloc(list->items, bytes);
+        if (grown == NULL)
+            return rv_fail(err, RV_E_OUT_OF_MEMORY, "%" PRId64 " sessions that write", list->n);
+        list->items = grown;
+        list->cap = cap;
+    }
+    list->items[list->n++] = *seen;
+    return RV_OK;
+}
+
+/* thread, number, seconds that it has lasted; the last as a decimal number. What is not known in microseconds is
+ * taken to have begun a second earlier. */
+static rv_code add_rows(rvi_my *my, const char *sql, bool of_statements, writers *list, rv_error *err)
+{
+    RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
+    int64_t now_us = rv_clock_system()->now_us(rv_clock_system());
+    RV_TRY(rvi_my_ask(my, sql, &result, err));
+    for (MYSQL_ROW row; (row = mysql_fetch_row(result)) != NULL;) {
+        uint64_t number = strtoull(cell(row, 1), NULL, 10);
+        double lasted_s = strtod(cell(row, 2), NULL);
+        if (!(lasted_s >= 0))
+            lasted_s = 0;
+        const writer seen = {.thread = strtoull(cell(row, 0), NULL, 10),
+                             .statement = of_statements ? number : 0,
+                             .trx = of_statements ? 0 : number,
+                             .since_us = now_us - (int64_t)((lasted_s + 1) * 1e6)};
+        RV_TRY(add_writer(list, &seen, err));
+    }
+    return RV_OK;
+}
+
+/* Statements that only read cannot write late; one that calls a function which writes is inside a transaction that
+ * has written. trx_started and NOW() are in the session's zone alike. */
+static rv_code list_writers(rvi_my *my, writers *list, rv_error *err)
+{
+    static const char mariadb_sql[] =
+        "SELECT ID, QUERY_ID, TIME_MS / 1000 FROM information_schema.PROCESSLIST"
+        " WHERE ID <> CONNECTION_ID() AND COMMAND IN ('Query', 'Execute', 'Connect', 'Slave_SQL', "
+        "'Slave_worker')"
+        " AND INFO IS NOT NULL AND INFO NOT RLIKE '^[[:space:](]*(select|show|explain|desc|set)[[:space:]]'";
+    static const char mysql_sql[] =
+        "SELECT t.PROCESSLIST_ID, s.EVENT_ID, s.TIMER_WAIT / 1000000000000"
+        " FROM performance_schema.events_statements_current s JOIN performance_schema.threads t"
+        " ON t.THREAD_ID = s.THREAD_ID WHERE s.END_EVENT_ID IS NULL AND t.PROCESSLIST_ID IS NOT NULL"
+        " AND t.PROCESSLIST_ID <> CONNECTION_ID() AND s.NESTING_EVENT_LEVEL = 0"
+        " AND s.EVENT_NAME NOT IN ('statement/sql/select', 'statement/com/Binlog Dump',"
+        " 'statement/com/Binlog Dump GTID')";
+    static const char trx_sql[] =
+        "SELECT trx_mysql_thread_id, trx_id, TIMESTAMPDIFF(SECOND, trx_started, NOW())"
+        " FROM information_schema.INNODB_TRX"
+        " WHERE trx_mysql_thread_id <> CONNECTION_ID() AND trx_rows_modified > 0";
+    RV_TRY(add_rows(my, my->mariadb ? mariadb_sql : mysql_sql, true, list, err));
+    return add_rows(my, trx_sql, false, list, err);
+}
+
+/* A statement that has ended may have left its transaction open: from then on that one counts. */
+static void follow(writer *tracked, const writer *now)
+{
+    if (tracked->statement != 0 && now != NULL && now->statement == tracked->statement)
+        return;
+    if (tracked->statement != 0) {
+        tracked->statement = 0;
+        tracked->trx = now != NULL ? now->trx : 0;
+    }
+    tracked->ended = tracked->trx == 0 || now == NULL || now->trx != tracked->trx;
+}
+
+static rv_code follow_all(rvi_my *my, writers *tracked, int64_t *oldest_us, rv_error *err)
+{
+    RV_AUTO(writers) writers now = {0};
+    RV_TRY(list_writers(my, &now, err));
+    *oldest_us = 0;
+    for (int64_t i = 0; i < tracked->n; i++) {
+        writer *w = &tracked->items[i];
+        if (!w->ended)
+            follow(w, find_writer(&now, w->thread, w->trx));
+        if (!w->ended && (*oldest_us == 0 || w->since_us < *oldest_us))
+            *oldest_us = w->since_us;
+    }
+    return RV_OK;
+}
+
+static rv_code rest(const rvi_my *my, rv_error *err)
+{
+    const rv_clock *clock = rv_clock_system();
+    (void)clock->sleep_us(clock, LOOK_AGAIN_MS * 1000, my->base.cancel);
+    return rvi_my_check_stop(my, err);
+}
+
+rv_code rvi_my_settle(rv_source *source, int64_t timeout_ms, int64_t *open_since_us, rv_error *err)
+{
+    rvi_my *my = (rvi_my *)source;
+    RV_AUTO(writers) writers tracked = {0};
+    rv_error failure = {0};
+    int64_t until_us = rvi_my_now_us() + timeout_ms * 1000;
+    RV_TRY(rest(my, err)); /* what INNODB_TRX shows then is not older than this call */
+    rv_code rc = list_writers(my, &tracked, &failure);
+    if (rc != RV_OK && rc != RV_E_CANCELLED && my->conn != NULL && rc != RV_E_OUT_OF_MEMORY) {
+        *open_since_us = -1;
+        return RV_OK;
+    }
+    if (rc != RV_OK && err != NULL)
+        *err = failure;
+    RV_TRY(rc);
+    int64_t oldest_us = tracked.n > 0;
+    while (oldest_us != 0 && rvi_my_now_us() < until_us) {
+        RV_TRY(rest(my, err));
+        RV_TRY(follow_all(my, &tracked, &oldest_us, err));
+    }
+    *open_since_us = oldest_us;
+    return RV_OK;
+}
+
+/* ---- pressure ---- */
+
+/* Of a replica: how far it is behind its primary. A primary is not told how far its replicas are. */
+static rv_code ask_lag(rvi_my *my, int64_t *out, rv_error *err)
+{
+    RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
+    rv_error failure = {0};
+    bool new_name = !my->mariadb && my->version >= 80022;
+    rv_code rc = rvi_my_ask(my, new_name ? "SHOW REPLICA STATUS" : "SHOW SLAVE STATUS", &result, &failure);
+    *out = -1;
+    if (rc != RV_OK && (my->conn == NULL || rc == RV_E_CANCELLED)) {
+        if (err != NULL)
+            *err = failure;
+        return rc;
+    }
+    MYSQL_ROW row = rc == RV_OK ? mysql_fetch_row(result) : NULL;
+    for (unsigned i = 0; row != NULL && i < mysql_num_fields(result); i++) {
+        const char *name = mysql_fetch_field_direct(result, i)->name;
+        if (strcmp(name, "Seconds_Behind_Master") == 0 || strcmp(name, "Seconds_Behind_Source") == 0) {
+            int64_t s = number_of(cell(row, i), -1);
+            *out = s >= 0 && s < INT64_MAX / 1000 ? s * 1000 : -1;
+        }
+    }
+    return RV_OK;
+}
+
+/* Sessions of this user are taken for ours; its own rows any user may see. Waits for row locks alone: for a table's
+ * metadata lock somebody may wait because we read. */
+rv_code rvi_my_pressure(rv_source *source, rv_pressure *out, rv_error *err)
+{
+    static const char waits_sql[] =
+        "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'";
+    static const char ours_sql[] =
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND <> 'Sleep'"
+        " AND USER = SUBSTRING_INDEX(USER(), '@', 1)";
+    rvi_my *my = (rvi_my *)source;
+    int64_t running = 0, ours = 0;
+    rv_pressure got = {-1, -1, -1, -1};
+    RV_TRY(ask_number(my, waits_sql, 0, -1, &got.lock_waits, err));
+    RV_TRY(ask_number(my, "SHOW GLOBAL STATUS LIKE 'Threads_running'", 1, -1, &running, err));
+    RV_TRY(ask_number(my, ours_sql, 0, -1, &ours, err));
+    RV_TRY(ask_number(my, "SELECT @@GLOBAL.max_connections", 0, -1, &got.max_sessions, err));
+    RV_TRY(ask_lag(my, &got.replica_lag_ms, err));
+    if (running >= 0 && ours >= 0)
+        got.active_sessions = running > ours ? running - ours : 0;
+    *out = got;
+    return RV_OK;
+}
