@@ -185,8 +185,10 @@ static void a_query_that_nobody_can_run_is_refused(void **state)
         const char *query;
         rv_code code;
     } cases[] = {
-        {"SELECT id FROM t WHERE id = ?", RV_E_SOURCE_QUERY}, {"SELECT id, id FROM t", RV_E_SOURCE_QUERY},
-        {"SELECT nothing FROM t", RV_E_SOURCE_NOT_FOUND},     {"DELETE FROM t", RV_E_SOURCE_QUERY},
+        {"SELECT id FROM t WHERE id = ?", RV_E_SOURCE_QUERY},
+        {"SELECT id, id FROM t", RV_E_SOURCE_QUERY},
+        {"SELECT nothing FROM t", RV_E_SOURCE_NOT_FOUND},
+        {"DELETE FROM t", RV_E_SOURCE_QUERY},
     };
     server_fixture *f = *state;
     NEEDS_SERVER(f);
