@@ -74,8 +74,8 @@ mariadb_start() {
 mariadb_stop() {
     [ -n "$mariadb_home" ] || return 0
     if [ -n "$mariadb_pid" ]; then
-        mariadb-admin --no-defaults --socket="$MARIADB_SOCKET" --user=root shutdown >/dev/null 2>&1 ||
-            kill "$mariadb_pid" 2>/dev/null || true
+        # The server itself: what we started as root is runuser, which need not hand a signal on.
+        kill "$(cat "$mariadb_home/pid" 2>/dev/null || echo "$mariadb_pid")" 2>/dev/null || true
         wait "$mariadb_pid" 2>/dev/null || true
         mariadb_pid=
     fi
