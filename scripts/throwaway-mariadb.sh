@@ -81,7 +81,6 @@ mariadb_stop() {
     fi
     rm -rf "$mariadb_home"
     mariadb_home=
-    # Another script may be using the user by now; then it stays.
-    [ -z "$mariadb_user_made" ] || userdel rivet-demo-db 2>/dev/null || true
-    mariadb_user_made=
+    # While another server runs as the user it stays: the last one to stop removes it.
+    if [ -n "$mariadb_user_made" ] && userdel rivet-demo-db 2>/dev/null; then mariadb_user_made=; fi
 }
