@@ -55,6 +55,16 @@ def number_at(data: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(data[at + 1 : at + 1 + size], "little"), at + 1 + size
 
 
+def texts(row: bytes) -> list[bytes]:
+    """The values of a row of the text protocol; a NULL is empty."""
+    values, at = [], 0
+    while at < len(row):
+        size, at = (0, at + 1) if row[at] == 0xFB else number_at(row, at)
+        values.append(row[at : at + size])
+        at += size
+    return values
+
+
 @dataclass
 class Backend:
     """A connection to the server."""
@@ -162,13 +172,14 @@ class Multiplexer(Listener):
         """No session holds a server connection."""
         return len(self._free) == len(self._backends)
 
-    def settings(self) -> list[list[bytes]]:
-        """Every session variable of each server connection, and how many statements are prepared on it."""
-        quiet = (b"timestamp", b"rand_seed", b"last_insert_id", b"pseudo_thread_id", b"gtid_executed")
+    def settings(self) -> list[dict[bytes, bytes]]:
+        """The session variables of each server connection."""
+        volatile = (b"timestamp", b"rand_seed", b"last_", b"pseudo_thread_id", b"gtid_", b"error_", b"warning_")
         found = []
         for backend in self._backends:
-            rows = [data[4:] for data in backend.ask(b"\x03SHOW SESSION VARIABLES")]
-            found.append(sorted(row for row in rows[1:] if not any(row[1:].startswith(name) for name in quiet)))
+            contents = [data[4:] for data in backend.ask(b"\x03SHOW SESSION VARIABLES")]
+            rows = [texts(content) for content in contents[4:-1]]  # after the count, two columns and their end
+            found.append({name: value for name, value in rows if not name.startswith(volatile)})
         return found
 
     def serve(self, client: socket.socket) -> None:
