@@ -10,6 +10,7 @@ extern const suite_driver *suite_under_test; /* set by suite_run() */
 
 typedef struct reading {
     rv_arena *arena;
+    rv_source_config config; /* outlives the source */
     rv_cancel *cancel;
     rv_source *source;
     rv_relation relation;

@@ -278,8 +278,7 @@ def test_no_file_of_this_machine_is_given(program):
 
 
 @FLAVOURS
-def test_an_empty_password(program, plain_servers, flavour):
-    run(program, plain_servers(flavour), {"mode": "disable"}, password="").ok()
+def test_no_password(program, plain_servers, flavour):
     run(program, plain_servers(flavour), {"mode": "disable"}).ok()
 
 
@@ -330,8 +329,9 @@ def test_a_full_server_is_busy(program, base, flavour):
 
 def test_a_server_that_says_nothing_is_given_up(program, plain_servers):
     with Proxy(plain_servers(MARIADB).port, 0, Break.HOLE) as silent:
-        source = {"tuning": {"max_retries": 0, "connect_timeout_s": 1}}
-        result = run(program, silent, {"mode": "disable"}, **source)
+        url = f"mysql://exporter@127.0.0.1:{silent.port}/shop?sslmode=disable&connect_timeout=1"
+        source = {"url": url, "tuning": {"max_retries": 0}}
+        result = program.configure(source, program.export("t")).run()
         assert (result.rc, result.code) == (75, "RIVET_SOURCE_CONNECT")
 
 

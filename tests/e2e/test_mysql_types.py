@@ -6,7 +6,7 @@ import pytest
 import torture_mysql as torture
 from support.delivery import check_delivery, part_paths
 from support.program import Program
-from support.readers import READERS, read
+from support.readers import CLICKHOUSE, READERS, read
 from support.servers import MARIADB, MYSQL57, MYSQL80, Flavour, MysqlServer
 
 USER = "exporter"  # no superuser: init_connect is for it, too
@@ -58,7 +58,7 @@ def unequal(program: Program, reader: str, expected: dict[str, list], chosen: li
     return wrong
 
 
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("reader", [*READERS, CLICKHOUSE])
 def test_values_are_equal(hostile, database, exported, reader):
     chosen = [column for column in torture.columns(hostile.flavour) if reader not in column.unread_by]
     assert not unequal(exported, reader, truth(hostile, database, chosen), chosen)
@@ -184,7 +184,8 @@ def test_names_of_any_kind(request, flavour: Flavour, program):
         )
         folder = program.folder / f"out{names.index(name)}"
         destination = {"type": "local", "path": str(folder)}
-        program.configure(server.url(database), program.export("x", table=name, destination=destination)).run().ok()
+        table = '"' + name.replace('"', '""') + '"'
+        program.configure(server.url(database), program.export("x", table=table, destination=destination)).run().ok()
         [manifest] = check_delivery(folder)
         found = read(part_paths(folder, manifest), "pyarrow")
         assert found == {"id": [1]} | {column: [7] for column in names}

@@ -9,12 +9,14 @@ import struct
 import uuid
 from pathlib import Path
 
+import chdb
 import duckdb
 import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 READERS = ("pyarrow", "duckdb", "polars")
+CLICKHOUSE = "clickhouse"  # a fourth, for tables without lists
 
 
 def read_arrow(paths: list[Path], reader: str, columns: list[str] | None = None) -> pa.Table:
@@ -24,13 +26,23 @@ def read_arrow(paths: list[Path], reader: str, columns: list[str] | None = None)
     if reader == "polars":
         return annotated(polars.read_parquet(names, columns=columns, glob=False).to_arrow(), names[0])
     chosen = "*" if columns is None else ", ".join(quoted(column) for column in columns)
+    if reader == CLICKHOUSE:
+        return pa.concat_tables(annotated(read_clickhouse(name, chosen), name) for name in names)
     with duckdb.connect() as session:
         session.execute("SET TimeZone = 'UTC'")
         return session.execute(f"SELECT {chosen} FROM read_parquet($1)", [names]).to_arrow_table()
 
 
+def read_clickhouse(path: str, chosen: str) -> pa.Table:
+    """JSON would be parsed and printed anew; as plain text it keeps its bytes."""
+    settings = "output_format_arrow_string_as_string = 0, output_format_arrow_date_as_uint16 = 0"
+    sql = f"SELECT {chosen} FROM file('{path}', Parquet) SETTINGS {settings}, input_format_parquet_enable_json_parsing = 0"
+    with pa.ipc.open_file(pa.py_buffer(chdb.query(sql, "Arrow").bytes())) as file:
+        return file.read_all()
+
+
 def annotated(table: pa.Table, path: str) -> pa.Table:
-    """polars hands JSON and UUID on as plain bytes; what the footer says about them is put back."""
+    """Some hand JSON and UUID, or every text, on as plain bytes; what the footer says about them is put back."""
     schema = pq.read_schema(path)
     for i, name in enumerate(table.column_names):
         table = table.set_column(
@@ -44,7 +56,7 @@ def storage_of(stated: pa.DataType, found: pa.DataType) -> pa.DataType:
         return stated.storage_type
     if pa.types.is_list(stated):
         return pa.large_list(storage_of(stated.value_type, found.value_type))
-    return found
+    return stated if pa.types.is_string(stated) else found
 
 
 def quoted(name: str) -> str:
