@@ -1,4 +1,4 @@
-/* Two ways through the codecs of Parquet. The first byte chooses the codec.
+/* Two ways through the codecs of Parquet. The first byte chooses the codec, the second what a page is said to hold.
  *
  * Reading: any bytes as a compressed page of a size that two bytes of the input state. Refused, or read in full; what
  * came before must not matter, so the decompressor is kept and its answer compared with that of a new one.
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 3, MAX_BYTES = 1 << 16, BUDGET = 256 << 20 };
+enum { HEAD = 3, MAX_BYTES = 1 << 16, BUDGET = 256 << 20, TABLE_BYTES = 1 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -36,16 +36,17 @@ static void read_page(rvi_pq_decompressor *kept, rvi_pq_memory *memory, int32_t 
     free(second);
 }
 
-static void round_trip(rvi_pq_decompressor *kept, rvi_pq_memory *memory, rv_codec name, const uint8_t *page,
-                       size_t len)
+static void round_trip(rvi_pq_decompressor *kept, rvi_pq_memory *memory, rv_codec name,
+                       rvi_pq_content content, const uint8_t *page, size_t len)
 {
     rvi_pq_codec codec;
     rvi_pq_buf packed = {.memory = memory}, again = {.memory = memory};
     uint8_t *back = malloc(len);
     must(back != NULL);
     must(rvi_pq_codec_open(&codec, name, 0, memory, NULL) == RV_OK);
-    must(rvi_pq_codec_compress(&codec, page, len, 0, &packed, NULL) == RV_OK);
-    must(rvi_pq_codec_compress(&codec, page, len, 0, &again, NULL) == RV_OK);
+    codec.table_bytes = TABLE_BYTES;
+    must(rvi_pq_codec_compress(&codec, page, len, content, &packed, NULL) == RV_OK);
+    must(rvi_pq_codec_compress(&codec, page, len, content, &again, NULL) == RV_OK);
     must(packed.len == again.len && memcmp(packed.data, again.data, packed.len) == 0);
     must(rvi_pq_decompress(kept, (int32_t)codec.ops->number, packed.data, packed.len, back, len, NULL) ==
          RV_OK);
@@ -72,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] < 0x80)
         read_page(&kept, &memory, data[0] % 9, data + HEAD, size - HEAD, (size_t)data[1] << 8 | data[2]);
     else
-        round_trip(&kept, &memory, written[data[0] % 4], data + HEAD, size - HEAD);
+        round_trip(&kept, &memory, written[data[0] % 4], (rvi_pq_content)(data[1] % RVI_PQ_CONTENTS),
+                   data + HEAD, size - HEAD);
     return 0;
 }
