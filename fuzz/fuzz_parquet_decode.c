@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                              .bytes = page,
                              .len = left - dictionary_bytes,
                              .n_values = n};
-    if (encoding == LEVELS_V2 || encoding == RVI_PQR_BIT_PACKED || data[1] >= 0x80)
+    if (encoding == LEVELS_V2 || encoding == RV_PARQUET_BIT_PACKED || data[1] >= 0x80)
         read_levels(encoding, width % RVI_PQR_MAX_LEVEL + 1, page, in.len, n);
     else
         read_values(encoding, &in, dictionary, dictionary_bytes, data[7]);
