@@ -144,7 +144,8 @@ static void leave_digests(fixture *f, rv_state *store, const char *run_id, const
             break;
         chunk.seen = text;
         chunk.seen_bytes = strlen(text);
-        assert_int_equal(rv_state_complete_chunk(store, run_id, &f->self, &chunk, NULL, 0, NULL), RV_OK);
+        const rv_chunk_yield nothing = {0};
+        assert_int_equal(rv_state_complete_chunk(store, run_id, &f->self, &chunk, &nothing, NULL), RV_OK);
     }
     rv_arena_free(arena);
     rv_run_result result = result_of(run_id, status);
