@@ -157,6 +157,13 @@ static rv_code set_options(MYSQL *conn, const rv_source_config *cfg, const addre
 static rv_code connect_failed(rvi_my *my, const address *to, rv_error *err)
 {
     int timeout_s = my->config->connect_timeout_s > 0 ? my->config->connect_timeout_s : DEFAULT_CONNECT_S;
+    if (my->stopped == RV_E_SOURCE_TLS) {
+        rv_fail(err, RV_E_SOURCE_TLS, "the server offers no TLS although source.tls demands it");
+        rv_hint(
+            err,
+            "set up TLS on the server (or set source.tls.mode: disable, to send everything in the clear)");
+        return RV_E_SOURCE_TLS;
+    }
     if (my->stopped == RV_E_SOURCE_LOST)
         return rv_fail(err, RV_E_SOURCE_CONNECT, "no connection to \"%s\", port %d within %d s",
                        to->host != NULL ? to->host : to->socket, to->port, timeout_s);
@@ -197,6 +204,7 @@ static rv_code shake_hands(rvi_my *my, const address *to, int64_t deadline_us, r
         return RV_E_SOURCE_AUTH;
     }
     RV_TRY(rvi_my_check_stop(my, err));
+    my->wants_tls = wanted_tls(&cfg->tls) != TLS_NONE;
     rvi_my_enter(my, deadline_us);
     MYSQL *connected = mysql_real_connect(my->conn, to->host, cfg->user, password, cfg->database,
                                           (unsigned)to->port, to->socket, 0);

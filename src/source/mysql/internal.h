@@ -58,6 +58,8 @@ typedef struct rvi_my {
     rv_code stopped;                   /* why a wait was given up: CANCELLED, SOURCE_LOST (deadline) */
     atomic_bool interrupted;           /* set by any thread; stays set */
     unsigned long number;              /* by which KILL knows the connection */
+    bool wants_tls;                    /* nothing may be sent before … */
+    bool offered_tls;                  /* … the greeting was seen to offer TLS */
     bool greeted;                      /* the handshake is over */
     bool is_helper;                    /* a connection that only kills another one\'s statement */
     bool ending;                       /* end() is running: cancellation must not keep it from its work */

@@ -92,6 +92,57 @@ static short events_of(my_socket fd, my_bool is_read)
     return poll(&writable, 1, 0) == 0 ? POLLIN | POLLOUT : POLLIN;
 }
 
+/* Does the server offer TLS? The library would log in, in the clear, before it notices that it does not. So the
+ * greeting is looked at where it lies, while the library still waits for the connection.
+ * Spec: MySQL internals, "Protocol::HandshakeV10": after a header of 4 bytes the version, 10; the server's name of itself,
+ * ended by a zero; 4 + 8 + 1 bytes; the lower half of the capabilities. */
+static bool offers_tls(const uint8_t *greeting, size_t len)
+{
+    enum { HEADER = 4, VERSION = 10, BETWEEN = 4 + 8 + 1, CAPABILITY_SSL = 0x0800 };
+    if (len < HEADER + 1 || greeting[HEADER] != VERSION)
+        return len > HEADER && greeting[HEADER] == 0xff; /* an error instead: the library will tell which */
+    const uint8_t *name = greeting + HEADER + 1;
+    const uint8_t *end = memchr(name, 0, len - (HEADER + 1));
+    size_t at = end != NULL ? (size_t)(end - greeting) + 1 + BETWEEN : len;
+    return at + 2 <= len && ((greeting[at] | greeting[at + 1] << 8) & CAPABILITY_SSL) != 0;
+}
+
+/* 1: the greeting is as it must be, or the connection failed and the library will notice; 0: not yet; -1: no TLS. */
+static int peek_greeting(my_socket fd)
+{
+    uint8_t greeting[512];
+    ssize_t n = recv((int)fd, greeting, sizeof greeting, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : 1;
+    if (n == 0)
+        return 1;
+    size_t len = (size_t)n, whole = n >= 4 ? 4 + (greeting[0] | (size_t)greeting[1] << 8) : sizeof greeting;
+    if (len < whole && len < sizeof greeting)
+        return 0;
+    return offers_tls(greeting, len) ? 1 : -1;
+}
+
+/* Before the handshake: returns to the library only when the greeting was seen. */
+static int wait_for_greeting(rvi_my *my, my_socket fd)
+{
+    for (;;) {
+        int seen = peek_greeting(fd);
+        if (seen > 0)
+            my->offered_tls = true;
+        else if (seen < 0)
+            my->stopped = RV_E_SOURCE_TLS;
+        else if (stop_asked(my))
+            my->stopped = RV_E_CANCELLED;
+        else if (rvi_my_now_us() >= my->deadline_us)
+            my->stopped = RV_E_SOURCE_LOST;
+        if (seen > 0 || my->stopped != RV_OK)
+            return seen > 0 ? 1 : 0;
+        struct pollfd socket = {.fd = (int)fd, .events = POLLIN};
+        if (poll(&socket, 1, RVI_MY_POLL_SLICE_MS) > 0 && peek_greeting(fd) == 0)
+            (void)poll(NULL, 0, 1); /* half a greeting stays readable */
+    }
+}
+
 int rvi_my_on_wait(my_socket fd, my_bool is_read, int timeout_ms)
 {
     rvi_my *my = waiting;
@@ -109,8 +160,11 @@ int rvi_my_on_wait(my_socket fd, my_bool is_read, int timeout_ms)
     if (!my->greeted)
         set_timeouts(fd);
     struct pollfd socket = {.fd = (int)fd, .events = events_of(fd, is_read)};
+    bool connects = !my->greeted && my->wants_tls && !my->offered_tls;
     int64_t left_ms = (my->deadline_us - rvi_my_now_us()) / 1000 + 1;
     int n = poll(&socket, 1, (int)(left_ms < RVI_MY_POLL_SLICE_MS ? left_ms : RVI_MY_POLL_SLICE_MS));
+    if (n > 0 && connects)
+        return wait_for_greeting(my, fd);
     return n >= 0 || errno == EINTR ? 1 : -1;
 }
 
