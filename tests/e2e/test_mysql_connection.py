@@ -363,6 +363,11 @@ def plugin_is_there(server: MysqlServer) -> bool:
 # ---- the environment has no say ----
 
 
+def test_what_cannot_be_overruled_is_refused_by_name(program, plain_servers):
+    result = configure(program, plain_servers(MARIADB), None).run(env={"MARIADB_PLUGIN_DIR": "/nowhere"})
+    assert result.rc == 1 and "MARIADB_PLUGIN_DIR" in result.err
+
+
 @pytest.mark.parametrize(
     "name, value",
     [
@@ -373,7 +378,6 @@ def plugin_is_there(server: MysqlServer) -> bool:
         ("MARIADB_HOST", "192.0.2.1"),
         ("LIBMYSQL_PLUGIN_DIR", "/nowhere"),
         ("LIBMYSQL_PLUGINS", "mysql_clear_password"),
-        ("MARIADB_PLUGIN_DIR", "/nowhere"),
         ("LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN", "1"),
         ("MARIADB_TLS_DISABLE_PEER_VERIFICATION", "1"),
         ("TZ", "Asia/Kathmandu"),

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -47,6 +48,17 @@ static bool is_local(const address *to)
     if (to->host == NULL || strcmp(to->host, "localhost") == 0 || strcmp(to->host, "::1") == 0)
         return true;
     return inet_pton(AF_INET, to->host, v4) == 1 && v4[0] == 127;
+}
+
+/* The library loads plugins that log in from where this variable says, whatever its options say. */
+static rv_code refuse_environment(rv_error *err)
+{
+    static const char stronger[] = "MARIADB_PLUGIN_DIR";
+    if (getenv(stronger) == NULL)
+        return RV_OK;
+    rv_fail(err, RV_E_CONFIG_VALUE, "the environment variable %s would overrule the configuration", stronger);
+    rv_hint(err, "unset %s: Rivet takes the connection from its configuration alone", stronger);
+    return RV_E_CONFIG_VALUE;
 }
 
 /* ---- TLS ---- */
@@ -220,6 +232,7 @@ static rv_code shake_hands(rvi_my *my, const address *to, int64_t deadline_us, r
 rv_code rvi_my_connect(rvi_my *my, int64_t deadline_us, rv_error *err)
 {
     address to = {.port = 0};
+    RV_TRY(refuse_environment(err));
     RV_TRY(find_address(my->config, &to, err));
     my->conn = mysql_init(NULL);
     if (my->conn == NULL)
