@@ -218,6 +218,7 @@ void rvi_lane_disconnect(rvi_lane *lane, const rv_error *why);
 /* snapshot.c */
 rv_code rvi_snapshot_init(rvi_run *run, rv_error *err) RV_MUST_CHECK;
 void rvi_snapshot_deinit(rvi_run *run);
+void rvi_snapshot_wake(rvi_run *run); /* who waits for a way in looks again whether there is need for it */
 void rvi_read_options(const rvi_run *run, rv_read_options *out);
 /* run->source has begun: its snapshot is the run's, and other lanes may join it. Or it becomes one of several that
  * begin anew, together, and is NULL from then on. By main. */

@@ -106,6 +106,7 @@ void rvi_lanes_stop_waiting(rvi_run *run)
 {
     for (int i = 1; i < run->n_lanes; i++)
         rv_cancel_request(run->lanes[i].halt);
+    rvi_snapshot_wake(run);
 }
 
 rv_code rvi_lane_be_ready(rvi_lane *lane, rv_error *err)

@@ -197,7 +197,8 @@ static rv_code read_all(rvi_run *run, rv_error *err)
 {
     rvi_retry retry;
     rvi_retry_init(&retry, &run->export_config->tuning, 0, (uint64_t)run->started_us);
-    RV_TRY(rvi_snapshot_begins(run, err));
+    if (!rvi_run_is_read(run))
+        RV_TRY(rvi_snapshot_begins(run, err));
     while (!rvi_run_is_read(run)) {
         RV_TRY(rvi_pipeline_run(run, err));
         if (rvi_run_is_read(run))

@@ -30,6 +30,11 @@ static void wake_waiting(void *object)
     pthread_mutex_unlock(&s->lock);
 }
 
+void rvi_snapshot_wake(rvi_run *run)
+{
+    wake_waiting(&run->snapshot);
+}
+
 rv_code rvi_snapshot_init(rvi_run *run, rv_error *err)
 {
     rvi_snapshot *s = &run->snapshot;
@@ -42,6 +47,7 @@ rv_code rvi_snapshot_init(rvi_run *run, rv_error *err)
 
 void rvi_snapshot_deinit(rvi_run *run)
 {
+    rvi_snapshot_close_seats(run);
     if (run->snapshot_waker.wake == NULL)
         return;
     rv_cancel_remove_waker(run->stop, &run->snapshot_waker);
@@ -229,7 +235,7 @@ static way_in wait_for_way_in(rvi_run *run, rv_source **seat)
     rvi_snapshot *s = &run->snapshot;
     way_in way = GIVE_UP;
     pthread_mutex_lock(&s->lock);
-    while (!rv_cancel_requested(run->stop) && !s->lost) {
+    while (!rv_cancel_requested(run->stop) && !s->lost && !rvi_run_is_read(run)) {
         if (s->taken && !s->ending && (!s->by_seats || s->n_seats > 0)) {
             s->n_inside++;
             *seat = s->by_seats ? s->seats[--s->n_seats] : NULL;

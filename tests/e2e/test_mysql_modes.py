@@ -285,7 +285,8 @@ EXPORTS = [
     {"tuning": {"profile": "safe", "batch_size": 100}},
 ]
 FORBIDDEN = re.compile(
-    r"\bFLUSH\b|\bLOCK\s+(TABLES?|INSTANCE|IN)\b|\bFOR\s+(UPDATE|SHARE)\b|\bCOUNT\s*\(|\bOFFSET\b|GET_LOCK|SET\s+(GLOBAL|@@GLOBAL|PERSIST)"
+    r"\bFLUSH\b|\bLOCK\s+(TABLES?|INSTANCE|IN)\b|\bFOR\s+(UPDATE|SHARE)\b"
+    r"|\bCOUNT\s*\((?!.*\binformation_schema\.)|\bOFFSET\b|GET_LOCK|SET\s+(GLOBAL|@@GLOBAL|PERSIST)"
     r"|^\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|TRUNCATE|ANALYZE|OPTIMIZE|LOAD|CALL|XA|BACKUP|HANDLER)\b",
     re.I,
 )
