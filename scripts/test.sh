@@ -23,6 +23,14 @@ unit_tests() {
         meson test -C build/asan --no-rebuild --quiet --print-errorlogs --timeout-multiplier 3
 }
 
+# What talks to a server of the MySQL family, once more with MySQL 8.0.
+mysql_tests() {
+    $python -m support.servers mysql80 -- \
+        meson test -C build/asan --no-rebuild --quiet --print-errorlogs --timeout-multiplier 3 \
+        source_mysql_catalog source_mysql_faults source_mysql_indexes source_mysql_keyset source_mysql_place \
+        source_mysql_session source_mysql_split source_suite_mysql
+}
+
 threaded="base_cancel base_clock base_queue base_workers format_parquet_writer run_executor run_lanes run_retry"
 build_tsan() {
     TARGETS="$(printf 'tests/unit/unit_%s ' $threaded) tests/conformance/conformance_source_suite" scripts/build.sh tsan
@@ -50,6 +58,7 @@ end_to_end() {
 step "style" scripts/lint.sh --quick
 step "build: ASan + UBSan, crash points" scripts/build.sh asan
 step "unit tests and conformance suites" unit_tests
+step "those of MySQL, with MySQL 8.0" mysql_tests
 step "build: TSan" build_tsan
 step "threads: queues, cancellation, executor" thread_tests
 step "build: fuzz targets" scripts/build.sh fuzz

@@ -320,42 +320,51 @@ static rv_code table_fields(rvi_my *my, MYSQL_ROW relation, const rvi_my_stateme
 /* ---- statistics ---- */
 
 /* MySQL 8 shows statistics of up to a day ago, and none for a table that was never asked about. The optimizer's own
- * are newer, and EXPLAIN tells them without reading rows. -1: it did not. */
-static int64_t explained_rows(rvi_my *my, const char *schema, const char *table)
+ * are newer, and EXPLAIN tells them without reading rows. *out -1: it did not. */
+static rv_code explain_rows(rvi_my *my, const char *schema, const char *table, int64_t *out, rv_error *err)
 {
     RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     RV_AUTO(mysql_free_result) MYSQL_RES *plan = NULL;
     const char *text = NULL;
-    if (rv_bytes_append_str(&sql, "EXPLAIN FORMAT=TRADITIONAL SELECT 1 FROM ", NULL) != RV_OK ||
-        rvi_my_append_name(&sql, schema, NULL) != RV_OK || rv_bytes_append_str(&sql, ".", NULL) != RV_OK ||
-        rvi_my_append_name(&sql, table, NULL) != RV_OK || rv_bytes_cstr(&sql, &text, NULL) != RV_OK ||
-        rvi_my_ask(my, text, &plan, NULL) != RV_OK)
-        return -1;
+    *out = -1;
+    RV_TRY(rv_bytes_append_str(&sql, "EXPLAIN FORMAT=TRADITIONAL SELECT 1 FROM ", err));
+    RV_TRY(rvi_my_append_name(&sql, schema, err));
+    RV_TRY(rv_bytes_append_str(&sql, ".", err));
+    RV_TRY(rvi_my_append_name(&sql, table, err));
+    RV_TRY(rv_bytes_cstr(&sql, &text, err));
+    rv_error failure = {0};
+    rv_code rc = rvi_my_ask(my, text, &plan, &failure);
+    if (rc == RV_E_SOURCE_DENIED || rc == RV_E_SOURCE_QUERY || rc == RV_E_SOURCE_UNSUPPORTED)
+        return RV_OK; /* an estimate is no reason to fail */
+    if (rc != RV_OK && err != NULL)
+        *err = failure;
+    RV_TRY(rc);
     const MYSQL_FIELD *fields = mysql_fetch_fields(plan);
     MYSQL_ROW row = mysql_fetch_row(plan);
     for (unsigned i = 0; row != NULL && i < mysql_num_fields(plan); i++)
         if (is_word(fields[i].name, "rows"))
-            return number_of(row, (int)i, -1);
-    return -1;
+            *out = number_of(row, (int)i, -1);
+    return RV_OK;
 }
 
-static void set_estimates(rvi_my *my, MYSQL_ROW relation, rv_relation_info *info)
+static rv_code set_estimates(rvi_my *my, MYSQL_ROW relation, rv_relation_info *info, rv_error *err)
 {
-    int64_t rows = number_of(relation, REL_ROWS, -1), bytes = number_of(relation, REL_BYTES, -1);
+    int64_t rows = number_of(relation, REL_ROWS, -1), bytes = number_of(relation, REL_BYTES, -1), now = -1;
     if (is_view(info->kind))
-        return;
+        return RV_OK;
     info->est_rows = rows;
     info->est_bytes = bytes;
     if (my->mariadb || my->version < MYSQL_CACHED)
-        return;
-    int64_t now = explained_rows(my, text_of(relation, REL_SCHEMA), text_of(relation, REL_NAME));
+        return RV_OK;
+    RV_TRY(explain_rows(my, text_of(relation, REL_SCHEMA), text_of(relation, REL_NAME), &now, err));
     if (now < 0)
-        return;
+        return RV_OK;
     info->est_rows = now;
     if (rows > 0 && bytes > 0) /* as old as the rows that were shown with it */
         info->est_bytes = (int64_t)((double)bytes / (double)rows * (double)now);
     else if (now > 1)
         info->est_bytes = -1;
+    return RV_OK;
 }
 
 /* ---- a table ---- */
@@ -378,7 +387,7 @@ static rv_code describe_found(rvi_my *my, MYSQL_ROW found, const rvi_my_statemen
     if (info.namespace == NULL || info.schema.origin == NULL)
         return no_memory(err);
     RV_TRY(table_fields(my, found, prepared, arena, &info.schema, err));
-    set_estimates(my, found, &info);
+    RV_TRY(set_estimates(my, found, &info, err));
     if (!is_view(info.kind))
         RV_TRY(rvi_my_describe_indexes(my, schema, table, arena, &info, err));
     *out = info;
