@@ -401,6 +401,16 @@ static rv_code enter(rvi_lane *lane, bool *out, rv_error *err)
     }
 }
 
+/* Between chunks, and while there is none. A pooler may have fewer connections to the server than there are lanes: who
+ * has nothing to read must not keep one from who has. */
+static void release_pooled(rvi_lane *lane)
+{
+    if (lane->run->plan.snapshot || !lane->run->server.pooled || !lane->begun)
+        return;
+    rv_source_end(lane->source);
+    lane->begun = false;
+}
+
 static rv_code read_chunks(rvi_lane *lane, rv_error *err)
 {
     bool in = false;
@@ -412,6 +422,7 @@ static rv_code read_chunks(rvi_lane *lane, rv_error *err)
     while (!rvi_run_should_end(lane->run)) {
         rvi_claim claim;
         rvi_snapshot_let_go(lane);
+        release_pooled(lane);
         RV_TRY(claim_chunk(lane, &claim, err));
         if (!claim.found && claim.n_open == 0)
             return RV_OK;

@@ -101,12 +101,17 @@ def test_a_giant_cell_among_small_ones(program, pg15, database, size, tuning):
     assert [len(value) for value in lengths] == [size if i in (500, 1000) else 5 for i in range(1, 1001)]
 
 
-def test_a_cell_beyond_the_budget_is_refused_and_the_way_out_is_named(program, pg15, database):
+def test_a_cell_beyond_the_budget_passes_unless_it_is_limited(program, pg15, database):
     pg15.execute(GIANT.format(size=60_000_000), database)
-    result = program.configure(pg15.url(database), program.export("t")).run()
-    result.failed(1, "RIVET_MEMORY_BUDGET")
-    assert "tuning.batch_size_memory_mb" in result.err
+    program.configure(pg15.url(database), program.export("t", tuning={"max_value_mb": 40}))
+    result = program.run().failed(1, "RIVET_VALUE_TOO_LARGE")
+    assert "tuning.max_value_mb" in result.err
     assert not list(program.out.glob("*"))
+    program.configure(pg15.url(database), program.export("t")).run().ok()
+    [manifest] = check_delivery(program.out)
+    lengths = {row["id"]: len(row["v"]) for row in pq.read_table(part_paths(program.out, manifest)[0]).to_pylist()}
+    assert len(lengths) == 1000 and lengths[499] == 5
+    assert lengths[500] == lengths[1000] == 60_000_000
 
 
 def test_pages_of_every_odd_size_keep_the_rows_apart(program, pg15, database):

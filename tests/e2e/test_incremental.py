@@ -236,8 +236,7 @@ class Writers:
 def test_many_writers_and_many_runs(release, pg15, feed, consistency):
     """What the runs export together is the table; no row version twice."""
     pg15.execute("TRUNCATE t", feed)
-    cut = {"parallel": 2, "chunk_size": 40, "tuning": {"batch_size": 100}}
-    configure(release, pg15, feed, consistency=consistency, **cut)
+    configure(release, pg15, feed, consistency=consistency, parallel=2, tuning={"batch_size": 100})
     end = time.monotonic() + SECONDS / 2
     with Writers(pg15, feed, 32):
         while time.monotonic() < end:
@@ -252,7 +251,6 @@ def test_many_writers_and_many_runs(release, pg15, feed, consistency):
         latest[row] = max(v, latest.get(row, -1))
     assert latest == dict(pg15.query("SELECT id, v FROM t", feed))
     assert len(exported(release)) > 3
-    assert max(len(manifest["parts"]) for manifest in check_delivery(release.out)[1:]) > 1
 
 
 def test_sqlite_incremental(program):

@@ -72,12 +72,12 @@ def test_more_lanes_than_server_connections(program, pool, mysql, database):
 
 def test_doctor_says_that_it_is_noticed(program, pool, mysql, database):
     through(program, pool, mysql, database)
-    assert "proxy" in program.call("doctor", "-c", "rivet.yaml").ok().text
+    assert "pooler" in program.call("doctor", "-c", "rivet.yaml").ok().text
 
 
 def test_a_failing_query(program, pool, mysql, database):
     through(program, pool, mysql, database, query="SELECT no_such_column FROM t")
-    program.run().failed(1, "RIVET_SOURCE_QUERY")
+    program.run().failed(1, "RIVET_SOURCE_NOT_FOUND")
 
 
 @pytest.mark.parametrize("number, rc", [(signal.SIGKILL, -9), (signal.SIGINT, 130)], ids=["SIGKILL", "SIGINT"])

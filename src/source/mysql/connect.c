@@ -266,19 +266,38 @@ static void describe_tls(rvi_my *my)
              check == TLS_VERIFIED_HOST && my->config->host != NULL ? my->config->host : "");
 }
 
-/* A server may be told to ignore the character set of the handshake (skip-character-set-client-handshake). */
-static rv_code greet(rvi_my *my, rv_error *err)
+static rv_code ask_charset(rvi_my *my, char *out, size_t size, rv_error *err)
 {
     RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
+    RV_TRY(rvi_my_ask(my, "SELECT @@character_set_results", &result, err));
+    MYSQL_ROW row = mysql_fetch_row(result);
+    (void)snprintf(out, size, "%s", row != NULL && row[0] != NULL ? row[0] : "it is stored");
+    return RV_OK;
+}
+
+/* A server may be told to ignore the character set of the handshake (skip-character-set-client-handshake). Only then it
+ * is set once more: that would change the collation as well, for whoever gets the connection from a proxy next. */
+static rv_code check_charset(rvi_my *my, rv_error *err)
+{
+    enum { NAME_BYTES = 64 };
+    static const char wanted[] = "utf8mb4";
+    char name[NAME_BYTES];
+    RV_TRY(ask_charset(my, name, sizeof name, err));
+    if (strcmp(name, wanted) == 0)
+        return RV_OK;
+    RV_TRY(rvi_my_run(my, "SET NAMES utf8mb4", rvi_my_control_deadline(), err));
+    RV_TRY(ask_charset(my, name, sizeof name, err));
+    if (strcmp(name, wanted) == 0)
+        return RV_OK;
+    return rv_fail(err, RV_E_SOURCE_UNSUPPORTED, "the server sends text as %s although utf8mb4 was asked for",
+                   name);
+}
+
+static rv_code greet(rvi_my *my, rv_error *err)
+{
     my->mariadb = mariadb_connection(my->conn) != 0;
     my->version = (int)mysql_get_server_version(my->conn);
-    RV_TRY(rvi_my_run(my, "SET NAMES utf8mb4", rvi_my_control_deadline(), err));
-    RV_TRY(rvi_my_ask(my, "SELECT @@character_set_results, @@character_set_client", &result, err));
-    MYSQL_ROW row = mysql_fetch_row(result);
-    if (row == NULL || row[0] == NULL || strcmp(row[0], "utf8mb4") != 0)
-        return rv_fail(err, RV_E_SOURCE_UNSUPPORTED,
-                       "the server sends text as %s although utf8mb4 was asked for",
-                       row != NULL && row[0] != NULL ? row[0] : "it is stored");
+    RV_TRY(check_charset(my, err));
     return rvi_my_find_pooler(my, err);
 }
 
@@ -309,6 +328,8 @@ void rvi_my_close(rv_source *source)
     rvi_my *my = (rvi_my *)source;
     if (my == NULL)
         return;
+    if (my->begun && my->pooled) /* the server connection lives on, and so would its settings */
+        rvi_my_txn_end(my);
     rvi_my_drop(my);
     rv_bytes_deinit(&my->undo);
     free(my);

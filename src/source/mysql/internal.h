@@ -61,12 +61,12 @@ typedef struct rvi_my {
     bool wants_tls;                    /* nothing may be sent before … */
     bool offered_tls;                  /* … the greeting was seen to offer TLS */
     bool greeted;                      /* the handshake is over */
-    bool is_helper;                    /* a connection that only kills another one\'s statement */
     bool ending;                       /* end() is running: cancellation must not keep it from its work */
     bool begun;                        /* between begin() and end() */
     bool snapshot;                     /* a transaction WITH CONSISTENT SNAPSHOT is open until end() */
     bool mariadb;                      /* MariaDB; MySQL (or what speaks like it) otherwise */
     bool pooled;             /* ProxySQL, MaxScale or something that multiplexes stands in between */
+    bool is_direct;          /* nothing does, as was asked: `number` is ours, and may be killed */
     int version;             /* 80031, 101119 */
     rv_read_options options; /* of begin() */
     bool in_transaction;     /* opened by rvi_my_txn_open() */

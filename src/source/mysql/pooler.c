@@ -67,6 +67,7 @@ rv_code rvi_my_find_pooler(rvi_my *my, rv_error *err)
     if (name == NULL && !differ)
         RV_TRY(is_understood(my, "PROXYSQL INTERNAL SESSION", &proxysql, err));
     my->pooled = name != NULL || differ || proxysql;
+    my->is_direct = !my->pooled;
     if (my->pooled)
         rv_log(RV_LOG_DEBUG, "%s stands between us and the server: what is read together is one transaction",
                name != NULL ? name

@@ -208,8 +208,7 @@ static bool is_gone(const rv_error *failure)
 static rv_code send_kill(const rvi_my *my, const char *what, int64_t deadline_us, rv_error *err)
 {
     char sql[64];
-    rvi_my other = {
-        .config = my->config, .ending = true, .is_helper = true, .undo = RV_BYTES_INIT(RVI_MY_SQL_BYTES)};
+    rvi_my other = {.config = my->config, .ending = true, .undo = RV_BYTES_INIT(RVI_MY_SQL_BYTES)};
     snprintf(sql, sizeof sql, "%s %lu", what, my->number);
     atomic_init(&other.interrupted, false);
     RV_TRY(rvi_my_connect(&other, deadline_us, err));
@@ -218,11 +217,12 @@ static rv_code send_kill(const rvi_my *my, const char *what, int64_t deadline_us
     return rc;
 }
 
-/* The wait was given up, and the library has closed the socket: the server need not go on. */
+/* The wait was given up, and the library has closed the socket: the server need not go on. Behind a proxy the number
+ * that the handshake told may be that of somebody else's connection to the server. */
 static void kill_connection(rvi_my *my)
 {
     rv_error failure = {0};
-    if (!my->greeted || my->is_helper)
+    if (!my->is_direct)
         return;
     if (send_kill(my, "KILL", deadline_in(KILL_MS), &failure) != RV_OK && !is_gone(&failure))
         rv_log(RV_LOG_DEBUG, "MySQL cannot be asked to end connection %lu (%s)", my->number, failure.message);
@@ -389,7 +389,7 @@ bool rvi_my_abandon_statement(rvi_my *my)
     if (my->in_flight == NULL)
         return true;
     rv_error failure = {0};
-    if (send_kill(my, "KILL QUERY", deadline_us, &failure) != RV_OK) {
+    if (my->is_direct && send_kill(my, "KILL QUERY", deadline_us, &failure) != RV_OK) {
         rv_log(RV_LOG_DEBUG, "MySQL cannot be asked to stop a statement (%s); leaving the connection",
                failure.message);
         rvi_my_drop(my);
@@ -397,7 +397,7 @@ bool rvi_my_abandon_statement(rvi_my *my)
     }
     rv_code rc = rvi_my_statement_drain(my->in_flight, deadline_us, &failure);
     bool was_killed = rc != RV_OK && strncmp(failure.native, "1317 ", 5) == 0;
-    if ((rc != RV_OK && !was_killed) || (!was_killed && !take_late_kill(my, deadline_us)))
+    if ((rc != RV_OK && !was_killed) || (my->is_direct && !was_killed && !take_late_kill(my, deadline_us)))
         rvi_my_drop(my);
     return my->conn != NULL;
 }

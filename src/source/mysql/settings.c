@@ -98,12 +98,15 @@ static void list_settings(const rvi_my *my, settings *all)
     add_number(all, "sql_auto_is_null", 0);
     add_limits(my, all);
     if (my->pooled) { /* SET NAMES was sent to another server's session, for all we know */
-        static const char *const names[] = {"character_set_client", "character_set_connection",
-                                            "character_set_results"};
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-            setting *charset = add(all, names[i]);
+        static const char *const charsets[][2] = {
+            {"character_set_client", "utf8mb4"},
+            {"collation_connection", "utf8mb4_general_ci"}, /* says character_set_connection as well */
+            {"character_set_results", "utf8mb4"},
+        };
+        for (size_t i = 0; i < sizeof charsets / sizeof charsets[0]; i++) {
+            setting *charset = add(all, charsets[i][0]);
             charset->is_text = true;
-            snprintf(charset->value, sizeof charset->value, "utf8mb4");
+            snprintf(charset->value, sizeof charset->value, "%s", charsets[i][1]);
         }
     } else { /* inside a transaction these say nothing about it, or end it */
         add_number(all, "autocommit", 1);
@@ -235,7 +238,11 @@ static rv_code open_transaction(rvi_my *my, rv_error *err)
 {
     if (my->pooled)
         RV_TRY(start_transaction(my, err));
-    RV_TRY(set_session(my, err));
+    my->ending = my->pooled; /* what is set behind a proxy is put back, so nothing comes in between */
+    rv_code rc = set_session(my, err);
+    my->ending = false;
+    RV_TRY(rc);
+    RV_TRY(rvi_my_check_stop(my, err));
     return my->options.snapshot && !my->pooled ? start_transaction(my, err) : RV_OK;
 }
 
