@@ -35,6 +35,7 @@ static int find_column(MYSQL_STMT *statement, const char *name)
 }
 
 /* One page after *key; the last row's key is the only value that is decoded. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library writes to it */
 static int read_page(MYSQL_STMT *statement, unsigned key_column, int64_t *key, uint64_t *rows)
 {
     MYSQL_BIND out = {.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = key, .buffer_length = sizeof *key};

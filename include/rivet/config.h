@@ -30,6 +30,12 @@ typedef struct rv_tls_config {
     bool accept_invalid_certs, accept_invalid_hostnames;
 } rv_tls_config;
 
+/* Without a word about TLS only what stays on this machine (loopback, a socket's path) may be reached. Fails SOURCE_TLS. */
+rv_code rv_tls_check_host(const rv_tls_config *tls, const char *host, rv_error *err) RV_MUST_CHECK;
+/* The trusted certificates: the configured file, else the system's bundle; borrowed or static. No client library finds
+ * the latter by itself everywhere (libpq from 16 on). Fails SOURCE_TLS. */
+rv_code rv_tls_find_ca_file(const rv_tls_config *tls, const char **out, rv_error *err) RV_MUST_CHECK;
+
 /* How to reach a source. For SQLite only `kind` and `path` are set. */
 typedef struct rv_source_config {
     const char *kind; /* "postgres", "mysql", "mssql", "sqlite": names the driver */

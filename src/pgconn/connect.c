@@ -8,7 +8,6 @@
 
 #include "rivet/log.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <libpq-fe.h>
 #include <pwd.h>
@@ -77,17 +76,6 @@ static rv_code default_user(char out[USER_BYTES], rv_error *err)
 
 /* ---- TLS ---- */
 
-/* Nothing leaves this machine: a socket, or the loopback interface. A list of hosts is never taken for local. */
-static bool is_local(const char *host)
-{
-    uint8_t v4[4];
-    if (strchr(host, ',') != NULL)
-        return false;
-    if (host[0] == '/' || host[0] == '@' || strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0)
-        return true;
-    return inet_pton(AF_INET, host, v4) == 1 && v4[0] == 127;
-}
-
 const char *rv_pg_ssl_mode(const rv_tls_config *tls)
 {
     switch (tls->mode) {
@@ -106,39 +94,13 @@ const char *rv_pg_ssl_mode(const rv_tls_config *tls)
     return "verify-full";
 }
 
-/* libpq 15 has no word for the system's certificates ("system" came with 16), so find their bundle. */
-static const char *system_ca_file(void)
-{
-    static const char *const bundles[] = {
-        "/etc/ssl/certs/ca-certificates.crt", /* Debian, Ubuntu, Alpine */
-        "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL */
-        "/etc/ssl/ca-bundle.pem",             /* SUSE */
-        "/etc/ssl/cert.pem",                  /* BSD, macOS */
-    };
-    for (size_t i = 0; i < sizeof bundles / sizeof bundles[0]; i++)
-        if (access(bundles[i], R_OK) == 0)
-            return bundles[i];
-    return NULL;
-}
-
 static rv_code set_tls(parameters *p, const rv_tls_config *tls, const char *host, rv_error *err)
 {
     const char *mode = rv_pg_ssl_mode(tls), *ca_file = tls->ca_file;
     bool verifies = strncmp(mode, "verify", 6) == 0;
-    if (tls->mode == RV_TLS_UNSET && !is_local(host)) {
-        rv_fail(err, RV_E_SOURCE_TLS,
-                "'%s' is another machine and source.tls is not set: nothing would be encrypted", host);
-        rv_hint(err, "set source.tls.mode: verify-full (or disable, to send data and password in the clear)");
-        return RV_E_SOURCE_TLS;
-    }
-    if (verifies && ca_file == NULL)
-        ca_file = system_ca_file();
-    if (verifies && ca_file == NULL) {
-        rv_fail(err, RV_E_SOURCE_TLS,
-                "the system has no bundle of trusted certificates to verify the server with");
-        rv_hint(err, "set source.tls.ca_file, or install the package ca-certificates");
-        return RV_E_SOURCE_TLS;
-    }
+    RV_TRY(rv_tls_check_host(tls, host, err));
+    if (verifies)
+        RV_TRY(rv_tls_find_ca_file(tls, &ca_file, err));
     /* Without verification no file either: libpq verifies under sslmode=require if it finds one. */
     set(p, "sslmode", mode);
     set(p, "sslrootcert", verifies ? ca_file : no_such_file);

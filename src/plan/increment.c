@@ -287,6 +287,7 @@ static rv_code find_mark(rvi_planner *p, increment *w, rv_error *err)
 static rv_code stop_below(rvi_planner *p, increment *w, int64_t since_us, rv_error *err)
 {
     char since[RV_TIME_TEXT_BYTES];
+    assert(w->fields[0] != NULL); /* a cursor has a column */
     p->plan->held_since_us = since_us;
     rv_time_rfc3339(since, since_us);
     if (w->fields[0]->natural.id != RV_TYPE_TIMESTAMP_TZ || w->fallback != NULL)

@@ -7,6 +7,7 @@
  * A partitioned table is read leaf by leaf, each in the best of these ways. */
 #include "internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -69,6 +70,7 @@ static rv_code in_storage_order(rvi_planner *p, rv_error *err)
 static rv_code cut_at(rvi_planner *p, const rv_bounds *shape, const rv_key *key, const rv_key_value *at,
                       int64_t n, rv_error *err)
 {
+    assert(n == 0 || at != NULL);
     RV_TRY(rvi_plan_reserve(p, n + 1, err));
     for (int64_t i = 0; i <= n; i++) {
         const rv_range range = {.key = key,

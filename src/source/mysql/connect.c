@@ -6,7 +6,6 @@
  * sent to a server whose certificate was verified. */
 #include "internal.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,15 +38,6 @@ static rv_code find_address(const rv_source_config *cfg, address *out, rv_error 
         return rv_fail(err, RV_E_CONFIG_VALUE, "'%s' is no name or address of a host", host);
     out->host = host;
     return RV_OK;
-}
-
-/* Nothing leaves this machine: a socket, or the loopback interface. */
-static bool is_local(const address *to)
-{
-    uint8_t v4[4];
-    if (to->host == NULL || strcmp(to->host, "localhost") == 0 || strcmp(to->host, "::1") == 0)
-        return true;
-    return inet_pton(AF_INET, to->host, v4) == 1 && v4[0] == 127;
 }
 
 /* The library loads plugins that log in from where this variable says, whatever its options say. */
@@ -83,50 +73,21 @@ static tls_check wanted_tls(const rv_tls_config *tls)
     return TLS_VERIFIED_HOST;
 }
 
-static const char *system_ca_file(void)
-{
-    static const char *const bundles[] = {
-        "/etc/ssl/certs/ca-certificates.crt", /* Debian, Ubuntu, Alpine */
-        "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL */
-        "/etc/ssl/ca-bundle.pem",             /* SUSE */
-        "/etc/ssl/cert.pem",                  /* BSD, macOS */
-    };
-    for (size_t i = 0; i < sizeof bundles / sizeof bundles[0]; i++)
-        if (access(bundles[i], R_OK) == 0)
-            return bundles[i];
-    return NULL;
-}
-
-static rv_code check_ca_file(const char *ca_file, rv_error *err)
-{
-    if (ca_file == NULL) {
-        rv_fail(err, RV_E_SOURCE_TLS,
-                "the system has no bundle of trusted certificates to verify the server with");
-        rv_hint(err, "set source.tls.ca_file, or install the package ca-certificates");
-        return RV_E_SOURCE_TLS;
-    }
-    if (access(ca_file, R_OK) != 0)
-        return rv_fail(err, RV_E_SOURCE_TLS, "the file of trusted certificates '%s' cannot be read", ca_file);
-    return RV_OK;
-}
-
 static rv_code set_tls(MYSQL *conn, const rv_tls_config *tls, const address *to, rv_error *err)
 {
     tls_check check = wanted_tls(tls);
     my_bool on = 1;
-    if (tls->mode == RV_TLS_UNSET && !is_local(to)) {
-        rv_fail(err, RV_E_SOURCE_TLS,
-                "'%s' is another machine and source.tls is not set: nothing would be encrypted", to->host);
-        rv_hint(err, "set source.tls.mode: verify-full (or disable, to send data and password in the clear)");
-        return RV_E_SOURCE_TLS;
-    }
+    RV_TRY(rv_tls_check_host(tls, to->host != NULL ? to->host : to->socket, err));
     if (check == TLS_NONE)
         return RV_OK;
     mysql_optionsv(conn, MYSQL_OPT_SSL_ENFORCE, &on);
     mysql_optionsv(conn, MARIADB_OPT_TLS_VERSION, "TLSv1.2,TLSv1.3");
     if (check >= TLS_VERIFIED_CA) {
-        const char *ca_file = tls->ca_file != NULL ? tls->ca_file : system_ca_file();
-        RV_TRY(check_ca_file(ca_file, err));
+        const char *ca_file = NULL;
+        RV_TRY(rv_tls_find_ca_file(tls, &ca_file, err));
+        if (access(ca_file, R_OK) != 0)
+            return rv_fail(err, RV_E_SOURCE_TLS, "the file of trusted certificates '%s' cannot be read",
+                           ca_file);
         mysql_optionsv(conn, MYSQL_OPT_SSL_CA, ca_file);
     }
     if (check == TLS_VERIFIED_HOST)

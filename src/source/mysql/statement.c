@@ -23,6 +23,7 @@ struct rvi_my_statement {
 };
 
 /* In the place of the library's db_stmt_fetch_to_bind(). */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the signature is the library's */
 static int take_row(MYSQL_STMT *handle, unsigned char *row, unsigned long len)
 {
     rvi_my_statement *statement = handle->user_data;

@@ -17,6 +17,7 @@
 #include "rivet/checked.h"
 #include "rivet/clock.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -136,6 +137,7 @@ static rv_code are_one_server(const alignment *a, bool *out, rv_error *err)
     static const char sql[] = "SELECT @@hostname, @@port, @@server_id";
     RV_AUTO(rvi_my_bytes) rv_bytes first = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     RV_AUTO(rvi_my_bytes) rv_bytes other = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    assert(a->n > 0);
     RV_TRY(ask_text(a->all[0], sql, 0, &first, err));
     *out = true;
     for (int i = 1; i < a->n && *out; i++) {

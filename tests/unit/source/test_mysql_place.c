@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -143,12 +144,13 @@ static void labels_are_counted(void **state)
         assert_int_equal(key.form, RVI_MY_KEY_LABEL);
         assert_int_equal(key.n_labels, cases[i].n);
     }
+    size_t len = strlen(many);
     for (int i = 0; i < RVI_MY_MAX_LABELS - 1; i++)
-        strcat(many, ",'x'");
+        len += (size_t)snprintf(many + len, sizeof many - len, ",'x'");
     field.native_type = many;
     assert_true(rvi_my_key_type_of(&field, &key));
     assert_int_equal(key.n_labels, RVI_MY_MAX_LABELS);
-    strcat(many, ",'x'");
+    (void)snprintf(many + len, sizeof many - len, ",'x'");
     assert_true(rvi_my_key_type_of(&field, &key));
     assert_int_equal(key.n_labels, 0);
 }

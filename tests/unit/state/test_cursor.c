@@ -110,18 +110,20 @@ static void a_run_without_a_cursor_leaves_the_older_one(void **state)
     assert_string_equal(memory.last_run_id, "orders_2");
 }
 
+enum { DIGESTS_BYTES = 256 };
+
 static rv_code note_digests(void *context, const void *bytes, size_t len, rv_error *err)
 {
     char *text = context;
+    size_t at = strlen(text);
     (void)err;
-    (void)strncat(text, bytes, len);
-    (void)strcat(text, " ");
+    (void)snprintf(text + at, DIGESTS_BYTES - at, "%.*s ", (int)len, (const char *)bytes);
     return RV_OK;
 }
 
 static void assert_digests(rv_state *store, const char *expected)
 {
-    char text[256] = "";
+    char text[DIGESTS_BYTES] = "";
     assert_int_equal(rv_state_list_seen(store, "orders", note_digests, text, NULL), RV_OK);
     assert_string_equal(text, expected);
 }
