@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 const rv_field *rvi_my_find_field(const rv_relation_info *info, const char *name)
@@ -242,8 +241,8 @@ static rv_code append_year(rvi_my_query *query, const rvi_my_operand *operand, i
     size_t len = strlen(text);
     if (len == 0 || len > 4 || strspn(text, "0123456789") != len)
         return not_a_value(operand, i, text, err);
-    char padded[4 + 1];
-    (void)snprintf(padded, sizeof padded, "%.*s%s", 4 - (int)len, "0000", text);
+    char padded[] = "0000";
+    memcpy(padded + 4 - len, text, len);
     return append_bytes(query, MYSQL_TYPE_STRING, padded, 4, err);
 }
 
