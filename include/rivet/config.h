@@ -71,10 +71,11 @@ typedef struct rv_tuning {
     int64_t lock_timeout_s;      /* 0: none */
     int64_t statement_target_ms; /* what one statement should take */
     int64_t duty_percent;        /* share of time the source may be kept busy, 1..100 */
-    int64_t max_value_mb;        /* 0: no limit but the format's */
-    int64_t max_snapshot_age_s;  /* 0: no limit */
-    int64_t max_rows_per_s;      /* token bucket over all lanes; 0: none */
-    int64_t max_mb_per_s;        /* of wire bytes, likewise; 0: none */
+    bool gives_way;       /* others on this machine come first: the source's server may be one of them */
+    int64_t max_value_mb; /* 0: no limit but the format's */
+    int64_t max_snapshot_age_s; /* 0: no limit */
+    int64_t max_rows_per_s;     /* token bucket over all lanes; 0: none */
+    int64_t max_mb_per_s;       /* of wire bytes, likewise; 0: none */
     int64_t max_retries;      /* repetitions after a passing failure, of a chunk and of the whole run each */
     int64_t retry_backoff_ms; /* before the first repetition; doubled each time, with jitter */
     int64_t memory_threshold_mb; /* resident memory above which no page is begun; 0: off */

@@ -65,6 +65,7 @@ static void bind_tuning(const rvi_node *source, const rvi_node *block, rv_tuning
         .lock_timeout_s = tuned(&from, RVI_K_TUNING_LOCK_TIMEOUT_S),
         .statement_target_ms = tuned(&from, RVI_K_TUNING_STATEMENT_TARGET_MS),
         .duty_percent = duty_percent[from.profile],
+        .gives_way = from.profile == RV_PROFILE_SAFE,
         .max_value_mb = tuned(&from, RVI_K_TUNING_MAX_VALUE_MB),
         .max_snapshot_age_s = tuned(&from, RVI_K_TUNING_MAX_SNAPSHOT_AGE_S),
         .max_rows_per_s = tuned(&from, RVI_K_TUNING_MAX_ROWS_PER_S),

@@ -322,6 +322,7 @@ void *rvi_encoder_main(void *argument)
     rvi_lane *lane = argument;
     rv_error err = {0};
     encoder e = {.lane = lane, .run = lane->run};
+    rvi_thread_give_way(lane->run);
     if (encode(&e, &err) != RV_OK)
         rvi_run_fail(lane->run, &err);
     drop_part(&e);

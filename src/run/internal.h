@@ -189,6 +189,8 @@ typedef struct rvi_thread {
 rv_code rvi_thread_start(rvi_thread *thread, void *(*body)(void *), void *argument, const char *name,
                          rv_error *err) RV_MUST_CHECK;
 void rvi_thread_join(rvi_thread *thread);
+/* Called by a lane's thread for itself: where the tuning wants it, whoever else has work for this core comes first. */
+void rvi_thread_give_way(const rvi_run *run);
 
 /* Reads and commits every open chunk, or as many as it may: RV_OK also when the run was asked to stop, or has lost its
  * snapshot. After it run->source is the first lane's, or NULL. */

@@ -438,6 +438,7 @@ void *rvi_reader_main(void *argument)
     const rv_error in_order = {0};
     rvi_lane *lane = argument;
     rv_error err = {0};
+    rvi_thread_give_way(lane->run);
     if (read_chunks(lane, &err) != RV_OK)
         rvi_run_fail(lane->run, &err);
     rvi_gate_leave(lane);

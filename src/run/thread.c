@@ -1,5 +1,7 @@
 #include "internal.h"
 
+#include <sys/resource.h>
+
 rv_code rvi_thread_start(rvi_thread *thread, void *(*body)(void *), void *argument, const char *name,
                          rv_error *err)
 {
@@ -8,6 +10,14 @@ rv_code rvi_thread_start(rvi_thread *thread, void *(*body)(void *), void *argume
         return rv_fail_os(err, RV_E_IO, os_errno, "starting the %s thread", name);
     thread->started = true;
     return RV_OK;
+}
+
+/* On Linux the priority is a thread's own, not the process's: setpriority(2), "C library/kernel differences". */
+void rvi_thread_give_way(const rvi_run *run)
+{
+    enum { NICE = 19, THIS_THREAD = 0 };
+    if (run->export_config->tuning.gives_way)
+        (void)setpriority(PRIO_PROCESS, THIS_THREAD, NICE); /* as it is, where the system does not let us */
 }
 
 void rvi_thread_join(rvi_thread *thread)
