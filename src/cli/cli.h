@@ -39,8 +39,19 @@ typedef struct rvi_command {
     rv_code (*run)(rvi_cli *cli, const rvi_args *args, rv_error *err);
 } rvi_command;
 
+/* A command or option of the original that this version does not have, so that it can be refused by what it is and
+ * not as a misspelling. Nothing is offered or completed from here. */
+typedef struct rvi_later_word {
+    const char
+        *within;      /* the command of an option, the group of a command; NULL: a command without a group */
+    const char *word; /* as it is typed */
+    const char *instead; /* what to do meanwhile; one line, no full stop */
+} rvi_later_word;
+
 extern const rvi_command rvi_commands[];
 extern const int rvi_n_commands;
+extern const rvi_later_word rvi_later_words[];
+extern const int rvi_n_later_words;
 extern const rvi_option rvi_global_options[];
 extern const int rvi_n_global_options;
 

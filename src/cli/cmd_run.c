@@ -455,7 +455,8 @@ rv_code rvi_cmd_run(rvi_cli *cli, const rvi_args *args, rv_error *err)
                    .config = config,
                    .started_us = clock->now_us(clock),
                    .started_mono_us = clock->mono_us(clock),
-                   .parallel = config->parallel_exports || rvi_option_given(args, "parallel-exports"),
+                   .parallel = config->parallel_exports || rvi_option_given(args, "parallel-exports") ||
+                               rvi_option_given(args, "parallel-export-processes"),
                    .validate = rvi_option_given(args, "validate"),
                    .resume = rvi_option_given(args, "resume"),
                    .force = rvi_option_given(args, "force")};

@@ -52,6 +52,8 @@ static const rvi_option run_options[] = {
      .help = "go on with the run that was interrupted, or fail rather than give anything of it up"},
     {.name = "force", .help = "with --resume: begin a new run where a successful one lies"},
     {.name = "parallel-exports", .help = "run the exports at the same time, within source.max_connections"},
+    {.name = "parallel-export-processes",
+     .help = "the same as --parallel-exports: threads do what processes did"},
     {.name = "join",
      .value = "RUN_ID",
      .help = "read chunks of a run that another process has begun, until none is left"},
@@ -240,3 +242,34 @@ const rvi_command rvi_commands[] = {
      .run = rvi_cmd_schema_config},
 };
 const int rvi_n_commands = COUNT(rvi_commands);
+
+/* What users of earlier versions will type. A hint names what does the work meanwhile, and promises nothing more. */
+const rvi_later_word rvi_later_words[] = {
+    {NULL, "check", "rivet doctor -c FILE describes and plans every export without reading a row"},
+    {NULL, "plan", "rivet doctor -c FILE describes and plans every export without reading a row"},
+    {NULL, "apply", "rivet run -c FILE plans and runs in one step"},
+    {NULL, "validate",
+     "rivet run --validate reads files back before they are published; rivet inspect --verify FILE "
+     "proves one Parquet file"},
+    {NULL, "reconcile",
+     "compare row_count of manifest.json with a COUNT(*) of your own; the gates under quality: "
+     "hold a run to limits"},
+    {NULL, "repair", "run the export again; with on_existing: replace the files of earlier runs are removed"},
+    {NULL, "cdc", "mode: incremental exports what is new since the last run"},
+    {NULL, "load", "load the files that manifest.json names with the warehouse's own command"},
+    {"run", "--reconcile",
+     "the gates under quality: hold a run to numbers of rows; --validate reads its files back"},
+    {"init", "--discover", "without -o the configuration is printed and nothing is written"},
+    {"init", "--include", "one table: --table; one schema: --schema"},
+    {"init", "--exclude", "remove from the file what is not wanted"},
+    {"init", "--mode", "set mode: in the file that init writes"},
+    {"init", "--tls", "say it in the URL: ?sslmode=verify-full"},
+    {"init", "--tls-ca", "say it in the URL: ?sslmode=verify-full&sslrootcert=ca.pem"},
+    {"init", "--gcs-bucket", "this version writes to local folders and to stdout"},
+    {"init", "--gcs-credentials-file", "this version writes to local folders and to stdout"},
+    {"init", "--s3-bucket", "this version writes to local folders and to stdout"},
+    {"init", "--s3-region", "this version writes to local folders and to stdout"},
+    {"state", "loads", "load the files that manifest.json names with the warehouse's own command"},
+    {"schema", "cli", "rivet COMMAND --help lists every option"},
+};
+const int rvi_n_later_words = COUNT(rvi_later_words);

@@ -17,8 +17,33 @@ static const rvi_option *find_option(const rvi_option *options, int n, const cha
     return NULL;
 }
 
+/* `word` is compared up to a '=', which begins the value of an option. */
+static const rvi_later_word *find_later(const char *within, const char *word)
+{
+    size_t len = strcspn(word, "=");
+    for (int i = 0; i < rvi_n_later_words; i++) {
+        const rvi_later_word *later = &rvi_later_words[i];
+        bool same_place = within == NULL || later->within == NULL ? within == later->within
+                                                                  : strcmp(within, later->within) == 0;
+        if (same_place && strlen(later->word) == len && memcmp(later->word, word, len) == 0)
+            return later;
+    }
+    return NULL;
+}
+
+static rv_code not_yet(const rvi_later_word *later, rv_error *err)
+{
+    rv_fail(err, RV_E_USAGE, "'%s%s%s' is not supported by this version of Rivet",
+            later->within != NULL ? later->within : "", later->within != NULL ? " " : "", later->word);
+    rv_hint(err, "%s", later->instead);
+    return RV_E_USAGE;
+}
+
 static rv_code unknown_option(const rvi_command *command, const char *given, rv_error *err)
 {
+    const rvi_later_word *later = command != NULL ? find_later(command->name, given) : NULL;
+    if (later != NULL)
+        return not_yet(later, err);
     const char *names[RVI_MAX_OPTIONS + 8] = {0};
     size_t n = 0;
     for (int i = 0; command != NULL && i < command->n_options; i++)
@@ -104,6 +129,9 @@ static rv_code parse_option(int argc, char **argv, int *at, rvi_args *out, rv_er
 
 static rv_code unknown_command(const char *group, const char *word, rv_error *err)
 {
+    const rvi_later_word *later = find_later(group, word);
+    if (later != NULL)
+        return not_yet(later, err);
     const char *names[RVI_MAX_OPTIONS + 16] = {0};
     size_t n = 0;
     for (int i = 0; i < rvi_n_commands; i++) {

@@ -99,8 +99,10 @@ static void print_finding(const rvi_cli *cli, const char *file, const rv_finding
 {
     char message[ERROR_TEXT_BYTES], line[ERROR_TEXT_BYTES];
     redacted_message(cli, finding, message);
-    fprintf(stderr, "%s:%d:%d: %s %s: ", rvi_text_line(line, sizeof line, file), finding->line,
-            finding->column, finding->warning ? "warning" : "error", rv_code_name(finding->code));
+    fprintf(stderr, "%s:", rvi_text_line(line, sizeof line, file));
+    if (finding->line > 0) /* what the command line says has no place in the file */
+        fprintf(stderr, "%d:%d:", finding->line, finding->column);
+    fprintf(stderr, " %s %s: ", finding->warning ? "warning" : "error", rv_code_name(finding->code));
     if (finding->path != NULL && finding->path[0] != '\0')
         fprintf(stderr, "%s: ", rvi_text_line(line, sizeof line, finding->path));
     fprintf(stderr, "%s\n", rvi_text_line(line, sizeof line, message));

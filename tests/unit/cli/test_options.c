@@ -103,6 +103,46 @@ static void mistakes_are_named_with_what_was_meant(void **state)
     }
 }
 
+static void what_a_later_version_will_have_is_not_taken_for_a_misspelling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words[6];
+        const char *message, *hint;
+    } cases[] = {
+        {{"check", "-c", "f"}, "'check' is not supported by this version", "rivet doctor"},
+        {{"plan"}, "'plan' is not supported by this version", "rivet doctor"},
+        {{"validate", "-c", "f"}, "'validate' is not supported by this version", "rivet inspect --verify"},
+        {{"run", "-c", "f", "--reconcile"},
+         "'run --reconcile' is not supported by this version",
+         "--validate"},
+        {{"init", "--s3-bucket=b"}, "'init --s3-bucket' is not supported by this version", "local folders"},
+        {{"state", "loads"}, "'state loads' is not supported by this version", "manifest.json"},
+        {{"doctor", "--reconcile"},
+         "unknown option '--reconcile'",
+         ""}, /* it never was an option of that one */
+        {{"loads"}, "unknown command 'loads'", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const parsed p = parse(cases[i].words);
+        assert_int_equal(p.rc, RV_E_USAGE);
+        assert_non_null(strstr(p.err.message, cases[i].message));
+        assert_non_null(strstr(p.err.hint, cases[i].hint));
+    }
+}
+
+/* A word that got a command or an option of its own has to leave the list. */
+static void nothing_is_both_there_and_for_later(void **state)
+{
+    (void)state;
+    for (int i = 0; i < rvi_n_later_words; i++) {
+        const rvi_later_word *later = &rvi_later_words[i];
+        const parsed p = later->within != NULL ? PARSE(later->within, later->word) : PARSE(later->word);
+        assert_int_equal(p.rc, RV_E_USAGE);
+        assert_string_equal(p.err.hint, later->instead);
+    }
+}
+
 static void help_needs_nothing_else(void **state)
 {
     (void)state;
@@ -175,6 +215,8 @@ int main(void)
         cmocka_unit_test(repeated_options_keep_their_order_and_the_last_one_counts),
         cmocka_unit_test(a_group_takes_a_second_word),
         cmocka_unit_test(mistakes_are_named_with_what_was_meant),
+        cmocka_unit_test(what_a_later_version_will_have_is_not_taken_for_a_misspelling),
+        cmocka_unit_test(nothing_is_both_there_and_for_later),
         cmocka_unit_test(help_needs_nothing_else),
         cmocka_unit_test(after_two_dashes_nothing_is_an_option),
         cmocka_unit_test(json_errors_holds_for_mistakes_before_it),
