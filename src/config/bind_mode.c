@@ -72,6 +72,10 @@ void rvi_bind_mode(rvi_loader *loader, const rvi_node *block, rv_export_config *
     out->on_interrupted = (rv_on_interrupted)rvi_word(block, RVI_K_EXPORT_ON_INTERRUPTED);
     out->parallel = (int)rvi_int(block, RVI_K_EXPORT_PARALLEL);
     bind_chunks(loader, block, &out->chunk);
+    if (out->mode != RV_MODE_CHUNKED) { /* said to be without effect */
+        out->chunk.column = NULL;
+        out->chunk.count = 0;
+    }
     if (out->mode == RV_MODE_INCREMENTAL)
         bind_cursor(loader, block, &out->cursor);
     if (out->mode == RV_MODE_TIME_WINDOW)

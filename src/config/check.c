@@ -127,6 +127,19 @@ static void check_inside(rvi_report *report, rvi_node *node)
     }
 }
 
+/* A key of a later version that is given its default asks for what happens without it, too: files that spell such
+ * defaults out go on working. */
+static bool asks_for_its_default(const rvi_node *node)
+{
+    bool wanted = false, given = false;
+    if (!node->key->fallback || node->kind != RVI_NODE_SCALAR || !node->plain)
+        return false;
+    if (node->key->kind == RVI_KIND_BOOL)
+        return rvi_parse_bool(node->key->fallback, &wanted) && rvi_parse_bool(node->text, &given) &&
+               wanted == given;
+    return strcmp(node->text, node->key->fallback) == 0;
+}
+
 static void check_block_keys(rvi_report *report, rvi_node *block, rvi_section section)
 {
     for (int i = 0; i < block->n_items; i++) {
@@ -136,10 +149,10 @@ static void check_block_keys(rvi_report *report, rvi_node *block, rvi_section se
             continue; /* given twice */
         if (!node->key)
             unknown_key(report, node, section);
-        else if (node->key->flags & RVI_LATER)
+        else if (node->key->flags & RVI_LATER && !asks_for_its_default(node))
             rvi_problem_at_key(report, node, RV_E_CONFIG_NOT_SUPPORTED_YET,
                                "'%s' is not supported by this version of Rivet", node->key->name);
-        else
+        else if (!(node->key->flags & RVI_LATER))
             check_inside(report, node);
     }
     report_missing(report, block, section);
@@ -228,10 +241,13 @@ static void check_word(rvi_report *report, rvi_node *node, const rvi_key *key)
     }
     if (name)
         return;
-    const char *words[RVI_MAX_WORDS];
-    size_t n = rvi_set_words(key->set, words);
+    const char *words[RVI_MAX_WORDS], *usable[RVI_MAX_WORDS];
+    size_t n = rvi_set_words(key->set, words), n_usable = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!(rvi_name_find(key->set, words[i])->flags & RVI_LATER))
+            usable[n_usable++] = words[i];
     rvi_problem(report, node, RV_E_CONFIG_VALUE, "%s is not allowed; allowed: %s%s", rvi_echo(node, found),
-                rvi_list_words(words, n, allowed), rvi_suggest(report, node->text, words, n, hint));
+                rvi_list_words(usable, n_usable, allowed), rvi_suggest(report, node->text, words, n, hint));
 }
 
 static void check_type(rvi_report *report, rvi_node *node)

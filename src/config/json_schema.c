@@ -246,7 +246,10 @@ static json_t *key_schema(builder *b, const rvi_key *key)
 {
     if (key->flags & RVI_LATER) {
         json_t *refused = json_object();
-        set(b, refused, "not", json_object());
+        if (key->fallback)
+            set(b, refused, "const", default_value(key));
+        else
+            set(b, refused, "not", json_object());
         set(b, refused, "description", json_sprintf("%s Not supported by this version.", key->doc));
         return refused;
     }

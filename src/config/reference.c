@@ -158,6 +158,25 @@ static void put_default(page *p, const rvi_key *key)
     }
 }
 
+static bool is_section_later(rvi_section section)
+{
+    for (int id = 0; id < RVI_KEYS; id++) {
+        const rvi_key *key = rvi_key_row((rvi_key_id)id);
+        if (key->kind == RVI_KIND_BLOCK && key->inner == section)
+            return key->flags & RVI_LATER;
+    }
+    return false;
+}
+
+static void put_support(page *p, const rvi_key *key)
+{
+    if (!(key->flags & RVI_LATER))
+        return;
+    bool default_is_taken = key->fallback && !is_section_later(key->section);
+    put(p,
+        default_is_taken ? " *This version knows only the default.*" : " *Not supported by this version.*");
+}
+
 static void put_key(page *p, const rvi_key *key)
 {
     put(p, "| ");
@@ -169,7 +188,7 @@ static void put_key(page *p, const rvi_key *key)
     put(p, " | ");
     put(p, key->doc);
     put(p, key->flags & RVI_SECRET ? " Secret." : "");
-    put(p, key->flags & RVI_LATER ? " *Not supported by this version.*" : "");
+    put_support(p, key);
     put(p, " |\n");
 }
 

@@ -79,8 +79,10 @@ static bool is_true(const rvi_node *block, rvi_key_id id)
 
 static void ranges_of_a_column_need_chunked(rvi_report *report, rvi_node *block, rv_mode mode)
 {
-    static const rvi_key_id keys[] = {RVI_K_EXPORT_CHUNK_COLUMN, RVI_K_EXPORT_CHUNK_COUNT,
-                                      RVI_K_EXPORT_CHUNK_BY_DAYS, RVI_K_EXPORT_CHUNK_DENSE};
+    static const rvi_key_id idle[] = {RVI_K_EXPORT_CHUNK_COLUMN, RVI_K_EXPORT_CHUNK_COUNT};
+    static const rvi_key_id keys[] = {RVI_K_EXPORT_CHUNK_BY_DAYS, RVI_K_EXPORT_CHUNK_DENSE};
+    if (mode != RV_MODE_CHUNKED)
+        warn_without(report, block, idle, sizeof idle / sizeof idle[0], "chunked");
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         rvi_node *node = good(block, keys[i]);
         if (node && mode != RV_MODE_CHUNKED && is_true(block, keys[i]))

@@ -353,6 +353,30 @@ static rv_code on_event(builder *b, struct fy_event *event)
     return RV_OK;
 }
 
+/* What to look for, in words of the file and not of YAML's grammar; "" where the parser's say enough. The parts are
+ * those of the messages of libfyaml 0.7; one that is worded otherwise is shown without advice. */
+static const char *advice_on(const char *what)
+{
+    static const struct {
+        const char *part, *advice;
+    } known[] = {
+        {"expected '-'", ": is this line indented like the others of its block?"},
+        {"end of block sequence", ": the keys behind '- ' are indented further than the '-'"},
+        {"expected key", ": is this line indented like the others of its block?"},
+        {"wrongly indented", ": is a quote not closed, or this line indented too little?"},
+        {"multiline plain key", ": is the next line indented too far, or a blank missing after '-' or ':'?"},
+        {"cannot start with", ": put the value in quotes"},
+        {"invalid alias", ": put a value that begins with '*' in quotes"},
+        {"nested block mapping",
+         ": put a value with a colon in it in quotes, or on lines of its own behind '|'"},
+        {"missing comma in flow", ": is a '}' or ']' missing?"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strstr(what, known[i].part))
+            return known[i].advice;
+    return "";
+}
+
 /* The parser stopped before the end of the stream: say why and where. */
 static rv_code syntax_error(builder *b, struct fy_diag *diag, bool has_variables)
 {
@@ -361,7 +385,8 @@ static rv_code syntax_error(builder *b, struct fy_diag *diag, bool has_variables
     const char *what = first && first->msg ? first->msg : "not valid YAML";
     int line = first ? first->line : 1, column = first ? first->column : 1;
     rvi_problem_at(b->report, line, column, RV_E_CONFIG_SYNTAX, "%s%s", what,
-                   has_variables ? " (inside [...] and {...} a ${VAR} has to be in quotes)" : "");
+                   has_variables ? " (inside [...] and {...} a ${VAR} has to be in quotes)"
+                                 : advice_on(what));
     return rv_fail(b->err, RV_E_CONFIG_SYNTAX, "line %d, column %d: %s", line, column, what);
 }
 

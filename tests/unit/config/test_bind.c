@@ -466,8 +466,9 @@ static void any_table_can_be_named(void **state)
         {"\"a", NULL, NULL},
         {"\"\"", NULL, NULL},
         {"\"a\"b", NULL, NULL},
-        {"a\"b", NULL, NULL},
-        {"a.b\"c", NULL, NULL},
+        {"a\"b", NULL, "a\"b"}, /* a quote that does not begin a part is part of the name */
+        {"a.b\"c\"\"", "a", "b\"c\"\""},
+        {"a\".\"b.c\"", "a\"", "b.c"},
         {"a.", NULL, NULL},
         {".a", NULL, NULL},
         {"\"a\".", NULL, NULL},

@@ -66,8 +66,10 @@ static void each_mistake_in_an_export_is_reported_at_its_place(void **state)
          "allowed: 1 B to 1048576 GB"},
         {"size as a list", "    max_file_size: [1MB]\n", RV_E_CONFIG_TYPE, 7, 20, "exports[0].max_file_size",
          "is a list"},
-        {"default of a key of a later version", "    verify: size\n", RV_E_CONFIG_NOT_SUPPORTED_YET, 7, 5,
-         "exports[0].verify", "'verify'"},
+        {"other than the default of a key of a later version", "    verify: content\n",
+         RV_E_CONFIG_NOT_SUPPORTED_YET, 7, 5, "exports[0].verify", "'verify'"},
+        {"a quoted default is a text", "    reconcile_required: 'false'\n", RV_E_CONFIG_NOT_SUPPORTED_YET, 7,
+         5, "exports[0].reconcile_required", "'reconcile_required'"},
         {"value of a later version", "    mode: cdc\n", RV_E_CONFIG_NOT_SUPPORTED_YET, 7, 11,
          "exports[0].mode", "'mode: cdc'"},
         {"misspelled value", "    mode: ful\n", RV_E_CONFIG_VALUE, 7, 11, "exports[0].mode",
@@ -240,6 +242,21 @@ static void every_key_of_a_later_version_is_refused_by_name(void **state)
     }
 }
 
+static void the_default_of_a_later_key_changes_nothing(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"    verify: size\n", "    reconcile_required: false\n"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        loading l;
+        loading_run_export(&l, keys[i]);
+        if (l.rc != RV_OK || l.findings.n != 0) {
+            loading_print(&l, keys[i]);
+            fail_msg("%s was not taken", keys[i]);
+        }
+        loading_end(&l);
+    }
+}
+
 static void all_problems_are_reported_in_one_pass_and_in_file_order(void **state)
 {
     (void)state;
@@ -313,6 +330,7 @@ int main(void)
         cmocka_unit_test(each_mistake_in_a_mode_is_reported_at_its_place),
         cmocka_unit_test(each_mistake_in_the_file_is_reported_at_its_place),
         cmocka_unit_test(every_key_of_a_later_version_is_refused_by_name),
+        cmocka_unit_test(the_default_of_a_later_key_changes_nothing),
         cmocka_unit_test(all_problems_are_reported_in_one_pass_and_in_file_order),
         cmocka_unit_test(a_flood_of_problems_is_cut_and_says_so),
         cmocka_unit_test(control_characters_of_the_file_do_not_reach_a_message),
