@@ -14,7 +14,13 @@ static size_t min3(size_t a, size_t b, size_t c)
     return ab < c ? ab : c;
 }
 
-/* Levenshtein distance over bytes, one row of the table at a time. Both lengths are at most WORD_BYTES_MAX. */
+static char folded(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Levenshtein distance over bytes, one row of the table at a time; the case of ASCII letters does not count, for names
+ * are taken exactly and are misspelled in it most of all. Both lengths are at most WORD_BYTES_MAX. */
 static size_t edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t row[WORD_BYTES_MAX + 1];
@@ -25,7 +31,7 @@ static size_t edit_distance(const char *a, size_t a_len, const char *b, size_t b
         row[0] = i;
         for (size_t j = 1; j <= b_len; j++) {
             size_t above = row[j];
-            row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (folded(a[i - 1]) != folded(b[j - 1])));
             diagonal = above;
         }
     }

@@ -19,6 +19,11 @@ static const char lock_hint[] =
     "somebody holds a lock on the table (ALTER, VACUUM FULL …); see tuning.lock_timeout_s";
 static const char busy_hint[] = "the server has no free connection, or is starting or stopping";
 static const char auth_hint[] = "check source.user, the password and the server's pg_hba.conf";
+static const char connect_hint[] =
+    "check source.host and source.port: does the server run, and may this machine reach it?";
+static const char other_server_hint[] = "does a PostgreSQL server listen on that port? check source.port";
+static const char query_hint[] =
+    "a query is one SELECT; a semicolon may stand only at its very end, not before a comment";
 static const char encoding_hint[] = "the database holds text that cannot be converted to UTF-8";
 
 static const rule rules[] = {
@@ -38,6 +43,7 @@ static const rule rules[] = {
     {"25006", {RV_E_SOURCE_QUERY, RV_RETRY_NEVER, "queries run in a READ ONLY transaction"}},
     {"42501",
      {RV_E_SOURCE_DENIED, RV_RETRY_NEVER, "grant the user USAGE on the schema and SELECT on the table"}},
+    {"42601", {RV_E_SOURCE_QUERY, RV_RETRY_NEVER, query_hint}},
     {"42P01", {RV_E_SOURCE_NOT_FOUND, RV_RETRY_NEVER, NULL}},
     {"42703", {RV_E_SOURCE_NOT_FOUND, RV_RETRY_NEVER, NULL}},
     {"3D000", {RV_E_SOURCE_NOT_FOUND, RV_RETRY_NEVER, "check source.database"}},
@@ -116,9 +122,12 @@ rv_pg_verdict rv_pg_classify_connect(const char *message, bool needs_password, c
     static const char *const login_words[] = {"password", "authentication", "SASL",
                                               "SCRAM",    "no such user",   NULL};
     static const char *const tls_words[] = {"SSL", "TLS", "certificate", NULL};
+    /* What libpq 15 says when the first byte of an answer is none that the protocol knows. */
+    static const char *const alien_words[] = {"expected authentication request from server",
+                                              "received invalid response to SSL negotiation", NULL};
     const char *found = find_sqlstate(message);
     snprintf(sqlstate, 6, "%.5s", found != NULL ? found : "");
-    rv_pg_verdict connect = {RV_E_SOURCE_CONNECT, RV_RETRY_RECONNECT, NULL};
+    rv_pg_verdict connect = {RV_E_SOURCE_CONNECT, RV_RETRY_RECONNECT, connect_hint};
     rv_pg_verdict auth = {RV_E_SOURCE_AUTH, RV_RETRY_NEVER, auth_hint};
     if (found != NULL) {
         rv_pg_verdict verdict = rv_pg_classify(sqlstate);
@@ -129,6 +138,8 @@ rv_pg_verdict rv_pg_classify_connect(const char *message, bool needs_password, c
     if (needs_password)
         return (rv_pg_verdict){RV_E_SOURCE_AUTH, RV_RETRY_NEVER,
                                "set source.password_env (or a password in the URL)"};
+    if (mentions(message, alien_words))
+        return (rv_pg_verdict){RV_E_SOURCE_PROTOCOL, RV_RETRY_NEVER, other_server_hint};
     if (strstr(message, "SSL SYSCALL") != NULL)
         return connect;
     if (mentions(message, tls_words))

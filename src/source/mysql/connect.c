@@ -137,9 +137,14 @@ static rv_code connect_failed(rvi_my *my, const address *to, rv_error *err)
             "set up TLS on the server (or set source.tls.mode: disable, to send everything in the clear)");
         return RV_E_SOURCE_TLS;
     }
-    if (my->stopped == RV_E_SOURCE_LOST)
-        return rv_fail(err, RV_E_SOURCE_CONNECT, "no connection to \"%s\", port %d within %d s",
-                       to->host != NULL ? to->host : to->socket, to->port, timeout_s);
+    if (my->stopped == RV_E_SOURCE_LOST) {
+        rv_fail(err, RV_E_SOURCE_CONNECT, "no connection to \"%s\", port %d within %d s",
+                to->host != NULL ? to->host : to->socket, to->port, timeout_s);
+        rv_hint(err,
+                "check source.host and source.port: does MySQL or MariaDB listen there, and does no firewall "
+                "drop what this machine sends?");
+        return RV_E_SOURCE_CONNECT;
+    }
     rv_code rc = rvi_my_call_failed(my, NULL, err);
     if (rc != RV_E_SOURCE_LOST)
         return rc;

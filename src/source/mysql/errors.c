@@ -20,6 +20,10 @@ static const char auth_hint[] = "check source.user, the password and from which 
 static const char plugin_hint[] = "the user's authentication plugin is not installed here (package "
                                   "libmariadb3), or is one that Rivet does not "
                                   "use over this connection: docs/mysql.md, \"Connecting\"";
+static const char connect_hint[] =
+    "check source.host and source.port: does the server run, and may this machine reach it?";
+static const char query_hint[] =
+    "a query is one SELECT; a semicolon may stand only at its very end, not before a comment";
 static const char lock_hint[] =
     "somebody holds a lock on the table (ALTER, LOCK TABLES …); see tuning.lock_timeout_s";
 static const char timeout_hint[] = "raise tuning.statement_timeout_s, or let the query do less";
@@ -64,7 +68,8 @@ static const rule rules[] = {
     {1370, RV_E_SOURCE_DENIED, RV_RETRY_NEVER, NULL}, /* a routine */
     {1449, RV_E_SOURCE_DENIED, RV_RETRY_NEVER, "the view's definer does not exist"},
     {1046, RV_E_SOURCE_NOT_FOUND, RV_RETRY_NEVER, "set source.database"},
-    {1049, RV_E_SOURCE_NOT_FOUND, RV_RETRY_NEVER, "check source.database"},
+    {1049, RV_E_SOURCE_NOT_FOUND, RV_RETRY_NEVER,
+     "check source.database, and what stands before the dot in a table's name"},
     {1051, RV_E_SOURCE_NOT_FOUND, RV_RETRY_NEVER, NULL},
     {1054, RV_E_SOURCE_NOT_FOUND, RV_RETRY_NEVER, NULL},
     {1146, RV_E_SOURCE_NOT_FOUND, RV_RETRY_NEVER, NULL},
@@ -92,6 +97,7 @@ static const rule rules[] = {
     {1135, RV_E_SOURCE_RESOURCES, RV_RETRY_BACKOFF, NULL},
     {1206, RV_E_SOURCE_RESOURCES, RV_RETRY_BACKOFF, NULL},
     {1461, RV_E_SOURCE_RESOURCES, RV_RETRY_BACKOFF, "the server's max_prepared_stmt_count is reached"},
+    {1064, RV_E_SOURCE_QUERY, RV_RETRY_NEVER, query_hint},
     {1105, RV_E_SOURCE_QUERY, RV_RETRY_NEVER, NULL},
     {1153, RV_E_SOURCE_QUERY, RV_RETRY_NEVER, packet_hint},
     {1162, RV_E_SOURCE_QUERY, RV_RETRY_NEVER, packet_hint},
@@ -109,11 +115,11 @@ static const rule rules[] = {
     {1927, RV_E_SOURCE_LOST, RV_RETRY_RECONNECT, "an administrator ended the connection"}, /* MariaDB: KILL */
     {3169, RV_E_SOURCE_LOST, RV_RETRY_RECONNECT, "an administrator ended the connection"},
     {4031, RV_E_SOURCE_LOST, RV_RETRY_RECONNECT, "the server's wait_timeout ended the connection"},
-    {2002, RV_E_SOURCE_CONNECT, RV_RETRY_RECONNECT, NULL},
-    {2003, RV_E_SOURCE_CONNECT, RV_RETRY_RECONNECT, NULL},
-    {2004, RV_E_SOURCE_CONNECT, RV_RETRY_RECONNECT, NULL},
+    {2002, RV_E_SOURCE_CONNECT, RV_RETRY_RECONNECT, connect_hint},
+    {2003, RV_E_SOURCE_CONNECT, RV_RETRY_RECONNECT, connect_hint},
+    {2004, RV_E_SOURCE_CONNECT, RV_RETRY_RECONNECT, connect_hint},
     {2005, RV_E_SOURCE_CONNECT, RV_RETRY_RECONNECT, "check source.host"},
-    {2012, RV_E_SOURCE_CONNECT, RV_RETRY_RECONNECT, NULL},
+    {2012, RV_E_SOURCE_CONNECT, RV_RETRY_RECONNECT, connect_hint},
     {2006, RV_E_SOURCE_LOST, RV_RETRY_RECONNECT, lost_hint},
     {2013, RV_E_SOURCE_LOST, RV_RETRY_RECONNECT, lost_hint},
     {2055, RV_E_SOURCE_LOST, RV_RETRY_RECONNECT, lost_hint},

@@ -376,6 +376,8 @@ static rv_code describe_query(rvi_pg *pg, const rv_relation *relation, rv_arena 
     RV_TRY(rvi_pg_describe_sql(pg, text, &described, err));
     if (PQnparams(described) > 0)
         return rv_fail(err, RV_E_SOURCE_QUERY, "the query has parameters ($1 …), which nobody fills in");
+    if (PQnfields(described) == 0) /* SELECT FROM t: lawful, and nothing to export */
+        return rv_fail(err, RV_E_SOURCE_QUERY, "the query has no columns");
     rv_relation_info info = {
         .kind = "query",
         .est_rows = -1,

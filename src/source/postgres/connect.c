@@ -8,6 +8,14 @@
 
 /* ---- the handshake ---- */
 
+static rv_code no_answer(const PGconn *conn, int timeout_s, rv_error *err)
+{
+    rv_fail(err, RV_E_SOURCE_CONNECT, "no connection to \"%s\", port %s within %d s", PQhost(conn),
+            PQport(conn), timeout_s);
+    rv_hint(err, "check source.host and source.port: does a firewall drop what this machine sends?");
+    return RV_E_SOURCE_CONNECT;
+}
+
 static rv_code handshake(rvi_pg *pg, int64_t deadline_us, int timeout_s, rv_error *err)
 {
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
@@ -18,8 +26,7 @@ static rv_code handshake(rvi_pg *pg, int64_t deadline_us, int timeout_s, rv_erro
             return rv_pg_fail_connect(pg->conn, err);
         rv_code rc = rvi_pg_wait(pg, next == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us, err);
         if (rc == RV_E_SOURCE_LOST)
-            return rv_fail(err, RV_E_SOURCE_CONNECT, "no connection to \"%s\", port %s within %d s",
-                           PQhost(pg->conn), PQport(pg->conn), timeout_s);
+            return no_answer(pg->conn, timeout_s, err);
         RV_TRY(rc);
         next = PQconnectPoll(pg->conn);
     }

@@ -30,6 +30,15 @@ static void a_part_of_a_word_is_recognised(void **state)
     assert_string_equal(rv_did_you_mean("my_table_name", keys, N_KEYS), "table");
 }
 
+static void the_case_of_letters_does_not_make_a_word_another_one(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"UPS", "ORDER_LINES"};
+    assert_string_equal(rv_did_you_mean("ups", names, 2), "UPS");
+    assert_string_equal(rv_did_you_mean("order_lines", names, 2), "ORDER_LINES");
+    assert_string_equal(rv_did_you_mean("orderlines", names, 2), "ORDER_LINES");
+}
+
 static void what_is_far_from_everything_has_no_suggestion(void **state)
 {
     (void)state;
@@ -48,6 +57,7 @@ int main(void)
         cmocka_unit_test(a_slip_of_the_finger_is_recognised),
         cmocka_unit_test(the_nearest_wins_over_the_first),
         cmocka_unit_test(a_part_of_a_word_is_recognised),
+        cmocka_unit_test(the_case_of_letters_does_not_make_a_word_another_one),
         cmocka_unit_test(what_is_far_from_everything_has_no_suggestion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,9 @@ static void failed_connections_are_told_apart(void **state)
         {"failed: SSL error: certificate verify failed", "", RV_E_SOURCE_TLS, false},
         {"failed: server certificate for \"a\" does not match host name \"b\"", "", RV_E_SOURCE_TLS, false},
         {"failed: SSL SYSCALL error: Connection reset by peer", "", RV_E_SOURCE_CONNECT, false},
+        {"failed: expected authentication request from server, but received J", "", RV_E_SOURCE_PROTOCOL,
+         false},
+        {"failed: received invalid response to SSL negotiation: J", "", RV_E_SOURCE_PROTOCOL, false},
         {"server at \"::1\" failed: FATAL:  28000: no entry\nserver at \"127.0.0.1\" failed: FATAL:  53300: "
          "too many",
          "53300", RV_E_SOURCE_BUSY, false},
@@ -80,6 +83,8 @@ static void failed_connections_are_told_apart(void **state)
         rv_pg_verdict verdict = rv_pg_classify_connect(cases[i].message, cases[i].needs_password, sqlstate);
         if (verdict.code != cases[i].code || strcmp(sqlstate, cases[i].sqlstate) != 0)
             fail_msg("'%s' became %s [%s]", cases[i].message, rv_code_name(verdict.code), sqlstate);
+        if (verdict.hint == NULL)
+            fail_msg("'%s' says nothing about what to do", cases[i].message);
     }
 }
 
