@@ -10,7 +10,7 @@
 typedef struct rv_check_result {
     const char *name; /* "source", "export orders", "destination orders", "state" */
     bool ok;
-    char detail[256]; /* what was found */
+    char detail[512]; /* what was found; cut at the end where it is longer */
     rv_error error;   /* when not ok */
 } rv_check_result;
 
