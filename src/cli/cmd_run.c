@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct run_all {
     rvi_cli *cli;
@@ -430,6 +431,24 @@ static rv_code run_and_report(run_all *all, const rvi_args *args, rv_error *err)
     return output.code;
 }
 
+/* Opened before anything is read, for hours later would be too late to hear that it cannot be written; and emptied,
+ * so that what an earlier run left is not taken for this one's should this one be killed. */
+static rv_code clear_summary(const rvi_args *args, rv_error *err)
+{
+    const char *path = rvi_option_value(args, "summary-output");
+    struct stat status;
+    if (path == NULL ||
+        (stat(path, &status) == 0 && !S_ISREG(status.st_mode))) /* a pipe ends with its first close */
+        return RV_OK;
+    FILE *file = fopen(path, "we");
+    if (file == NULL || fclose(file) != 0) {
+        rv_fail_os(err, RV_E_IO, errno, "writing the result to '%s'", path);
+        rv_hint(err, "nothing was run: --summary-output needs a file that can be written");
+        return RV_E_IO;
+    }
+    return RV_OK;
+}
+
 static rv_code prepare_run(run_all *all, const rvi_args *args, rv_error *err)
 {
     const rv_config *config = all->config;
@@ -439,6 +458,7 @@ static rv_code prepare_run(run_all *all, const rvi_args *args, rv_error *err)
     RV_TRY(select_exports(all, args, err));
     RV_TRY(rv_run_state_path(config, config->arena, &all->state_path, err));
     RV_TRY(share_stdout(all, rvi_option_given(args, "json"), err));
+    RV_TRY(clear_summary(args, err));
     if (all->force && !all->resume)
         rv_log(RV_LOG_WARN, "--force does nothing without --resume");
     return config->max_connections > 0 ? rv_connections_new(&all->connections, config->max_connections, err)

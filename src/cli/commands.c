@@ -44,7 +44,7 @@ static const rvi_option run_options[] = {
     OPT_JSON,
     {.name = "summary-output",
      .value = "FILE",
-     .help = "also write the JSON result to FILE",
+     .help = "also write the JSON result to FILE, which is empty until then",
      .is_file = true},
     {.name = "validate",
      .help = "read every file back before it is published, and compare it with what was exported"},
@@ -114,12 +114,10 @@ const rvi_command rvi_commands[] = {
     {.name = "run",
      .summary = "Run exports",
      .description =
-         "Runs the exports of a configuration one after the other, or at the same time, and prints a "
-         "card for each. A failing export does\n"
-         "not stop the others; the exit status is that of the most serious failure. A run that "
-         "was interrupted is\n"
-         "taken up by the next one by itself: the files named by the manifest hold every row "
-         "exactly once.\n\n"
+         "Runs the exports of a configuration one after the other, or at the same time, and prints a card\n"
+         "for each. A failing export does not stop the others; the exit status is that of the most serious\n"
+         "failure. A run that was interrupted is taken up by the next one by itself: the files named by the\n"
+         "manifest hold every row exactly once.\n\n"
          "With a stdout destination the data goes to stdout and everything else to stderr.",
      .options = run_options,
      .n_options = COUNT(run_options),

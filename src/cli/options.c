@@ -54,8 +54,11 @@ static rv_code unknown_option(const rvi_command *command, const char *given, rv_
     rv_fail(err, RV_E_USAGE, "unknown option '%s'", given);
     if (near != NULL)
         rv_hint(err, "did you mean --%s?", near);
+    else if (command != NULL)
+        rv_hint(err, "see rivet %s%s%s --help", command->group != NULL ? command->group : "",
+                command->group != NULL ? " " : "", command->name);
     else
-        rv_hint(err, "see rivet %s --help", command != NULL ? command->name : "");
+        rv_hint(err, "options of a command stand behind it; see rivet --help");
     return RV_E_USAGE;
 }
 
@@ -168,6 +171,8 @@ static rv_code find_command(int argc, char **argv, int *at, rvi_args *out, rv_er
     if (!is_group)
         return unknown_command(NULL, word, err);
     if (*at + 1 >= argc || argv[*at + 1][0] == '-') {
+        if (out->help)
+            return RV_OK;
         if (*at + 1 < argc && (strcmp(argv[*at + 1], "--help") == 0 || strcmp(argv[*at + 1], "-h") == 0))
             return RV_OK; /* the program's help lists the group */
         rv_fail(err, RV_E_USAGE, "'%s' needs a second word", word);
@@ -187,8 +192,12 @@ static rv_code find_command(int argc, char **argv, int *at, rvi_args *out, rv_er
 static rv_code take_operand(rvi_args *out, const char *word, rv_error *err)
 {
     const rvi_command *command = out->command;
-    if (command->operand == NULL || out->operand != NULL)
-        return rv_fail(err, RV_E_USAGE, "unexpected argument '%s'", word);
+    if (command->operand == NULL || out->operand != NULL) {
+        rv_fail(err, RV_E_USAGE, "unexpected argument '%s'", word);
+        if (find_option(command->options, command->n_options, "config", strlen("config"), 0) != NULL)
+            rv_hint(err, "a configuration is named by --config FILE, or -c FILE");
+        return RV_E_USAGE;
+    }
     if (command->operand_choices != NULL && !is_choice(command->operand_choices, word))
         return rv_fail(err, RV_E_USAGE, "%s is one of %s, not '%s'", command->operand,
                        command->operand_choices, word);
@@ -226,6 +235,8 @@ rv_code rvi_options_parse(int argc, char **argv, rvi_args *out, rv_error *err)
             only_operands = true;
         else if (!only_operands && word[0] == '-' && word[1] != '\0')
             RV_TRY(parse_option(argc, argv, &at, out, err));
+        else if (out->command == NULL && strcmp(word, "help") == 0)
+            out->help = true; /* `rivet help run`, as `rivet run --help` */
         else if (out->command == NULL)
             RV_TRY(find_command(argc, argv, &at, out, err));
         else

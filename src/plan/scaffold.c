@@ -298,7 +298,8 @@ static rv_code one_table(scaffold_writer *w, rv_error *err)
 {
     rv_relation relation = {.kind = RV_RELATION_TABLE};
     rv_relation_info info = {0};
-    RV_TRY(rv_relation_parse_table(w->arena, w->scaffold->table, &relation, err));
+    RV_TRY_CTX(rv_relation_parse_table(w->arena, w->scaffold->table, &relation, err), err,
+               "the table's name '%s'", w->scaffold->table);
     RV_TRY(rv_source_describe(w->source, &relation, w->arena, &info, err));
     rv_table_entry entry = {.schema = info.namespace,
                             .name = relation.table,

@@ -108,3 +108,19 @@ def test_what_the_original_had_is_refused_by_name(program, words, instead):
 def test_flags_of_the_original_that_mean_something_here(program, pg15, shop):
     program.configure(pg15.url(shop), program.export("a", table="t"), program.export("b", table="t"))
     assert program.run_json("--parallel-export-processes")["parallel_mode"] == "threads"
+
+
+def test_a_summary_that_cannot_be_written_is_told_before_the_run(program, pg15, shop):
+    program.configure(pg15.url(shop), program.export("t"))
+    failed(program.run("--summary-output", "nowhere/last.json"), 1, "RIVET_IO", "nowhere/last.json", "nothing was run")
+    assert not program.out.exists() and not program.state.exists()
+    stale = program.folder / "last.json"
+    stale.write_text('{"success_count": 1}')
+    program.configure(pg15.url(shop), program.export("t", table="nowhere"))
+    program.run("--summary-output", "last.json").failed(1, "RIVET_SOURCE_NOT_FOUND")
+    assert '"success_count": 0' in stale.read_text()
+
+
+def test_init_says_which_name_it_cannot_read(program, pg15, shop):
+    failed(program.call("init", "--source", pg15.url(shop), "--table", 'public."t'), 1, "RIVET_CONFIG_VALUE",
+           "in the table's name 'public.\"t'", "not closed")

@@ -86,11 +86,13 @@ static void mistakes_are_named_with_what_was_meant(void **state)
         {{"run", "-c"}, "--config needs a value: FILE", ""},
         {{"run", "-c", "f", "--json=yes"}, "--json takes no value", ""},
         {{"run", "-c", "f", "extra"}, "unexpected argument 'extra'", ""},
+        {{"run", "f"}, "unexpected argument 'f'", "-c FILE"},
+        {{"state", "show", "-z"}, "unknown option '-z'", "see rivet state show --help"},
         {{"--log-level", "loud", "run", "-c", "f"}, "--log-level is one of", ""},
         {{"completions"}, "SHELL is required", ""},
         {{"completions", "tcsh"}, "SHELL is one of", ""},
         {{"completions", "bash", "zsh"}, "unexpected argument 'zsh'", ""},
-        {{"-c", "f", "run"}, "unknown option '-c'", ""},
+        {{"-c", "f", "run"}, "unknown option '-c'", "stand behind it"},
         {{"-hx"}, "option '-h' takes no value", ""},
         {{"-"}, "unknown command '-'", ""},
         {{"--json-errors"}, "no command given", "rivet --help"},
@@ -148,10 +150,16 @@ static void help_needs_nothing_else(void **state)
     (void)state;
     assert_true(PARSE("--help").args.help);
     assert_true(PARSE("-V").args.version);
-    const parsed p = PARSE("run", "--help");
-    assert_int_equal(p.rc, RV_OK);
-    assert_true(p.args.help);
-    assert_string_equal(p.args.command->name, "run");
+    const parsed asked[] = {PARSE("run", "--help"), PARSE("help", "run")};
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        assert_int_equal(asked[i].rc, RV_OK);
+        assert_true(asked[i].args.help);
+        assert_string_equal(asked[i].args.command->name, "run");
+    }
+    assert_string_equal(PARSE("help", "state", "show").args.command->name, "show");
+    assert_true(PARSE("help").args.help);
+    assert_true(PARSE("help", "state").args.help);
+    assert_int_equal(PARSE("help", "rnu").rc, RV_E_USAGE);
 }
 
 static void after_two_dashes_nothing_is_an_option(void **state)
