@@ -11,6 +11,7 @@ from support.clock import WallClock
 from support.delivery import check_delivery, part_paths
 from support.program import Program
 from support.servers import wait_until
+from tables_mysql import configure, new_database
 
 ROWS = 2000
 JUMPS = {"back": (-30,), "forth": (30,), "both": (5, -48, 0.5)}
@@ -182,3 +183,55 @@ def test_an_interrupt_is_heard_at_any_time_of_day(release, pg15, feed, clock):
     clock.set(-72)
     process.send_signal(signal.SIGINT)
     assert release.finish(process, 20).rc == 130
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["living", "killed"])
+def test_a_run_over_midnight_stays_in_the_folder_of_its_day(release, pg15, feed, clock, killed):
+    """The day is that of the run's beginning, for all of its parts, its manifest, its marker, and whoever resumes it."""
+    tuning = {"batch_size": 50, "throttle_ms": 50}
+    keys = WAYS["keyset"] | {"destination": {"type": "local", "path": str(release.out / "{date}")}}
+    release.configure(pg15.url(feed), release.export("t", tuning=tuning, **keys))
+    process = release.start("run", "-c", "rivet.yaml", "--json")
+    wait_until(lambda: list(release.out.glob("*/t_*.parquet")) or process.poll() is not None, 30, "the first part")
+    assert process.poll() is None, "the run was over before the day was"
+    clock.set(24)
+    if killed:
+        process.kill()
+        release.finish(process)
+        assert release.run_json()["per_export"][0]["resumed"]
+    else:
+        release.finish(process, 60).ok()
+    [folder] = release.out.iterdir()
+    [manifest] = check_delivery(folder)
+    names = [str(path) for path in part_paths(folder, manifest)]
+    with duckdb.connect() as session:
+        assert session.execute(f"SELECT count(*), count(DISTINCT id) FROM read_parquet({names})").fetchone() == (ROWS, ROWS)
+
+
+@pytest.mark.parametrize("hours", [-30, 30])
+def test_what_others_write_is_dated_by_the_server_of_mysql(release, mariadb, clock, hours):
+    """A transaction that is open for longer than the lookback holds the mark back, whatever time it is here."""
+    database = new_database(mariadb, 100)
+    mariadb.execute(
+        "CREATE TABLE t (id bigint PRIMARY KEY, v int NOT NULL, at timestamp(6) NOT NULL, KEY (at))",
+        "INSERT INTO t SELECT i, 1, NOW(6) - INTERVAL 1 DAY - INTERVAL i SECOND FROM numbers",
+        database=database,
+    )
+    keys = {"mode": "incremental", "cursor_column": "at", "cursor_lookback": "1s"}
+    configure(release, mariadb, database, **keys)
+    clock.set(hours)
+    with mariadb.connect(database) as late:
+        late.query("BEGIN")
+        late.query("INSERT INTO t VALUES (1000, 2, NOW(6))")
+        wait_until(lambda: long_enough(mariadb), 30, "the transaction to be older than the lookback")
+        mariadb.execute("INSERT INTO t VALUES (2000, 3, NOW(6))", database=database)
+        assert release.run_json(seconds=60)["total_rows"] == 100, "what is later waits"
+        late.commit()
+    assert release.run_json(seconds=60)["total_rows"] == 2
+    assert rows(release) == [*((i, 1) for i in range(1, 101)), (1000, 2), (2000, 3)]
+
+
+def long_enough(server) -> bool:
+    """Twice the lookback, and the second that is not told."""
+    sql = "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_rows_modified > 0 AND trx_started < NOW() - INTERVAL 4 SECOND"
+    return server.query(sql) == [(1,)]

@@ -28,6 +28,7 @@ enum {
         120, /* INNODB_TRX is a copy that is up to 100 ms old (trx0i_s.cc, CACHE_MIN_IDLE_TIME_NS) */
     MAX_WRITERS = 1 << 16,
 };
+#define MOST_S 1e11 /* a time beyond every calendar of a server */
 
 /* ---- one answer ---- */
 
@@ -315,22 +316,24 @@ static rv_code add_writer(writers *list, const writer *seen, rv_error *err)
     return RV_OK;
 }
 
-/* thread, number, seconds that it has lasted; the last as a decimal number. What is not known in microseconds is
- * taken to have begun a second earlier. */
+/* thread, number, seconds that it has lasted, the server's time in seconds since 1970; the last two as decimal numbers.
+ * What is not known in microseconds is taken to have begun a second earlier. By the server's clock, because a cursor's
+ * values, which this is compared with, were taken from that one. */
 static rv_code add_rows(rvi_my *my, const char *sql, bool of_statements, writers *list, rv_error *err)
 {
     RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
-    int64_t now_us = rv_clock_system()->now_us(rv_clock_system());
     RV_TRY(rvi_my_ask(my, sql, &result, err));
     for (MYSQL_ROW row; (row = mysql_fetch_row(result)) != NULL;) {
         uint64_t number = strtoull(cell(row, 1), NULL, 10);
-        double lasted_s = strtod(cell(row, 2), NULL);
-        if (!(lasted_s >= 0))
+        double lasted_s = strtod(cell(row, 2), NULL), now_s = strtod(cell(row, 3), NULL);
+        if (!(now_s > 0 && now_s < MOST_S))
+            return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the server does not tell the time");
+        if (!(lasted_s >= 0 && lasted_s < now_s))
             lasted_s = 0;
         const writer seen = {.thread = strtoull(cell(row, 0), NULL, 10),
                              .statement = of_statements ? number : 0,
                              .trx = of_statements ? 0 : number,
-                             .since_us = now_us - (int64_t)((lasted_s + 1) * 1e6)};
+                             .since_us = (int64_t)((now_s - lasted_s - 1) * 1e6)};
         RV_TRY(add_writer(list, &seen, err));
     }
     return RV_OK;
@@ -341,20 +344,20 @@ static rv_code add_rows(rvi_my *my, const char *sql, bool of_statements, writers
 static rv_code list_writers(rvi_my *my, writers *list, rv_error *err)
 {
     static const char mariadb_sql[] =
-        "SELECT ID, QUERY_ID, TIME_MS / 1000 FROM information_schema.PROCESSLIST"
+        "SELECT ID, QUERY_ID, TIME_MS / 1000, UNIX_TIMESTAMP(SYSDATE(6)) FROM information_schema.PROCESSLIST"
         " WHERE ID <> CONNECTION_ID() AND COMMAND IN ('Query', 'Execute', 'Connect', 'Slave_SQL', "
         "'Slave_worker')"
         " AND INFO IS NOT NULL AND INFO NOT RLIKE '^[[:space:](]*(select|show|explain|desc|set)[[:space:]]'";
     static const char mysql_sql[] =
-        "SELECT t.PROCESSLIST_ID, s.EVENT_ID, s.TIMER_WAIT / 1000000000000"
+        "SELECT t.PROCESSLIST_ID, s.EVENT_ID, s.TIMER_WAIT / 1000000000000, UNIX_TIMESTAMP(SYSDATE(6))"
         " FROM performance_schema.events_statements_current s JOIN performance_schema.threads t"
         " ON t.THREAD_ID = s.THREAD_ID WHERE s.END_EVENT_ID IS NULL AND t.PROCESSLIST_ID IS NOT NULL"
         " AND t.PROCESSLIST_ID <> CONNECTION_ID() AND s.NESTING_EVENT_LEVEL = 0"
         " AND s.EVENT_NAME NOT IN ('statement/sql/select', 'statement/com/Binlog Dump',"
         " 'statement/com/Binlog Dump GTID')";
     static const char trx_sql[] =
-        "SELECT trx_mysql_thread_id, trx_id, TIMESTAMPDIFF(SECOND, trx_started, NOW())"
-        " FROM information_schema.INNODB_TRX"
+        "SELECT trx_mysql_thread_id, trx_id, TIMESTAMPDIFF(SECOND, trx_started, NOW()),"
+        " UNIX_TIMESTAMP(SYSDATE(6)) FROM information_schema.INNODB_TRX"
         " WHERE trx_mysql_thread_id <> CONNECTION_ID() AND trx_rows_modified > 0";
     RV_TRY(add_rows(my, my->mariadb ? mariadb_sql : mysql_sql, true, list, err));
     return add_rows(my, trx_sql, false, list, err);
