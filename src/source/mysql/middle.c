@@ -337,6 +337,8 @@ static bool read_uuid(const char *text, uint8_t out[UUID_BYTES])
     for (size_t i = 0; i < UUID_TEXT && n < UUID_BYTES; i += 2) {
         if (text[i] == '-')
             i++;
+        if (i + 1 >= UUID_TEXT)
+            return false;
         int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
         if (high < 0 || low < 0)
             return false;
