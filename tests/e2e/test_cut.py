@@ -9,9 +9,12 @@ import pytest
 from support.delivery import check_delivery, visible
 from support.program import Program
 from support.proxy import Break, Proxy
-from support.servers import PostgresServer, wait_until
+from support.servers import MysqlServer, PostgresServer, wait_until
+from tables_mysql import USER, new_database
 
 STEP = 200
+MYSQL_CUTS = 12  # of a run from MySQL, and one after each of the last bytes
+MYSQL_LAST = (1, 5, 6, 9, 10, 20, 40)
 HOWS = (Break.CLOSE, Break.RESET)
 
 
@@ -148,3 +151,79 @@ def test_an_administrator_ends_the_session(program, pg15, database):
     result = program.finish(process, 30)
     assert result.rc == 75 and result.code == "RIVET_SOURCE_LOST", result.err
     assert visible(program.out) == []
+
+
+# ---- MySQL and MariaDB: the client library tells the end of the rows and a failure by the same NULL ----
+
+
+def through_proxy(program: Program, folder: str, server: MysqlServer, database: str, proxy: Proxy, **keys) -> Program:
+    """A program in its own folder that reads through the proxy, in the clear so that it is rows that are cut."""
+    (program.folder / folder).mkdir(exist_ok=True)
+    one = Program(program.folder / folder, program.binary)
+    url = server.url(database, USER, port=proxy.port) + "?sslmode=disable&connect_timeout=5"
+    return one.configure({"url": url, "tuning": {"retry_backoff_ms": 5}}, one.export("t", **keys))
+
+
+def whole_mysql_length(program: Program, server: MysqlServer, database: str, **keys) -> int:
+    with Proxy(server.port) as proxy:
+        through_proxy(program, "whole", server, database, proxy, **keys).run().ok()
+        return proxy.passed
+
+
+def mysql_table(server: MysqlServer, rows: int, value: str = "MD5(i)") -> str:
+    database = new_database(server, rows)
+    server.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, v text)",
+        f"INSERT INTO t SELECT i, {value} FROM numbers",
+        "ANALYZE TABLE t",
+        database=database,
+    )
+    return database
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("keys", [{}, {"query": "SELECT * FROM t"}], ids=["pages", "stream"])
+def test_rows_of_mysql_cut_everywhere(program, mysql, keys):
+    """Of a stream and of pages; the bytes behind the last row are those that say that it was the last."""
+    database = mysql_table(mysql, 150)
+    length = whole_mysql_length(program, mysql, database, **keys)
+    chance = random.Random(length)
+    offsets = {i * length // MYSQL_CUTS + chance.randrange(length // MYSQL_CUTS) for i in range(MYSQL_CUTS)}
+    offsets |= {length - last for last in MYSQL_LAST}
+
+    def check(after: int) -> int:
+        with Proxy(mysql.port, after, HOWS[after % 2]) as proxy:
+            one = through_proxy(program, f"cut-{after}", mysql, database, proxy, **keys)
+            result = one.run(seconds=60)
+        if result.rc == 0:
+            [manifest] = check_delivery(one.out)
+            assert manifest["row_count"] == 150, f"a success with rows missing, cut after {after} bytes"
+        else:
+            assert result.rc in (1, 75) and result.code.startswith("RIVET_SOURCE_"), f"cut after {after}: {result}"
+            assert visible(one.out) == [], f"cut after {after} bytes"
+        return result.rc
+
+    with ThreadPoolExecutor(3) as pool:
+        assert set(pool.map(check, sorted(offsets))) & {1, 75}, "nothing was cut"
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("keys", [{}, {"query": "SELECT * FROM t"}], ids=["pages", "stream"])
+def test_a_black_hole_before_mysql_ends_in_a_failure_of_its_own_kind(program, mariadb, keys):
+    """Nothing arrives any more and nobody says so: at the handshake, and in the middle of the rows."""
+    database = mysql_table(mariadb, 20000, "REPEAT(MD5(i), 10)")
+    keys = keys | {"tuning": {"batch_size_memory_mb": 1, "statement_timeout_s": 1, "max_retries": 0}}
+    length = whole_mysql_length(program, mariadb, database, **keys)
+    failures = [(75, "RIVET_SOURCE_CONNECT"), (75, "RIVET_SOURCE_LOST")]
+    if "query" in keys:  # one statement, whose time has a limit however the server spends it
+        failures += [(1, "RIVET_SOURCE_STATEMENT_TIMEOUT")]
+
+    def fall(after: int) -> None:
+        with Proxy(mariadb.port, after, Break.HOLE) as proxy:
+            one = through_proxy(program, f"hole-{after}", mariadb, database, proxy, **keys)
+            result = one.run(seconds=60)
+        assert (result.rc, result.code) in failures, result
+        assert visible(one.out) == []
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(fall, (40, length // 2)))

@@ -66,6 +66,16 @@ def test_each_run_takes_what_is_new(program, pg15, feed):
     assert len(rows) == len(set(rows)) == 1015
 
 
+def test_a_full_run_after_increments_reads_everything(program, pg15, feed):
+    """No window that was meant for another mode stands in its way, and the next increment goes on from its own."""
+    configure(program, pg15, feed)
+    program.run().ok()
+    program.configure(pg15.url(feed), program.export("t"))
+    assert program.run_json()["per_export"][0]["rows"] == 1000
+    configure(program, pg15, feed)
+    assert program.run_json()["per_export"][0]["rows"] in (0, 1000), "all of them or none, never some"
+
+
 def test_an_increment_is_cut_along_its_index(program, pg15, feed):
     configure(program, pg15, feed, chunk_size=100, parallel=3)
     assert program.run_json()["per_export"][0]["rows"] == 1000

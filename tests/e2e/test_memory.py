@@ -8,8 +8,9 @@ import duckdb
 import pytest
 
 from support.program import Program
-from support.servers import PostgresServer
+from support.servers import MysqlServer, PostgresServer
 from tables import CONTENT_ITEMS, ORDERS
+from tables_mysql import USER, new_database
 
 CEILING_KB = 96 * 1024
 GROWTH_KB = (
@@ -169,3 +170,50 @@ def test_such_a_value_is_refused_under_a_limit(release: Program, pg15: PostgresS
     result = timed.run()
     assert result.rc == 1 and "RIVET_VALUE_TOO_LARGE" in result.err and "max_value_mb" in result.err
     assert int(report.read_text().split()[-1]) <= CEILING_KB + 2 * GIANT_MB * 1024
+
+
+# ---- MySQL ----
+
+
+@pytest.fixture(scope="module")
+def mysql_tables(mariadb: MysqlServer) -> str:
+    """Rows of a usual width, once and three times as many; many columns that may be 4 GB long and are not."""
+    database = new_database(mariadb, 300_000)
+    columns = ", ".join(f"c{i} longtext" for i in range(200))
+    values = ", ".join("MD5(i)" if i % 3 else "NULL" for i in range(200))
+    mariadb.execute(
+        "CREATE TABLE thrice (id bigint PRIMARY KEY, n int, price decimal(10,2), at timestamp(6) NULL, v varchar(200))",
+        "INSERT INTO thrice SELECT i, i % 1000, i / 100, '2024-01-01' + INTERVAL i SECOND, REPEAT(MD5(i), 3) FROM numbers",
+        "CREATE TABLE once LIKE thrice",
+        "INSERT INTO once SELECT * FROM thrice WHERE id <= 100000",
+        f"CREATE TABLE wide (id bigint PRIMARY KEY, {columns})",
+        f"INSERT INTO wide SELECT i, {values} FROM numbers WHERE i <= 5000",
+        "CREATE TABLE large (id int PRIMARY KEY, v longblob)",
+        "INSERT INTO large SELECT i, REPEAT(UNHEX(MD5(i)), 500000) FROM numbers WHERE i <= 25",
+        "ANALYZE TABLE once, thrice, wide, large",
+        database=database,
+    )
+    return database
+
+
+@pytest.mark.parametrize("form", ["pages", "stream", "csv"])
+def test_the_ceiling_holds_for_mysql_and_does_not_grow(release: Program, mariadb: MysqlServer, mysql_tables: str, form: str):
+    url = mariadb.url(mysql_tables, USER)
+    keys = {"pages": {}, "csv": {"format": "csv"}, "stream": {}}[form]
+    once, thrice = (
+        peak_kb(release, url, release.export(table, on_existing="replace", **keys, **stream(form, table)))
+        for table in ("once", "thrice")
+    )
+    assert max(once, thrice) <= CEILING_KB and thrice <= once + GROWTH_KB, (once, thrice)
+
+
+def stream(form: str, table: str) -> dict:
+    return {"query": f"SELECT * FROM {table}"} if form == "stream" else {}
+
+
+@pytest.mark.parametrize("table", ["wide", "large"])
+@pytest.mark.parametrize("form", ["pages", "stream"])
+def test_memory_for_mysql_follows_what_is_there(release: Program, mariadb: MysqlServer, mysql_tables: str, table: str, form: str):
+    """Not what the columns' types would allow; values of 8 MB come one after the other."""
+    export = release.export(table, **stream(form, table))
+    assert peak_kb(release, mariadb.url(mysql_tables, USER), export) <= CEILING_KB

@@ -170,6 +170,24 @@ def test_chunked_by_ranges_of_a_column(program, pg15, database, how, indexed, nu
     assert rows_of(program) == source_rows(pg15, database)
 
 
+FILTERS = ["n IS NOT NULL", "n IS NULL", "n IS NULL OR n > 100", "v % 2 = 0 OR n < 0"]
+
+
+@pytest.mark.parametrize("where", FILTERS)
+def test_a_filter_of_the_user_s_stands_beside_the_ranges(program, pg15, database, where):
+    """The rows without a key get a chunk of their own, whatever the query itself says of that column."""
+    pg15.execute(
+        "CREATE TABLE t (id bigint PRIMARY KEY, n bigint, v int NOT NULL, w text);"
+        f"INSERT INTO t SELECT i, CASE WHEN i % 5 = 0 THEN NULL ELSE i % 1000 - 500 END, i, NULL"
+        f" FROM generate_series(1, {ROWS}) i; ANALYZE t",
+        database,
+    )
+    keys = {"mode": "chunked", "chunk_column": "n", "chunk_count": 4, "tuning": {"batch_size": 333}}
+    program.configure(pg15.url(database), program.export("t", query=f"SELECT * FROM t WHERE {where} -- all", **keys))
+    plan_of(program)
+    assert rows_of(program) == source_rows(pg15, database, where)
+
+
 def test_sparse_keys_make_chunks_of_about_equal_rows(program, pg15, database):
     make_table(pg15, database, "snowflake", 60000)
     program.configure(

@@ -1,9 +1,11 @@
 """Every way of reading a table of MySQL or MariaDB: whatever the key, its collation, the mode and the cut, the files hold
 each row exactly once, and the server saw short statements only, that lock nothing and sort nothing."""
 
+import contextlib
 import re
 import signal
 
+import pymysql
 import pytest
 
 from support.delivery import check_delivery
@@ -212,6 +214,76 @@ def test_chunked_by_ranges_of_a_column(program, mysql, database, how, indexed, n
     assert rows_of(program) == source_rows(mysql, database)
 
 
+@pytest.mark.parametrize("where", ["n IS NOT NULL", "n IS NULL", "n IS NULL OR n > 100"])
+def test_a_filter_of_the_user_s_stands_beside_the_ranges(program, mysql, database, where):
+    """The rows without a key get a chunk of their own, whatever the query itself says of that column."""
+    mysql.execute(
+        "CREATE TABLE t (id bigint PRIMARY KEY, n bigint, v int NOT NULL, w text)",
+        "INSERT INTO t SELECT i, CASE WHEN i % 5 = 0 THEN NULL ELSE i % 1000 - 500 END, i, NULL FROM numbers",
+        "ANALYZE TABLE t",
+        database=database,
+    )
+    keys = {"mode": "chunked", "chunk_column": "n", "chunk_count": 4, "tuning": {"batch_size": 333}}
+    configure(program, mysql, database, query=f"SELECT * FROM t WHERE {where} -- all", **keys)
+    summary_of(program)
+    assert rows_of(program) == source_rows(mysql, database, where)
+
+
+def test_a_table_of_a_thousand_columns(program, mysql):
+    database = new_database(mysql, 10)
+    columns = ", ".join(f"c{i} smallint" for i in range(1000))
+    values = ", ".join("NULL" if i % 3 == 0 else f"i + {i}" for i in range(1000))
+    mysql.execute(
+        f"CREATE TABLE t (id int PRIMARY KEY, {columns})", f"INSERT INTO t SELECT i, {values} FROM numbers", database=database
+    )
+    configure(program, mysql, database)
+    summary_of(program)
+    columns = "c1, c998, c999, c500, c0"
+    assert rows_of(program, columns) == [(i + 1, i + 998, None, i + 500, None) for i in range(1, 11)]
+
+
+def test_a_slow_reader_costs_no_rows(release, mysql):
+    """A server gives up a client that takes nothing for net_write_timeout, which is a second here, and the rows that it
+    still had are gone."""
+    database = new_database(mysql, 10000)
+    destination = {"type": "stdout"}
+    query = "SELECT i, REPEAT(MD5(i), 128) AS v FROM numbers"
+    keys = {"format": "csv", "destination": destination, "tuning": {"batch_size_memory_mb": 1}}
+    configure(release, mysql, database, query=query, **keys)
+    [(before,)] = mysql.query("SELECT @@GLOBAL.net_write_timeout")
+    mysql.execute("SET GLOBAL net_write_timeout = 1")
+    try:
+        process = release.start("run", "-c", "rivet.yaml")
+        wait_until(lambda: statement_seconds(mysql) >= 5 or process.poll() is not None, 60, "the server to wait")
+        result = release.finish(process).ok()
+    finally:
+        mysql.execute(f"SET GLOBAL net_write_timeout = {before}")
+    lines = result.text.splitlines()
+    assert len(lines) == 10001 and {len(line) for line in lines[1:]} <= {4096 + n for n in range(2, 8)}
+
+
+def statement_seconds(server: MysqlServer) -> int:
+    rows = server.query(
+        f"SELECT TIME FROM information_schema.PROCESSLIST WHERE USER = '{USER}' AND COMMAND <> 'Sleep' ORDER BY TIME DESC"
+    )
+    return rows[0][0] if rows else 0
+
+
+def test_a_broken_view_does_not_stop_the_others(program, mysql, database):
+    """init goes on with what can be read, and says what cannot."""
+    mysql.execute(
+        "CREATE TABLE base (id int PRIMARY KEY)",
+        "CREATE VIEW broken AS SELECT * FROM base",
+        "CREATE TABLE t (id int PRIMARY KEY, v int, w text)",
+        "INSERT INTO t SELECT i, i, NULL FROM numbers",
+        "DROP TABLE base",
+        database=database,
+    )
+    program.call("init", "--source", mysql.url(database, USER), "-o", "rivet.yaml").ok()
+    assert "broken" in program.config.read_text()
+    assert program.run_json()["total_rows"] == 2 * ROWS, "numbers and t"
+
+
 def test_sparse_keys_make_chunks_of_about_equal_rows(program, mysql):
     database = new_database(mysql, 40000)
     make_table(mysql, database, "snowflake")
@@ -330,6 +402,118 @@ def test_the_slow_log_stays_empty_of_us(release, mysql, database):
     assert [text for (text,) in rows if "`t`" in text] == []
 
 
+PLANNED = {
+    "keyset": {"mode": "chunked", "chunk_size": 2000},
+    "statement": {},
+    "range": {"mode": "chunked", "chunk_column": "n", "chunk_size": 2000},
+    "count": {"mode": "chunked", "chunk_column": "n", "chunk_count": 7},
+    "days": {"mode": "chunked", "chunk_column": "day", "chunk_by_days": 30},
+    "incremental": {"mode": "incremental", "cursor_column": "at"},
+    "window": {"mode": "time_window", "time_column": "at", "days_window": 36000},
+}
+
+
+@pytest.fixture(scope="module")
+def planned(mysql) -> str:
+    database = new_database(mysql, 20000)
+    mysql.execute(
+        "UPDATE performance_schema.setup_instruments SET ENABLED = 'YES' WHERE NAME = 'wait/io/table/sql/handler'",
+        "CREATE TABLE t (id bigint PRIMARY KEY, n bigint NOT NULL, day date NOT NULL, at timestamp NOT NULL, w text,"
+        " KEY (n), KEY (day), KEY (at))",
+        "INSERT INTO t SELECT i * 1000, i, '2024-01-01' + INTERVAL i % 300 DAY, '2024-01-01' + INTERVAL i SECOND, 'w'"
+        " FROM numbers",
+        "ANALYZE TABLE t",
+        database=database,
+    )
+    return database
+
+
+@pytest.mark.parametrize("way", PLANNED)
+def test_planning_reads_no_rows(program, mysql, planned, way):
+    """A run that is killed before its first page has read nothing of the table but the ends and cuts of indexes: what
+    the server counts for the table, whatever statement it was for."""
+    configure(program, mysql, planned, **PLANNED[way])
+    before = rows_read(mysql, planned)
+    assert program.run(env={"RIVET_CRASH_AT": "after-run-start"}).rc == -signal.SIGKILL
+    wait_until(lambda: mysql.sessions(USER) == 0, 30, "the end of the session")
+    planning = rows_read(mysql, planned) - before
+    program.run().ok()
+    wait_until(lambda: rows_read(mysql, planned) - before >= 20000, 30, "the server to count what the run has read")
+    assert planning <= 400, "rows of 20,000"
+
+
+def rows_read(server: MysqlServer, database: str) -> int:
+    [(fetched,)] = server.query(
+        "SELECT COALESCE(SUM(COUNT_FETCH), 0) FROM performance_schema.table_io_waits_summary_by_table"
+        f" WHERE OBJECT_SCHEMA = '{database}' AND OBJECT_NAME = 't'"
+    )
+    return int(fetched)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 18446744073709551615])
+@pytest.mark.parametrize("way", ["keyset", "statement", "range"])
+def test_statistics_that_are_wrong_cost_no_row(program, mysql, rows, way):
+    """They decide how many chunks there are, never what lies in them."""
+    database = new_database(mysql, ROWS)
+    mysql.execute(
+        "CREATE TABLE t (id bigint PRIMARY KEY, n bigint NOT NULL, v int NOT NULL, w text, KEY (n))",
+        "INSERT INTO t SELECT i, i, i, NULL FROM numbers",
+        "ANALYZE TABLE t",
+        f"UPDATE mysql.innodb_table_stats SET n_rows = {rows} WHERE database_name = '{database}' AND table_name = 't'",
+        "FLUSH TABLE t",
+        database=database,
+    )
+    configure(program, mysql, database, **PLANNED[way])
+    summary_of(program)
+    assert rows_of(program) == source_rows(mysql, database)
+
+
+# ---- altered under the run ----
+
+ALTERATIONS = {
+    "added-in-front": "ADD first_of_all int NOT NULL DEFAULT 7 FIRST",
+    "dropped": "DROP pad",
+    "moved": "MODIFY w text AFTER id",
+    "other-type": "MODIFY v varchar(20) NOT NULL",
+    "wider": "MODIFY v bigint NOT NULL",
+    "unsigned": "MODIFY v int unsigned NOT NULL",
+    "renamed": "CHANGE v renamed int NOT NULL",
+}
+
+
+@pytest.mark.parametrize("alteration", ALTERATIONS)
+def test_no_value_is_read_as_another_column_s(program, mysql, database, alteration):
+    """While pages are read, and connections are lost, the table becomes another one: the rows are right, or the run says
+    what happened and leaves nothing that could be taken for data."""
+    mysql.execute(
+        "CREATE TABLE t (id bigint PRIMARY KEY, pad int, v int NOT NULL, w text)",
+        "INSERT INTO t SELECT i, -i, i, CONCAT('w', i) FROM numbers",
+        "ANALYZE TABLE t",
+        database=database,
+    )
+    expected = source_rows(mysql, database)
+    tuning = {"batch_size": 50, "throttle_ms": 50, "retry_backoff_ms": 5, "max_retries": 5}
+    keys = {"mode": "chunked", "chunk_by_key": "id", "chunk_size": 500, "parallel": 2}
+    configure(program, mysql, database, tuning=tuning, **keys)
+    process = program.start("run", "-c", "rivet.yaml")
+    wait_until(lambda: list(program.out.glob("*")) or process.poll() is not None, 30, "the first rows")
+    mysql.execute("SET SESSION lock_wait_timeout = 30", f"ALTER TABLE t {ALTERATIONS[alteration]}", database=database)
+    for (session,) in mysql.query(f"SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{USER}' LIMIT 1"):
+        with contextlib.suppress(pymysql.err.OperationalError):  # it has ended meanwhile
+            mysql.execute(f"KILL {session}")
+    result = program.finish(process)
+    if result.rc == 0:
+        assert rows_of(program) == expected
+        return
+    assert (result.rc, result.code) in (
+        (1, "RIVET_SOURCE_QUERY"),
+        (1, "RIVET_SOURCE_NOT_FOUND"),
+        (4, "RIVET_SCHEMA_DRIFT"),
+        (75, "RIVET_SOURCE_LOST"),
+    ), result.err
+    assert not list(program.out.glob("manifest*")) and not (program.out / "_SUCCESS").exists()
+
+
 # ---- interrupted ----
 
 POINTS = ["after-run-start:1", "after-chunk-claim:2", "after-page-read:9", "before-part-put:2", "after-part-put:3"]
@@ -378,3 +562,13 @@ def test_nothing_is_left_behind_when_interrupted(program, mysql, database):
     process.send_signal(signal.SIGINT)
     assert program.finish(process).rc == 130
     wait_until(lambda: mysql.sessions(USER) == 0, 10, "its end")
+
+
+def test_a_killed_run_leaves_no_session_on_the_server(program, mysql, database):
+    """Nobody is there to say goodbye, and one of its statements would go on for an hour."""
+    configure(program, mysql, database, query="SELECT i, SLEEP(1) AS s FROM numbers")
+    process = program.start("run", "-c", "rivet.yaml")
+    wait_until(lambda: mysql.sessions(USER) > 0, 30, "the session")
+    process.kill()
+    program.finish(process)
+    wait_until(lambda: mysql.sessions(USER) == 0, 30, "its end")

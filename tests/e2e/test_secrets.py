@@ -6,12 +6,29 @@ from urllib.parse import quote
 
 import pytest
 
-from support.servers import PostgresServer, wait_until
+from support.servers import MARIADB, MysqlServer, PostgresServer, wait_until
 
 CANARY = "".join(random.Random(7).sample(string.punctuation + string.digits + string.ascii_letters + " ", 95))
 PIECE = 8  # so many bytes of it in a row are a leak
 HBA = "local all all trust\nhost all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 FORMS = (CANARY, quote(CANARY, safe=""), quote(CANARY), CANARY.replace("\\", "\\\\").replace('"', '\\"'))
+
+
+@pytest.fixture(scope="module")
+def guarded_mysql(base):
+    """The same of the other family; what is said to it is in its general log."""
+    server = MysqlServer(MARIADB, base, "guarded-mysql", {"general_log": "ON"}).start()
+    database = server.new_database("shop")
+    server.execute(
+        "CREATE TABLE t (id int PRIMARY KEY)",
+        "INSERT INTO t VALUES (1), (2), (3)",
+        "SET SESSION sql_log_off = 1",
+        "CREATE USER 'etl'@'%' IDENTIFIED BY '" + CANARY.replace("\\", "\\\\").replace("'", "''") + "'",
+        "GRANT SELECT, PROCESS ON *.* TO 'etl'@'%'",
+        database=database,
+    )
+    yield server, database
+    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +178,43 @@ def test_the_command_line_of_a_running_export_has_none_of_it(program, guarded):
 
 def test_the_server_s_own_log_has_none_of_it(guarded):
     assert leaked(guarded.log.read_bytes().split(b"ALTER ROLE etl PASSWORD")[-1]) is None
+
+
+def mysql_ways(server: MysqlServer, database: str) -> dict:
+    fields = {"type": "mysql", "host": "127.0.0.1", "port": server.port, "user": "etl", "database": database}
+    return {
+        "url": ({"url": server.url(database, "etl", CANARY).replace("${", "$${")}, {}),
+        "password_env": (fields | {"password_env": "PW"}, {"PW": CANARY}),
+    }
+
+
+@pytest.mark.parametrize("way", ["url", "password_env"])
+def test_mysql_is_told_it_and_nobody_else_is(program, guarded_mysql, way):
+    """It logs in, on the connection that reads and on those that stop a statement; no failure repeats it."""
+    server, database = guarded_mysql
+    source, env = mysql_ways(server, database)[way]
+    program.env |= env
+    program.secret_files = {program.config.name}
+    program.configure(source, program.export("t"))
+    debug = ("--log-level", "debug")
+    results = [program.run("--json", "--summary-output", "summary.json", *debug).ok()]
+    for command in (("doctor",), ("state", "show"), ("metrics",), ("journal",)):
+        results.append(program.call(*command, "-c", "rivet.yaml", "--json", *debug).ok())
+
+    endless = {"query": "SELECT id + SLEEP(600) AS id FROM t", "tuning": {"statement_timeout_s": 1, "max_retries": 0}}
+    program.configure(source, program.export("t", **endless))
+    stopped = program.run(*debug)
+    assert stopped.rc != 0 and stopped.code == "RIVET_SOURCE_STATEMENT_TIMEOUT", stopped.err
+    server.execute("ALTER USER 'etl'@'%' ACCOUNT LOCK")
+    try:
+        refused = [program.run(*debug), program.run("--json-errors"), program.call("doctor", "-c", "rivet.yaml", *debug)]
+    finally:
+        server.execute("ALTER USER 'etl'@'%' ACCOUNT UNLOCK")
+    assert all(result.rc == 1 for result in refused)
+    check_nothing_leaked(program, *results, stopped, *refused)
+
+    written = program.call("init", "--source", server.url(database, "etl", CANARY), "-o", "new.yaml", *debug).ok()
+    check_nothing_leaked(program, written)
+    log = "\n".join(text for (text,) in server.query("SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log"))
+    assert "`t`" in log and leaked(log.encode()) is None, "the server's own log"
+    assert leaked(server.log.read_bytes()) is None
