@@ -117,3 +117,18 @@ def test_statements_and_chunks_go_by_rows_and_not_by_keys(program, pg15, tables,
     if way != "statement":
         assert len(rows) >= 8
         assert max(rows) <= 2 * ROWS / len(rows) and min(rows) >= 0.4 * ROWS / len(rows), rows
+
+
+@pytest.mark.parametrize("relpages, reltuples", [(-1, -1), (2147483647, 1e30), (1, 0), (0, 1e9)])
+@pytest.mark.parametrize("way", ["ctid", "keyset", "range"])
+def test_statistics_that_are_wrong_cost_no_row(program, pg15, relpages, reltuples, way):
+    """They decide how many chunks there are, never what lies in them: -1 and huge counts among them."""
+    database = make(pg15, "dense")
+    pg15.execute(
+        f"UPDATE pg_class SET relpages = {relpages}, reltuples = {reltuples} WHERE relname IN ('t', 't_pkey', 't_n')",
+        database,
+    )
+    program.configure(pg15.url(database), program.export("t", format="csv", **WAYS[way]))
+    program.run().ok()
+    [manifest] = check_delivery(program.out)
+    assert manifest["row_count"] == ROWS and len(manifest["parts"]) <= 200

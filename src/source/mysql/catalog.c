@@ -22,6 +22,7 @@ enum {
     MARIADB_CHECKS = 100310, /* CHECK_CONSTRAINTS with TABLE_NAME. MariaDB 10.3.10 release notes */
     NEAR_NAMES = 2000,
 };
+#define MOST_BYTES 1e18 /* what is said to be larger is not known: statistics can be wrong without bounds */
 
 #define RELATION_COLUMNS                                                                   \
     "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, CREATE_OPTIONS, TABLE_ROWS, DATA_LENGTH" \
@@ -360,10 +361,12 @@ static rv_code set_estimates(rvi_my *my, MYSQL_ROW relation, rv_relation_info *i
     if (now < 0)
         return RV_OK;
     info->est_rows = now;
-    if (rows > 0 && bytes > 0) /* as old as the rows that were shown with it */
-        info->est_bytes = (int64_t)((double)bytes / (double)rows * (double)now);
-    else if (now > 1)
+    if (rows > 0 && bytes > 0) { /* as old as the rows that were shown with it */
+        double scaled = (double)bytes / (double)rows * (double)now;
+        info->est_bytes = scaled < MOST_BYTES ? (int64_t)scaled : -1;
+    } else if (now > 1) {
         info->est_bytes = -1;
+    }
     return RV_OK;
 }
 

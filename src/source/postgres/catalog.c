@@ -14,8 +14,10 @@
 
 /* One row per relation of pg_class; the columns are enum relation_column. A partitioned table's size is that of its
  * leaves, any other's is its own: a parent's children are read by their own names. `rows` is the planner's estimate,
- * reltuples scaled to the present size, or NULL where there are no statistics.
- * Spec: catalogs.sgml, pg_class; plancat.c, estimate_rel_size(). */
+ * reltuples scaled to the present size, or NULL where there are no statistics. Statistics can be wrong without bounds, and
+ * ten thousand times too many rows would become ten thousand chunks of one: a row of a heap (access method 2, or none
+ * before they were told apart) takes 28 bytes at least, with its line pointer.
+ * Spec: catalogs.sgml, pg_class; plancat.c, estimate_rel_size(); htup_details.h, MaxHeapTuplesPerPage. */
 #define RELATION_SQL                                                                                         \
     "SELECT c.oid, n.nspname, c.relname, c.relkind, tree.rows, tree.bytes,"                                  \
     " CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid, 'main')"                     \
@@ -31,8 +33,9 @@
     " SELECT CASE WHEN pg_catalog.bool_and(known) THEN pg_catalog.sum(n_rows)::pg_catalog.int8 END AS rows," \
     " pg_catalog.sum(n_bytes)::pg_catalog.int8 AS bytes FROM ("                                              \
     " SELECT k.relkind <> 'f' AND (size = 0 OR k.relpages > 0 AND k.reltuples >= 0) AS known,"               \
-    " CASE WHEN size = 0 THEN 0 ELSE k.reltuples / NULLIF(k.relpages, 0) * (size /"                          \
-    " pg_catalog.current_setting('block_size')::pg_catalog.int8) END AS n_rows,"                             \
+    " CASE WHEN size = 0 THEN 0 ELSE LEAST(CASE WHEN k.relam IN (0, 2) THEN size / 28 ELSE 1e12 END,"        \
+    " k.reltuples / NULLIF(k.relpages, 0) * (size /"                                                         \
+    " pg_catalog.current_setting('block_size')::pg_catalog.int8)) END AS n_rows,"                            \
     " pg_catalog.pg_table_size(k.oid) AS n_bytes"                                                            \
     " FROM leaf JOIN pg_catalog.pg_class k ON k.oid = leaf.id, pg_catalog.pg_relation_size(k.oid, 'main') "  \
     "AS size"                                                                                                \
