@@ -9,6 +9,7 @@ from support.program import Program
 from support.readers import READERS, float_bits, read
 from support.servers import PostgresServer
 
+GATES = 16  # so many a summary shows
 # Types without an input function that a user could call, so no column of a user can hold them.
 INTERNAL = {
     "pg_node_tree",
@@ -118,3 +119,27 @@ def test_strict_refuses_what_is_only_text(pg15, database, program):
     pg15.execute("CREATE TABLE t (id int, address inet)", database)
     program.configure(pg15.url(database), program.export("t", strict=True))
     assert "address" in program.run().failed(1, "RIVET_SCHEMA_STRICT").err
+
+
+def test_a_repeated_value_of_any_type_is_a_duplicate(release, pg17):
+    """A gate of uniqueness that could not look at a type would pass whatever is in the column."""
+    database = pg17.new_database("twice")
+    chosen = torture.columns(pg17.major) + torture.list_columns(pg17.major)
+    pg17.execute(torture.TYPES, database)
+    pg17.execute(torture.create("scalars", torture.columns(pg17.major)), database)
+    pg17.execute(torture.create("lists", torture.list_columns(pg17.major)), database)
+    passed = []
+    for table in ("scalars", "lists"):
+        pg17.execute(f"CREATE TABLE twice_{table} AS SELECT * FROM {table} UNION ALL SELECT * FROM {table}", database)
+    for first in range(0, len(chosen), GATES):
+        some = chosen[first : first + GATES]
+        for table, letter in (("twice_scalars", "c"), ("twice_lists", "l")):
+            names = [column.name for column in some if column.name.startswith(letter)]
+            if not names:
+                continue
+            gates = {"unique_columns": names}
+            release.configure(pg17.url(database), release.export(table, on_existing="replace", quality=gates))
+            result = release.run("--json").failed(3, "RIVET_QUALITY_FAILED")
+            found = {gate["column"]: gate for gate in result.json["per_export"][0]["quality"]["gates"]}
+            passed += [name for name in names if found[name]["verdict"] != "failed" or not found[name]["measured"]]
+    assert not passed
