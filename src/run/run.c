@@ -176,6 +176,28 @@ static rv_code name_run(rvi_run *run, rv_error *err)
     return RV_OK;
 }
 
+static rv_code begin_anew(void *object, rv_error *err)
+{
+    RV_TRY(connect_once(object, err));
+    return rvi_snapshot_begins(object, err);
+}
+
+/* Where connections take the snapshot together, the plan's own is one of them, and none of them is left when that fails.
+ * Chunks do not depend on the snapshot under which they were planned there, so all may come anew. */
+static rv_code begin_snapshot(rvi_run *run, rv_error *err)
+{
+    rv_error failure = {0};
+    rv_code rc = rvi_snapshot_begins(run, &failure);
+    if (rc != RV_OK && run->source == NULL && rvi_is_passing(&failure)) {
+        rv_log(RV_LOG_WARN, "export '%s': %s; trying again", run->export_config->name, failure.message);
+        atomic_fetch_add(&run->counters.retries, 1);
+        return with_patience(run, begin_anew, err);
+    }
+    if (rc != RV_OK && err != NULL)
+        *err = failure;
+    return rc;
+}
+
 /* The snapshot is gone with the connection that held it. What was read under it is read again under a new one, as the
  * next process would do after a crash. */
 static rv_code begin_epoch_again(rvi_run *run, rv_error *err)
@@ -189,7 +211,7 @@ static rv_code begin_epoch_again(rvi_run *run, rv_error *err)
                               rv_code_name(loss->code), "what", "the snapshot was lost"));
     RV_TRY(with_patience(run, connect_once, err));
     RV_TRY(rvi_run_restart_epoch(run, err));
-    return rvi_snapshot_begins(run, err);
+    return begin_snapshot(run, err);
 }
 
 /* Every chunk, or as many as a stop leaves. */
@@ -198,7 +220,7 @@ static rv_code read_all(rvi_run *run, rv_error *err)
     rvi_retry retry;
     rvi_retry_init(&retry, &run->export_config->tuning, 0, (uint64_t)run->started_us);
     if (!rvi_run_is_read(run))
-        RV_TRY(rvi_snapshot_begins(run, err));
+        RV_TRY(begin_snapshot(run, err));
     while (!rvi_run_is_read(run)) {
         RV_TRY(rvi_pipeline_run(run, err));
         if (rvi_run_is_read(run))

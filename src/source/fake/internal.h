@@ -42,10 +42,11 @@
  *       Of kind fake_apart: what settle() answers. Default: 0.
  *   fail WHERE code=SYMBOL [after_rows=N] [times=N] [once] [retry=never|same|smaller|reconnect|backoff]
  *       WHERE: open, begin, describe, scan (opening one), page, key_ends, split, horizon, share_snapshot,
- *       pressure, settle. SYMBOL as in error.def: SOURCE_LOST. A page fails when it would hold a row at or beyond
- *       position `after_rows` of its table. `times` counts on one connection; without it, it fails every
- *       time. `once`: on one connection of all, which leaves a file SCRIPT.failed behind. Above the first table it holds for all tables, below for that one (and for what concerns no
- *       table at all it must stand above).
+ *       pressure, settle, begin_aligned. SYMBOL as in error.def: SOURCE_LOST. A page fails when it would hold a
+ *       row at or beyond position `after_rows` of its table. `times` counts on one connection; without it, it
+ *       fails every time. `once`: on one connection of all, which leaves a file SCRIPT.failed behind. Above the
+ *       first table it holds for all tables, below for that one (and for what concerns no table at all it must
+ *       stand above).
  *
  * Scans along a key deliver the rows in its order; a page that failed may be asked for again, whatever the failure.
  *
@@ -99,6 +100,7 @@ typedef enum rvi_fake_place {
     RVI_FAKE_SHARE_SNAPSHOT,
     RVI_FAKE_PRESSURE,
     RVI_FAKE_SETTLE,
+    RVI_FAKE_BEGIN_ALIGNED,
 } rvi_fake_where;
 
 typedef struct rvi_fake_failure {

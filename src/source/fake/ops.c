@@ -563,6 +563,7 @@ static rv_code fake_begin_aligned(rv_source *const *sources, int n, const rv_rea
         *why_not = "the script lets no more begin together";
         return RV_OK;
     }
+    RV_TRY(fail_as_scripted(first, RVI_FAKE_BEGIN_ALIGNED, NULL, 0, err));
     for (int i = 0; i < n; i++)
         RV_TRY(fake_begin(sources[i], options, err));
     return RV_OK;

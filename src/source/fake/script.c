@@ -470,9 +470,9 @@ static int index_of(const char *text, const char *const *list)
 static rv_code on_fail(parser *p, rvi_fake_table *table, rv_error *err)
 {
     static const char *const known[] = {"code=", "after_rows=", "times=", "once", "retry=", NULL};
-    static const char *const places[] = {"open",           "begin",    "describe", "scan",
-                                         "page",           "key_ends", "split",    "horizon",
-                                         "share_snapshot", "pressure", "settle",   NULL};
+    static const char *const places[] = {
+        "open",    "begin",          "describe", "scan",   "page",          "key_ends", "split",
+        "horizon", "share_snapshot", "pressure", "settle", "begin_aligned", NULL};
     static const char *const retries[] = {"never", "same", "smaller", "reconnect", "backoff", NULL};
     rvi_fake_script *script = p->script;
     (void)table;

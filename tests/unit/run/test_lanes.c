@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -83,6 +84,42 @@ static void fewer_lanes_read_where_fewer_take_a_snapshot_together(void **state)
         assert_int_equal(b->summary.n_notes, 1);
         assert_string_equal(b->summary.notes[0], notes[i]);
     }
+}
+
+/* Trouble that concerns no table stands above them all. */
+static void put_above(const bench *b, const char *line)
+{
+    enum { SCRIPT_BYTES = 1 << 20 };
+    char *text = malloc(SCRIPT_BYTES);
+    assert_non_null(text);
+    FILE *file = fopen(b->script, "re");
+    assert_non_null(file);
+    size_t len = fread(text, 1, SCRIPT_BYTES, file);
+    assert_true(len > 0 && len < SCRIPT_BYTES);
+    (void)fclose(file);
+    file = fopen(b->script, "we");
+    assert_non_null(file);
+    assert_true(fputs(line, file) >= 0 && fwrite(text, 1, len, file) == len);
+    assert_int_equal(fclose(file), 0);
+    free(text);
+}
+
+static void connections_that_are_lost_while_they_begin_together_come_anew(void **state)
+{
+    bench *b = *state;
+    write_apart(b, "");
+    put_above(b, "fail begin_aligned code=SOURCE_LOST once\n");
+    b->export_config.tuning.max_retries = 5;
+    assert_int_equal(bench_run(b), RV_OK);
+    assert_int_equal(b->summary.retries, 1);
+    assert_rows_once(b, 5000);
+
+    bench_remove_folder(b->out);
+    write_apart(b, "");
+    put_above(b, "fail begin_aligned code=SOURCE_DENIED\n"); /* does not pass */
+    b->export_config.tuning.max_retries = 5;
+    assert_int_equal(bench_run(b), RV_E_SOURCE_DENIED);
+    assert_int_equal(b->summary.retries, 0);
 }
 
 static void a_seat_that_breaks_leaves_its_chunk_to_the_others(void **state)
@@ -256,6 +293,7 @@ int main(void)
         bench_test(lanes_share_one_snapshot),
         bench_test(lanes_that_cannot_share_a_snapshot_take_it_together),
         bench_test(fewer_lanes_read_where_fewer_take_a_snapshot_together),
+        bench_test(connections_that_are_lost_while_they_begin_together_come_anew),
         bench_test(a_seat_that_breaks_leaves_its_chunk_to_the_others),
         bench_test(a_snapshot_is_lost_with_its_last_seat),
         bench_test(seats_take_the_next_snapshot_together),
