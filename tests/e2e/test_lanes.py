@@ -155,6 +155,32 @@ def test_a_killed_session_is_replaced_and_the_run_goes_on(program, pg15, shop):
     assert "RetryAttempted" in events
 
 
+def test_a_snapshot_whose_holder_is_killed_is_taken_anew(program, pg15, database):
+    """Nobody can join it any more: what was read under it is void, and what is delivered is of one moment."""
+    pg15.execute(
+        "CREATE TABLE k (id bigint PRIMARY KEY, v int NOT NULL);"
+        "INSERT INTO k SELECT i, 0 FROM generate_series(1, 8000) i; ANALYZE k",
+        database,
+    )
+    tuning = {"batch_size": 200, "throttle_ms": 30, "retry_backoff_ms": 20, "max_retries": 20, "max_snapshot_age_s": 0}
+    keys = {"mode": "chunked", "chunk_size": 1000, "parallel": 2, "consistency": "snapshot", "tuning": tuning}
+    program.configure(pg15.url(database), program.export("k", **keys))
+    process = program.start("run", "-c", "rivet.yaml", "--json")
+    wait_until(lambda: list(program.out.glob("*.parquet")) or process.poll() is not None, 30, "the first part")
+    pg15.execute("UPDATE k SET v = 1", database)
+    killed = pg15.query(
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend'"
+    )
+    assert killed, "the run was over"
+    program.finish(process).ok()
+    [manifest] = check_delivery(program.out)
+    names = [str(path) for path in part_paths(program.out, manifest)]
+    with duckdb.connect() as session:
+        found = session.execute(f"SELECT count(*), count(DISTINCT id), min(v), max(v) FROM read_parquet({names})").fetchone()
+    assert found == (8000, 8000, 1, 1), "after the update, all of it"
+
+
 def test_a_cut_connection_is_retried_and_then_given_up(program, pg15, shop):
     with Proxy(pg15.port, after=200_000) as proxy:
         program.configure(

@@ -9,6 +9,7 @@ import pytest
 
 from support.delivery import check_delivery, part_paths
 from support.program import Program
+from support.servers import wait_until
 
 ROWS = 6000
 
@@ -168,6 +169,49 @@ def test_chunked_by_ranges_of_a_column(program, pg15, database, how, indexed, nu
     )
     plan_of(program)
     assert rows_of(program) == source_rows(pg15, database)
+
+
+ALTERATIONS = {
+    "dropped": "DROP pad",
+    "added": "ADD more int NOT NULL DEFAULT 7",
+    "moved": "DROP pad, ADD pad int",
+    "other-type": "ALTER v TYPE text",
+    "wider": "ALTER v TYPE bigint",
+    "renamed": "RENAME v TO renamed",
+}
+
+
+@pytest.mark.parametrize("alteration", ALTERATIONS)
+def test_no_value_is_read_as_another_column_s(program, pg15, database, alteration):
+    """While pages are read, and connections are lost, the table becomes another one: the rows are right, or the run says
+    what happened and leaves nothing that could be taken for data."""
+    pg15.execute(
+        "CREATE TABLE t (pad int, id bigint PRIMARY KEY, v int NOT NULL, w text);"
+        f"INSERT INTO t SELECT -i, i, i, 'w' || i FROM generate_series(1, {ROWS}) i; ANALYZE t",
+        database,
+    )
+    expected = source_rows(pg15, database)
+    tuning = {"batch_size": 100, "throttle_ms": 50, "retry_backoff_ms": 5, "max_retries": 5}
+    keys = {"mode": "chunked", "chunk_by_key": "id", "chunk_size": 600, "parallel": 2, "tuning": tuning}
+    program.configure(pg15.url(database), program.export("t", **keys))
+    process = program.start("run", "-c", "rivet.yaml")
+    wait_until(lambda: list(program.out.glob("*")) or process.poll() is not None, 30, "the first rows")
+    pg15.execute(f"ALTER TABLE t {ALTERATIONS[alteration]}", database)
+    pg15.query(
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend' LIMIT 1"
+    )
+    result = program.finish(process)
+    if result.rc == 0:
+        assert rows_of(program) == expected
+        return
+    assert (result.rc, result.code) in (
+        (1, "RIVET_SOURCE_QUERY"),
+        (1, "RIVET_SOURCE_NOT_FOUND"),
+        (4, "RIVET_SCHEMA_DRIFT"),
+        (75, "RIVET_SOURCE_LOST"),
+    ), result.err
+    assert not list(program.out.glob("manifest*")) and not (program.out / "_SUCCESS").exists()
 
 
 FILTERS = ["n IS NOT NULL", "n IS NULL", "n IS NULL OR n > 100", "v % 2 = 0 OR n < 0"]
