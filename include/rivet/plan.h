@@ -56,8 +56,9 @@ typedef struct rv_plan {
     bool settled; /* what others were writing was waited for: a snapshot that is older must be taken anew */
     const char *notes[RV_PLAN_NOTES]; /* for the summary: what the user should know of this plan */
     int n_notes;
-    char fingerprint
-        [RV_FINGERPRINT_BYTES]; /* of everything that decides rows and files, the window excepted */
+    const char
+        *ingredients; /* everything that decides rows and files, the window excepted: "<key>=<hash>" lines */
+    char fingerprint[RV_FINGERPRINT_BYTES]; /* of the ingredients */
 } rv_plan;
 
 typedef struct rv_plan_input {
@@ -81,10 +82,20 @@ enum { RV_MAX_PARTITIONS = 10000 };
 rv_code rv_plan_partitions(rv_arena *arena, const rv_plan_input *input, rv_export_config **out, int *n_out,
                            rv_error *err) RV_MUST_CHECK;
 
-/* The same of the export's configuration alone, whatever the source says: machines that share a run must agree on it.
- * Of a partition: of what it is a part of, and which part. Fails OUT_OF_MEMORY. */
-rv_code rv_plan_config_fingerprint(const rv_export_config *export_config, char out[RV_FINGERPRINT_BYTES],
-                                   rv_error *err) RV_MUST_CHECK;
+/* One more ingredient: what the plan cannot know, such as where its source lies. Fails OUT_OF_MEMORY. */
+rv_code rv_plan_bind(rv_arena *arena, rv_plan *plan, const char *what, const char *value,
+                     rv_error *err) RV_MUST_CHECK;
+
+/* In what two plans of an export differ, by their ingredients. */
+typedef struct rv_plan_difference {
+    bool known;       /* false: `then` is no list of this program's, nothing else can be said */
+    const char *keys; /* "chunk_size, query": what somebody has written otherwise; "": nothing */
+    bool columns;     /* the source describes other columns, or they are read as others */
+    bool strategy;    /* the planner chose another way, which it may do by itself */
+} rv_plan_difference;
+/* In the arena. Any two texts can be compared. Fails OUT_OF_MEMORY. */
+rv_code rv_plan_compare(rv_arena *arena, const char *then, const char *now, rv_plan_difference *out,
+                        rv_error *err) RV_MUST_CHECK;
 
 /* Split first..last (inclusive units) into n ranges that tile it without gap or overlap and differ by at most one
  * unit; fewer than n when there are fewer units. Returns how many were written. Any int64 bounds. */

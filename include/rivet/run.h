@@ -77,7 +77,9 @@ typedef struct rv_run_context {
     bool validate;               /* read every part back before it is published */
     rv_connections *connections; /* NULL: no limit */
     bool resume;                 /* --resume: go on with the run that is open; nothing of it is given up */
-    bool force;                  /* --force: --resume may begin a new run where a successful one lies */
+    bool
+        force; /* --force: --resume may begin a new run where a successful one lies; without it, an open run of
+                   another configuration is given up */
 } rv_run_context;
 
 /* All parts of a run that succeeded were read back and hold what was exported. */

@@ -46,7 +46,8 @@ typedef struct rv_run_plan {
     const char *dest_kind, *dest_path, *dest_uri; /* path with placeholders expanded */
     const char *schema_json;                      /* name, type, native type, nullability of each field */
     const char *source_json;                      /* engine, version, schema, table */
-    const char *config_fingerprint; /* of the export's configuration: two machines must agree on it */
+    const char
+        *config_fingerprint; /* what that is made of (rv_plan_compare): says in what two plans differ */
     const char *window_json; /* what an incremental run covers: {"columns", "lo", "hi", "since", "until"};
                                        NULL: not incremental */
     bool snapshot;           /* its chunks are of one point in time, which dies with its process */

@@ -459,8 +459,6 @@ static rv_code prepare_run(run_all *all, const rvi_args *args, rv_error *err)
     RV_TRY(rv_run_state_path(config, config->arena, &all->state_path, err));
     RV_TRY(share_stdout(all, rvi_option_given(args, "json"), err));
     RV_TRY(clear_summary(args, err));
-    if (all->force && !all->resume)
-        rv_log(RV_LOG_WARN, "--force does nothing without --resume");
     return config->max_connections > 0 ? rv_connections_new(&all->connections, config->max_connections, err)
                                        : RV_OK;
 }

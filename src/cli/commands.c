@@ -50,7 +50,9 @@ static const rvi_option run_options[] = {
      .help = "read every file back before it is published, and compare it with what was exported"},
     {.name = "resume",
      .help = "go on with the run that was interrupted, or fail rather than give anything of it up"},
-    {.name = "force", .help = "with --resume: begin a new run where a successful one lies"},
+    {.name = "force",
+     .help = "give up an open run of another configuration; with --resume: begin a new run where a "
+             "successful one lies"},
     {.name = "parallel-exports", .help = "run the exports at the same time, within source.max_connections"},
     {.name = "parallel-export-processes",
      .help = "the same as --parallel-exports: threads do what processes did"},

@@ -85,7 +85,8 @@ rv_code rvi_plan_along(rvi_planner *p, const rv_index *index, int64_t n, const c
 rv_code rvi_plan_chunked(rvi_planner *p, rv_error *err) RV_MUST_CHECK;     /* ranges.c */
 rv_code rvi_plan_time_window(rvi_planner *p, rv_error *err) RV_MUST_CHECK; /* window.c */
 rv_code rvi_plan_increment(rvi_planner *p, rv_error *err) RV_MUST_CHECK;   /* increment.c */
-rv_code rvi_plan_fingerprint(rv_plan *plan, rv_error *err) RV_MUST_CHECK;  /* fingerprint.c */
+/* fingerprint.c: fills plan->ingredients and fingerprint. Fails OUT_OF_MEMORY. */
+rv_code rvi_plan_fingerprint(rv_arena *arena, rv_plan *plan, rv_error *err) RV_MUST_CHECK;
 
 /* ---- lookback.c: rows that come late ---- */
 

@@ -121,7 +121,7 @@ rv_code rv_plan_make(rv_arena *arena, const rv_plan_input *input, rv_plan *out, 
     RV_TRY(make_chunks(&planner, err));
     RV_TRY(note_unknown_size(&planner, err));
     RV_TRY(count_lanes(&planner, err));
-    RV_TRY(rvi_plan_fingerprint(&plan, err));
+    RV_TRY(rvi_plan_fingerprint(arena, &plan, err));
     *out = plan;
     return RV_OK;
 }

@@ -60,23 +60,6 @@ rv_code rvi_guards_recall(rvi_run *run, rv_error *err)
 
 /* ---- before the first page ---- */
 
-/* Part of what decides about the files: without it a run could be resumed with other columns than it began with. */
-static rv_code bind_plan_to_files(rvi_run *run, rv_error *err)
-{
-    const rv_meta_columns *meta = &run->export_config->meta;
-    rv_bytes text = RV_BYTES_INIT(TEXT_MAX_BYTES);
-    if (!meta->exported_at && !meta->row_hash)
-        return RV_OK;
-    rv_code rc = rv_bytes_printf(&text, err, "%s\n%016" PRIx64, run->plan.fingerprint,
-                                 rv_schema_fingerprint(&run->guards.files));
-    for (int i = 0; rc == RV_OK && i < meta->n_row_hash_columns; i++)
-        rc = rv_bytes_printf(&text, err, "\nhash %s", meta->row_hash_columns[i]);
-    if (rc == RV_OK)
-        rv_xxh3_text(run->plan.fingerprint, rv_xxh3(text.data, text.len, 0));
-    rv_bytes_deinit(&text);
-    return rc;
-}
-
 static rv_code refuse_drift(rvi_run *run, const char *changes, rv_error *err)
 {
     rv_fail(err, RV_E_SCHEMA_DRIFT, "the columns of %s have changed since run %s: %s",
@@ -116,7 +99,6 @@ rv_code rvi_guards_prepare(rvi_run *run, rv_error *err)
     RV_TRY(rv_meta_schema(run->arena, &run->plan.schema, &e->meta, &run->guards.files, err));
     RV_TRY(rv_quality_check_names(&e->quality, &run->plan.schema, err));
     RV_TRY(rvi_prove_unique(run, err));
-    RV_TRY(bind_plan_to_files(run, err));
     RV_TRY(rv_drift_compare(run->arena, run->guards.memory.schema_json, &run->plan.schema, &drift, err));
     run->summary->n_schema_changes = drift.n_changes;
     return drift.n_changes > 0 ? say_drift(run, &drift, err) : RV_OK;

@@ -456,6 +456,9 @@ rv_code rvi_describe_epochs(rvi_run *run, const rvi_part_list *parts, rv_manifes
 rv_code rvi_is_published(const rvi_place *place, bool *out, rv_error *err) RV_MUST_CHECK;
 /* Puts the run's manifest and the marker, or completes what an earlier attempt has begun. */
 rv_code rvi_publish(rvi_run *run, const rvi_part_list *parts, rv_error *err) RV_MUST_CHECK;
+/* The run's own manifest; nothing is changed. *found false: there is none. Fails MANIFEST_*, IO, OUT_OF_MEMORY. */
+rv_code rvi_read_published(const rvi_place *place, rv_manifest *out, bool *found,
+                           rv_error *err) RV_MUST_CHECK;
 /* From the run's own manifest, byte by byte. *found false: there is none, and nothing was done. */
 rv_code rvi_publish_again(const rvi_place *place, rv_manifest *out, bool *found, rv_error *err) RV_MUST_CHECK;
 /* Take the run's manifests back, where there are any, before its parts go. */
@@ -486,6 +489,12 @@ rv_code rvi_run_release_chunks(rvi_run *run, const char *reason, rv_error *err) 
 /* join.c: the run with this id, and whether this process may read chunks of it. */
 rv_code rvi_run_find_to_join(rvi_run *run, const char *run_id, rv_open_run *out, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_run_join_plan(rvi_run *run, const rv_open_run *open, rv_error *err) RV_MUST_CHECK;
+
+/* changed.c: may an open run of another plan be given up for a new one? Touches nothing. Fails RUN_CHANGED, saying in
+ * what they differ and what can be done; STATE_CORRUPT, OUT_OF_MEMORY, and what its destination fails with. */
+rv_code rvi_run_may_give_up_changed(rvi_run *run, const rv_open_run *open, rv_error *err) RV_MUST_CHECK;
+/* It could not be taken over. Adds to the error that it is of another configuration, if it is. */
+void rvi_run_explain_held(rvi_run *run, const rv_open_run *open, rv_error *err);
 
 /* What an earlier process left: decide, take over, clean. Sets run->run_id and run->dest and records the run. */
 rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err) RV_MUST_CHECK;

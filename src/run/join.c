@@ -17,6 +17,21 @@ static rv_code refuse(const rv_open_run *open, rv_error *err, const char *why, c
     return RV_E_RUN_NOT_JOINABLE;
 }
 
+static rv_code refuse_other_plan(rvi_run *run, const rv_open_run *open, rv_error *err)
+{
+    rv_plan_difference found;
+    RV_TRY(rv_plan_compare(run->arena, open->plan.config_fingerprint, run->plan.ingredients, &found, err));
+    const char *why =
+        found.known && found.keys[0] != '\0'
+            ? rv_arena_printf(run->arena, "it was begun with another configuration: %s", found.keys)
+        : found.known && found.columns ? "the columns have changed since it was begun"
+        : found.known                  ? "the planner would read it in another way by now"
+                                       : "it was begun with another configuration";
+    if (why == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "joining %s", open->plan.run_id);
+    return refuse(open, err, why, "use the configuration and the source that it was begun with");
+}
+
 rv_code rvi_run_find_to_join(rvi_run *run, const char *run_id, rv_open_run *out, rv_error *err)
 {
     RV_TRY(rv_state_find_run(run->state, run_id, run->arena, out, err));
@@ -35,9 +50,8 @@ rv_code rvi_run_find_to_join(rvi_run *run, const char *run_id, rv_open_run *out,
 
 rv_code rvi_run_join_plan(rvi_run *run, const rv_open_run *open, rv_error *err)
 {
-    if (strcmp(open->plan.config_fingerprint, run->plan.fingerprint) != 0)
-        return refuse(open, err, "it was begun with another configuration, or another source",
-                      "use the configuration and the source that it was begun with");
+    if (strcmp(open->plan.plan_fingerprint, run->plan.fingerprint) != 0)
+        return refuse_other_plan(run, open, err);
     if (run->plan.snapshot || !rvi_guards_know_kept_rows(run) || rvi_may_change_values(&run->plan.schema))
         return refuse(open, err, "what its process counts in memory would miss the rows read here",
                       "run it with one process: on_invalid policies need it, and unique_columns without an "

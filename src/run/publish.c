@@ -117,6 +117,17 @@ static rv_code put_marker(rv_dest *dest, const rv_bytes *manifest, rv_error *err
     return rv_dest_put_bytes(dest, "_SUCCESS", text, strlen(text), err);
 }
 
+rv_code rvi_read_published(const rvi_place *place, rv_manifest *out, bool *found, rv_error *err)
+{
+    rv_bytes own = RV_BYTES_INIT(RV_MANIFEST_MAX_BYTES);
+    const char *name = NULL;
+    rv_code rc = read_own(place, &own, &name, found, err);
+    if (rc == RV_OK && *found)
+        rc = rv_manifest_parse(own.data, own.len, place->arena, out, err);
+    rv_bytes_deinit(&own);
+    return rc;
+}
+
 rv_code rvi_publish_again(const rvi_place *place, rv_manifest *out, bool *found, rv_error *err)
 {
     rv_bytes own = RV_BYTES_INIT(RV_MANIFEST_MAX_BYTES);

@@ -3,8 +3,9 @@
  * A run that is still `running` in the store, but whose owner is dead, is taken over. If it was made by the same
  * plan it is resumed under its own run_id: when every chunk is complete only the commit is repeated; chunks that do
  * not depend on a snapshot are kept when their parts are there; otherwise the snapshot died with the process, so the
- * run's objects are removed and everything is read again under the same names. A run made by another plan is closed
- * as interrupted and its objects are removed, unless its manifest is in place: then it is data, and is completed. */
+ * run's objects are removed and everything is read again under the same names. A run made by another plan is
+ * left as it is, with an error, unless it may be given up (changed.c): then it is closed as interrupted and its
+ * objects are removed, unless its manifest is in place: then it is data, and is completed. */
 #include "internal.h"
 
 #include "rivet/crash_point.h"
@@ -181,7 +182,7 @@ static rv_code describe_for_state(rvi_run *run, rv_run_plan *out, rv_error *err)
         .export_name = e->name,
         .plan_fingerprint = run->plan.fingerprint,
         .strategy = run->plan.strategy_name,
-        .config_fingerprint = run->plan.fingerprint,
+        .config_fingerprint = run->plan.ingredients,
         .snapshot = run->plan.snapshot,
         .mode = rv_mode_name(e->mode),
         .format = rv_format_name(e->format.kind),
@@ -566,10 +567,9 @@ static rv_code choose_what_to_do(const rvi_run *run, const rv_open_run *open, bo
         return RV_E_RUN_OPEN;
     }
     if (run->context->resume && !can_resume) {
-        rv_fail(err, RV_E_RUN_CHANGED, "%s was begun by another plan than the one made now",
+        rv_fail(err, RV_E_RUN_CHANGED, "%s cannot be gone on with: what went to a stream is not taken back",
                 open->plan.run_id);
-        rv_hint(err, "put the configuration back as it was, or run without --resume: that run's files are "
-                     "removed and a new one begins");
+        rv_hint(err, "run without --resume: a new one begins");
         return RV_E_RUN_CHANGED;
     }
     return RV_OK;
@@ -583,6 +583,10 @@ static rv_code settle_open_run(rvi_run *run, const rv_open_run *open, rv_error *
     bool has_objects = strcmp(open->plan.dest_kind, run->export_config->dest.kind) == 0 && dest != NULL &&
                        (dest->caps & RV_DEST_CAP_OBJECTS) != 0;
     bool goes_on = false;
+    if (same_plan && run->context->force && !run->context->resume)
+        rvi_run_note(run, "--force has changed nothing: the open run can be gone on with");
+    if (!same_plan && run->export_config->on_interrupted != RV_INTERRUPTED_FAIL)
+        RV_TRY(rvi_run_may_give_up_changed(run, open, err));
     RV_TRY(choose_what_to_do(run, open, same_plan && has_objects, &goes_on, err));
     if (!goes_on) {
         const char *why =
@@ -601,12 +605,18 @@ rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err)
 {
     rv_open_run open = {0};
     RV_TRY(rv_state_find_open_run(run->state, run->export_config->name, run->arena, &open, err));
+    if (run->context->force && !run->context->resume && !open.exists)
+        rvi_run_note(run, "--force has changed nothing: no run is open");
     if (!open.exists)
         return start(run, err);
     int64_t asked_us = run->context->clock->now_us(run->context->clock);
-    RV_TRY(rv_state_take_over(run->state, open.plan.run_id, &run->owner, RVI_LEASE_MS, err));
+    rv_code rc = rv_state_take_over(run->state, open.plan.run_id, &run->owner, RVI_LEASE_MS, err);
+    if (rc == RV_E_RUN_LEASE_HELD)
+        rvi_run_explain_held(run, &open, err);
+    if (rc != RV_OK)
+        return rc;
     rvi_lease_begins(run, asked_us);
-    rv_code rc = settle_open_run(run, &open, err);
+    rc = settle_open_run(run, &open, err);
     if (rc != RV_OK && !run->recorded &&
         rv_state_hand_back(run->state, open.plan.run_id, &run->owner, NULL) != RV_OK)
         rv_log(RV_LOG_DEBUG, "%s was not handed back", open.plan.run_id);

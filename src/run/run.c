@@ -91,13 +91,9 @@ static rv_code bind_plan_to_source(rvi_run *run, rv_error *err)
 {
     const rv_source_config *source = &run->context->config->source;
     char *file = source->path != NULL ? realpath(source->path, NULL) : NULL;
-    const char *text =
-        rv_arena_printf(run->arena, "%s\n%s", run->plan.fingerprint, file != NULL ? file : source->display);
+    rv_code rc = rv_plan_bind(run->arena, &run->plan, "source", file != NULL ? file : source->display, err);
     free(file);
-    if (text == NULL)
-        return rv_fail(err, RV_E_OUT_OF_MEMORY, "planning the run");
-    rv_xxh3_text(run->plan.fingerprint, rv_xxh3(text, strlen(text), 0));
-    return RV_OK;
+    return rc;
 }
 
 /* What the plan has waited for was committed after the snapshot under which it was made. */

@@ -11,6 +11,7 @@ import pytest
 from support.delivery import check_delivery, part_paths, visible
 from support.program import Program
 from support.servers import wait_until
+from tables_mysql import configure, new_database
 
 ROWS = 3000
 KEYSET = {"mode": "chunked", "chunk_by_key": "id", "chunk_size": 500, "tuning": {"batch_size": 100}}
@@ -58,30 +59,70 @@ def test_bounds_that_cannot_be_read(program, pg15, feed, store, bounds):
     else:
         with pg15.connect(state) as db:
             db.execute("UPDATE rivet.chunks SET bounds = %s WHERE status <> 'completed'", (bounds,))
-    refused = program.run()
-    assert refused.rc == 1 and refused.code.startswith("RIVET_STATE"), refused.err
-    assert "chunk" in refused.err and "rivet state reset-chunks" in refused.err
+    result = program.run()
+    assert result.rc == 1 and result.code.startswith("RIVET_STATE"), result.err
+    assert "chunk" in result.err and "rivet state reset-chunks" in result.err
     assert set(name for name in before if name.endswith(".parquet")) <= set(visible(program.out)), "whole parts are kept"
     program.call("state", "reset-chunks", "-c", "rivet.yaml", "-e", "t").ok()
     program.run().ok()
     assert values(program) == list(range(1, ROWS + 1))
 
 
-@pytest.mark.parametrize("how", ["default", "resume", "fail"])
-def test_a_key_that_changed_its_type_since_the_plan(program, pg15, feed, how):
+def parts(program: Program) -> set[str]:
+    return {name for name in visible(program.out) if name.endswith(".parquet")}
+
+
+def completed(program: Program) -> list[tuple]:
+    chunks = program.listing("state", "chunks", "-e", "t")
+    return [(c["run_id"], c["chunk_index"], c["rows"]) for c in chunks if c["status"] == "completed"]
+
+
+def refused(program: Program, *arguments: str) -> str:
+    """What a run says that will not go on with an open run; it leaves what was read as it was."""
+    before, chunks = visible(program.out), completed(program)
+    said = program.run(*arguments).failed(1, "RIVET_RUN_CHANGED").err
+    assert chunks[0][0] in said
+    assert all(way in said for way in ("put back", "--force", "reset-chunks -e t", "on_interrupted"))
+    assert visible(program.out) == before and completed(program) == chunks
+    return said
+
+
+def test_a_key_that_changed_its_type_since_the_plan(program, pg15, feed):
     leave_open(program, pg15, feed)
-    before = visible(program.out)
     pg15.execute("ALTER TABLE t ALTER id TYPE text", feed)
-    if how == "resume":
-        refused = program.run("--resume").failed(1, "RIVET_RUN_CHANGED")
-        assert "without --resume" in refused.err
-        assert set(visible(program.out)) >= {name for name in before if name.endswith(".parquet")}
-    if how == "fail":
-        program.configure(pg15.url(feed), program.export("t", on_interrupted="fail", **KEYSET))
-        refused = program.run().failed(1, "RIVET_RUN_OPEN")
-        assert "reset-chunks" in refused.err
-        program.configure(pg15.url(feed), program.export("t", **KEYSET))
-    assert not program.run_json()["per_export"][0]["resumed"]
+    assert "'id' was bigint and is text" in refused(program)
+    assert "'id' was bigint and is text" in refused(program, "--resume")
+    pg15.execute("ALTER TABLE t ALTER id TYPE bigint USING id::bigint", feed)
+    assert program.run_json()["per_export"][0]["resumed"], "the change was undone"
+    assert values(program) == list(range(1, ROWS + 1))
+
+
+def test_a_key_that_changed_its_type_on_mariadb(program, mariadb):
+    database = new_database(mariadb, ROWS)
+    mariadb.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL)", "INSERT INTO t SELECT i, i FROM numbers", database=database
+    )
+    configure(program, mariadb, database, **KEYSET)
+    assert program.run(env={"RIVET_CRASH_AT": "after-chunk-complete:3"}).rc == -signal.SIGKILL
+    mariadb.execute("ALTER TABLE t MODIFY id varchar(20) NOT NULL", database=database)
+    assert "'id' was int" in refused(program)
+    summary = program.run_json("--force")["per_export"][0]
+    assert not summary["resumed"] and "--force" in str(summary["notes"])
+    assert values(program) == list(range(1, ROWS + 1))
+
+
+def test_a_column_that_is_gone_or_new_since_the_plan(program, pg15, feed):
+    """One that is new costs what was read, and nothing else, unless columns are not to change."""
+    pg15.execute("ALTER TABLE t ADD w int", feed)
+    leave_open(program, pg15, feed)
+    pg15.execute("ALTER TABLE t DROP w", feed)
+    assert "'w' is gone" in refused(program)
+    pg15.execute("ALTER TABLE t ADD w int, ADD x int", feed)
+    program.configure(pg15.url(feed), program.export("t", on_schema_drift="fail", **KEYSET))
+    refused(program)
+    program.configure(pg15.url(feed), program.export("t", **KEYSET))
+    summary = program.run_json()["per_export"][0]
+    assert not summary["resumed"] and "given up" in str(summary["notes"])
     assert values(program) == list(range(1, ROWS + 1))
 
 
@@ -99,50 +140,114 @@ def test_a_key_that_changes_its_type_under_a_run(program, pg15, feed):
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"chunk_size": 600}, {"table": "u"}, {"compression": "none"}, {"mode": "full"}, {"columns": {"v": "bigint"}}],
+    "way_out, change, named",
+    [
+        ("put back", {"chunk_size": 600}, "configuration: chunk_size\n"),
+        ("--force", {"table": "u"}, "table"),
+        ("restart", {"compression": "none"}, "configuration: compression\n"),
+        ("reset-chunks", {"mode": "full"}, "mode, chunk_size, chunk_by_key"),
+        ("--force", {"columns": {"v": "bigint"}}, "configuration: columns"),
+        ("restart", {"destination": {"type": "local", "path": "elsewhere"}}, "configuration: destination\n"),
+    ],
     ids=str,
 )
-def test_an_open_run_of_an_older_configuration(program, pg15, feed, change):
-    """--resume refuses to go on with it; without, it is given up and everything is read by the new one."""
+def test_an_open_run_of_an_older_configuration(program, pg15, feed, change, named, way_out):
+    """It is neither gone on with nor given up unasked."""
     leave_open(program, pg15, feed)
     keys = KEYSET | change
     if keys["mode"] == "full":
         keys = {"tuning": keys["tuning"]}
     program.configure(pg15.url(feed), program.export("t", **keys))
-    before = visible(program.out)
-    refused = program.run("--resume").failed(1, "RIVET_RUN_CHANGED")
-    assert "put the configuration back" in refused.err
-    assert set(visible(program.out)) >= {name for name in before if name.endswith(".parquet")}
-    assert not program.run_json()["per_export"][0]["resumed"]
-    assert values(program) == (list(range(-500, 0)) if "table" in change else list(range(1, ROWS + 1)))
-    assert [run["status"] for run in program.listing("metrics")][-1] == "interrupted"
+    assert named in refused(program)
+    assert named in refused(program, "--resume", "--force"), "--resume gives nothing up"
+    old = parts(program)
+    if way_out == "put back":
+        program.configure(pg15.url(feed), program.export("t", **KEYSET))
+    if way_out == "reset-chunks":
+        program.call("state", "reset-chunks", "-c", "rivet.yaml", "-e", "t").ok()
+        assert not parts(program), "they were no data"
+    if way_out == "restart":
+        program.configure(pg15.url(feed), program.export("t", on_interrupted="restart", **keys))
+    summary = program.run_json(*["--force"] * (way_out == "--force"))["per_export"][0]
+    assert summary["resumed"] is (way_out == "put back")
+    if "destination" in change and way_out != "put back":
+        assert not parts(program)
+        program.out.rmdir()
+        (program.folder / "elsewhere").rename(program.out)
+    assert (old <= parts(program)) is (way_out == "put back")
+    with_negatives = "table" in change and way_out != "put back"
+    assert values(program) == (list(range(-500, 0)) if with_negatives else list(range(1, ROWS + 1)))
+    assert [run["status"] for run in program.listing("metrics")][-1] == (
+        "success" if way_out == "put back" else "interrupted"
+    )
 
 
-def test_two_machines_with_one_name_and_different_exports(pg15, feed, tmp_path):
-    """Of one store. The second is told who is running; after the first has died it does not go on with what is not its
-    own, and the first finds all of its rows again."""
-    state = pg15.new_database("shared")
-    first, second = (Program(tmp_path / name) for name in ("a", "b"))
-    for program, table in ((first, "t"), (second, "u")):
+def test_what_decides_nothing_about_rows_and_files_may_change(program, pg15, feed):
+    leave_open(program, pg15, feed)
+    keys = KEYSET | {
+        "parallel": 3,
+        "tuning": {"batch_size": 70, "max_retries": 7, "profile": "safe"},
+        "quality": {"row_count_min": 1},
+        "on_existing": "replace",
+        "on_schema_drift": "fail",
+        "skip_empty": True,
+        "strict": True,
+        "row_security": "acknowledge",
+        "shape_drift_warn_factor": 9,
+        "chunk_max_attempts": 9,
+    }
+    program.configure(pg15.url(feed), program.export("t", **keys))
+    assert program.run_json()["per_export"][0]["resumed"]
+    assert values(program) == list(range(1, ROWS + 1))
+
+
+def test_a_published_run_of_an_older_configuration_is_completed_first(program, pg15, feed):
+    program.configure(pg15.url(feed), program.export("t", **KEYSET))
+    assert program.run(env={"RIVET_CRASH_AT": "after-manifest-copy"}).rc == -signal.SIGKILL
+    program.configure(pg15.url(feed), program.export("t", **(KEYSET | {"chunk_size": 1000})))
+    summary = program.run_json()["per_export"][0]
+    assert "its commit was completed first" in str(summary["notes"])
+    assert [manifest["row_count"] for manifest in check_delivery(program.out)] == [ROWS, ROWS]
+
+
+def two_machines(tmp_path, server, feed: str, name: str, *changes: dict) -> list[Program]:
+    """Programs with folders of their own, one store and one name of an export."""
+    state = server.new_database("shared")
+    programs = []
+    for i, change in enumerate(changes):
+        program = Program(tmp_path / f"machine{i}")
         program.folder.mkdir()
-        program.env = {"RIVET_STATE_URL": pg15.url(state)}
-        program.configure(pg15.url(feed), program.export("shared", table=table, **SLOWLY))
+        program.env = {"RIVET_STATE_URL": server.url(state)}
+        program.configure(server.url(feed), program.export(name, **(SLOWLY | {"table": "t"} | change)))
+        programs.append(program)
+    return programs
+
+
+@pytest.mark.parametrize("change, named", [({"table": "u"}, "table, destination"), ({"chunk_size": 400}, "destination, chunk_size")], ids=str)
+def test_two_machines_with_one_name_and_different_configurations(pg15, feed, tmp_path, change, named):
+    """The second is told who is running and in what they differ, while the first runs and after it has died; in the end
+    each has all of its rows."""
+    first, second = two_machines(tmp_path, pg15, feed, "t", {}, change)
     process = first.start("run", "-c", "rivet.yaml")
     wait_until(lambda: list(first.out.glob("*.parquet")), 30, "the first part")
-    refused = second.run().failed(75, "RIVET_RUN_LEASE_HELD")
-    assert str(process.pid) in refused.err, "it says who"
+    told = second.run().failed(75, "RIVET_RUN_LEASE_HELD").err
+    assert str(process.pid) in told and f"a run of another configuration ({named})" in told
+    run_id = sorted(first.out.glob("*.parquet"))[0].name.split("_chunk")[0]
+    assert f"another configuration: {named}" in second.run("--join", run_id).failed(1, "RIVET_RUN_NOT_JOINABLE").err
     process.kill()
     first.finish(process)
-    second.run("--resume").failed(1, "RIVET_RUN_CHANGED")
-    assert list(first.out.glob("*.parquet")), "what is another's is left alone"
-    second.run().ok()
-    assert values(second) == list(range(-500, 0))
+    kept = parts(first)
+    for arguments in ((), ("--resume",)):
+        told = second.run(*arguments).failed(1, "RIVET_RUN_CHANGED").err
+        assert run_id in told and f"another configuration: {named}" in told
+    assert parts(first) == kept and not second.out.exists(), "what is another's is left alone"
     document = json.loads(first.config.read_text())
     document["exports"][0]["tuning"] = {}
     first.config.write_text(json.dumps(document))
-    first.run().ok()
+    assert first.run_json()["per_export"][0]["resumed"] and kept <= parts(first)
     assert values(first) == list(range(1, ROWS + 1))
+    second.run().ok()
+    assert values(second) == (list(range(-500, 0)) if "table" in change else list(range(1, ROWS + 1)))
 
 
 def test_a_cursor_is_not_taken_for_one_of_another_table(pg15, feed, tmp_path):
@@ -156,8 +261,8 @@ def test_a_cursor_is_not_taken_for_one_of_another_table(pg15, feed, tmp_path):
             pg15.url(feed), program.export("shared", table=table, mode="incremental", cursor_column="id")
         )
     assert first.run_json()["total_rows"] == ROWS
-    refused = second.run().failed(1, "RIVET_CONFIG_VALUE")
-    assert "public.t" in refused.err and "public.u" in refused.err and "rivet state reset -e shared" in refused.err
+    told = second.run().failed(1, "RIVET_CONFIG_VALUE").err
+    assert "public.t" in told and "public.u" in told and "rivet state reset -e shared" in told
     assert not list(second.out.glob("*.parquet"))
     assert first.run_json()["total_rows"] == 0
     second.call("state", "reset", "-c", "rivet.yaml", "-e", "shared").ok()

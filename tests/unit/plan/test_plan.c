@@ -308,20 +308,6 @@ static void lanes_share_a_snapshot_or_are_one(void **state)
     assert_int_equal(b->plan.lanes, 4); /* chunks */
 }
 
-static void a_configuration_has_a_fingerprint_of_its_own(void **state)
-{
-    bench *b = *state;
-    char before[RV_FINGERPRINT_BYTES], after[RV_FINGERPRINT_BYTES];
-    assert_int_equal(rv_plan_config_fingerprint(&b->export_config, before, NULL), RV_OK);
-    b->export_config.parallel = 7;
-    b->export_config.tuning.max_retries = 9;
-    assert_int_equal(rv_plan_config_fingerprint(&b->export_config, after, NULL), RV_OK);
-    assert_string_equal(before, after);
-    b->export_config.cursor.key = (rv_key){.n_columns = 1, .columns = {"id"}};
-    assert_int_equal(rv_plan_config_fingerprint(&b->export_config, after, NULL), RV_OK);
-    assert_string_not_equal(before, after);
-}
-
 /* ---- fingerprints ---- */
 
 typedef void (*change_fn)(bench *b);
@@ -390,15 +376,20 @@ static void change_policy(bench *b)
     b->export_config.schema.on_invalid[RV_INVALID_NAN] = RV_POLICY_NULL;
 }
 
-static void change_bloom(bench *b)
-{
-    static const char *const names[] = {"id"};
-    b->export_config.format.parquet = (rv_parquet_options){.bloom = names, .n_bloom = 1};
-}
-
 static void change_hash(bench *b)
 {
     b->export_config.meta.row_hash = true;
+}
+
+static void change_hashed(bench *b)
+{
+    static const char *const listed[] = {"id"};
+    b->export_config.meta = (rv_meta_columns){.row_hash_columns = listed, .n_row_hash_columns = 1};
+}
+
+static void change_exported_at(bench *b)
+{
+    b->export_config.meta.exported_at = true;
 }
 
 static void change_chunk_size(bench *b)
@@ -414,10 +405,11 @@ static void change_partition(bench *b)
 static void whatever_decides_rows_or_files_changes_the_fingerprint(void **state)
 {
     static const change_fn changes[] = {
-        change_table,  change_schema,      change_query,       change_name,       change_path,
-        change_format, change_codec,       change_level,       change_delimiter,  change_null,
-        change_header, change_line_ending, change_consistency, change_type,       change_column,
-        change_policy, change_bloom,       change_hash,        change_chunk_size, change_partition,
+        change_table,       change_schema,      change_query,       change_name,      change_path,
+        change_format,      change_codec,       change_level,       change_delimiter, change_null,
+        change_header,      change_line_ending, change_consistency, change_type,      change_column,
+        change_policy,      change_hash,        change_chunk_size,  change_partition, change_hashed,
+        change_exported_at,
     };
     bench *b = *state;
     char before[sizeof b->plan.fingerprint];
@@ -433,6 +425,22 @@ static void whatever_decides_rows_or_files_changes_the_fingerprint(void **state)
     }
 }
 
+static void options_of_the_other_format_leave_the_fingerprint_alone(void **state)
+{
+    static const char *const names[] = {"id"};
+    bench *b = *state;
+    char before[sizeof b->plan.fingerprint];
+    b->export_config.format.kind = RV_FORMAT_PARQUET;
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+    memcpy(before, b->plan.fingerprint, sizeof before);
+    b->export_config.format.csv.delimiter = ';';
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+    assert_string_equal(b->plan.fingerprint, before);
+    b->export_config.format.parquet = (rv_parquet_options){.bloom = names, .n_bloom = 1};
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+    assert_string_not_equal(b->plan.fingerprint, before);
+}
+
 static void pace_size_and_what_follows_the_files_leave_the_fingerprint_alone(void **state)
 {
     bench *b = *state;
@@ -442,10 +450,71 @@ static void pace_size_and_what_follows_the_files_leave_the_fingerprint_alone(voi
     b->export_config.tuning.batch_size = 10;
     b->export_config.on_existing = RV_EXISTING_REPLACE;
     b->export_config.skip_empty = true;
+    b->export_config.parallel = 7;
+    b->export_config.tuning.max_retries = 9;
+    b->export_config.schema.strict = true;
+    b->export_config.row_security_acknowledged = true;
+    b->export_config.cursor.key = (rv_key){.n_columns = 1, .columns = {"id"}}; /* of another mode */
+    b->export_config.time_window.days = 3;
+    b->export_config.format.parquet.max_bytes = 1 << 20; /* of another format */
     b->info.est_bytes = INT64_C(1) << 40;
     b->info.physical.last = 1000000;
     assert_int_equal(make(b, ALL_CAPS), RV_OK);
     assert_string_equal(b->plan.fingerprint, before);
+}
+
+/* ---- what has changed ---- */
+
+static void keys_that_changed_are_named_in_the_order_of_the_list(void **state)
+{
+    bench *b = *state;
+    rv_plan_difference found;
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+    const char *then = b->plan.ingredients;
+    assert_int_equal(rv_plan_bind(b->arena, &b->plan, "source", "here", NULL), RV_OK);
+    const char *bound = b->plan.ingredients;
+    assert_int_equal(rv_plan_compare(b->arena, bound, bound, &found, NULL), RV_OK);
+    assert_true(found.known && !found.columns && !found.strategy);
+    assert_string_equal(found.keys, "");
+    assert_int_equal(rv_plan_compare(b->arena, then, bound, &found, NULL), RV_OK);
+    assert_string_equal(found.keys, "source");
+
+    b->export_config.relation.table = "u";
+    b->export_config.format.codec = RV_CODEC_ZSTD;
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+    assert_int_equal(rv_plan_compare(b->arena, bound, b->plan.ingredients, &found, NULL), RV_OK);
+    assert_string_equal(found.keys, "table, compression, source");
+    assert_true(!found.columns && !found.strategy);
+}
+
+static void another_column_or_strategy_is_told_from_what_somebody_wrote(void **state)
+{
+    bench *b = *state;
+    rv_plan_difference found;
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+    const char *then = b->plan.ingredients;
+    change_type(b);
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+    assert_int_equal(rv_plan_compare(b->arena, then, b->plan.ingredients, &found, NULL), RV_OK);
+    assert_string_equal(found.keys, "");
+    assert_true(found.columns && !found.strategy);
+    then = b->plan.ingredients;
+    assert_int_equal(make(b, ALL_CAPS & ~(uint32_t)RV_SOURCE_CAP_SNAPSHOT), RV_OK);
+    assert_int_equal(rv_plan_compare(b->arena, then, b->plan.ingredients, &found, NULL), RV_OK);
+    assert_string_equal(found.keys, "");
+    assert_true(!found.columns && found.strategy);
+}
+
+static void a_list_of_another_program_tells_nothing(void **state)
+{
+    static const char *const foreign[] = {"", "xxh3:0123456789abcdef", "no line", "\n=\n", "\n"};
+    bench *b = *state;
+    rv_plan_difference found;
+    assert_int_equal(make(b, ALL_CAPS), RV_OK);
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        assert_int_equal(rv_plan_compare(b->arena, foreign[i], b->plan.ingredients, &found, NULL), RV_OK);
+        assert_false(found.known);
+    }
 }
 
 #define plan_test(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -466,8 +535,11 @@ int main(void)
         plan_test(an_infinite_cursor_is_refused),
         plan_test(modes_that_need_ranges_are_refused_where_there_are_none),
         plan_test(lanes_share_a_snapshot_or_are_one),
-        plan_test(a_configuration_has_a_fingerprint_of_its_own),
         plan_test(whatever_decides_rows_or_files_changes_the_fingerprint),
+        plan_test(options_of_the_other_format_leave_the_fingerprint_alone),
+        plan_test(keys_that_changed_are_named_in_the_order_of_the_list),
+        plan_test(another_column_or_strategy_is_told_from_what_somebody_wrote),
+        plan_test(a_list_of_another_program_tells_nothing),
         plan_test(pace_size_and_what_follows_the_files_leave_the_fingerprint_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,7 +203,7 @@ static void an_export_that_is_running_is_refused(void **state)
     assert_int_equal(count_files(b, ""), 0);
 }
 
-static void files_of_a_dead_run_of_another_plan_are_removed(void **state)
+static void a_dead_run_of_another_plan_is_given_up_by_force_alone(void **state)
 {
     bench *b = *state;
     char stray[2 * PATH_BYTES];
@@ -215,6 +215,12 @@ static void files_of_a_dead_run_of_another_plan_are_removed(void **state)
     assert_non_null(file);
     fputs("77,stray\n", file);
     (void)fclose(file);
+    assert_int_equal(bench_run(b), RV_E_RUN_CHANGED);
+    assert_int_equal(count_files(b, ""), 1);
+    b->context.resume = b->context.force = true;
+    assert_int_equal(bench_run(b), RV_E_RUN_CHANGED);
+    assert_int_equal(count_files(b, ""), 1);
+    b->context.resume = false;
     assert_int_equal(bench_run(b), RV_OK);
     assert_false(b->summary.resumed);
     assert_rows_once(b, 10);
@@ -446,7 +452,7 @@ int main(void)
         bench_test(a_statement_that_never_fits_fails_for_good),
         bench_test(a_cancelled_run_ends_although_the_source_hangs),
         bench_test(an_export_that_is_running_is_refused),
-        bench_test(files_of_a_dead_run_of_another_plan_are_removed),
+        bench_test(a_dead_run_of_another_plan_is_given_up_by_force_alone),
         bench_test(no_rows_give_a_manifest_and_no_part),
         bench_test(skip_empty_leaves_the_destination_alone),
         bench_test(a_stream_without_rows_has_a_header_unless_it_is_unwanted),

@@ -357,35 +357,6 @@ static void a_column_of_the_same_name_is_refused(void **state)
     assert_non_null(strstr(b->summary.error.message, "has a column '_rivet_row_hash' already"));
 }
 
-static void runs_with_other_added_columns_are_other_plans(void **state)
-{
-    bench *b = *state;
-    static const char *const listed[] = {"note"};
-    const rv_meta_columns cases[] = {
-        {0},
-        {.exported_at = true},
-        {.row_hash = true},
-        {.row_hash = true, .row_hash_columns = listed, .n_row_hash_columns = 1},
-    };
-    char seen[4][sizeof((rv_plan *)NULL)->fingerprint];
-    enum { N = sizeof cases / sizeof cases[0] };
-    for (int i = 0; i < N; i++) {
-        rv_field fields[] = {{.name = "note", .native_type = "text", .type = {.id = RV_TYPE_STRING}}};
-        rvi_run run = {.context = &b->context, .export_config = &b->export_config, .summary = &b->summary};
-        b->export_config.meta = cases[i];
-        run.plan.schema = (rv_schema){.fields = fields, .n_fields = 1, .origin = "t"};
-        (void)snprintf(run.plan.fingerprint, sizeof run.plan.fingerprint, "xxh3:plan");
-        assert_int_equal(rv_arena_new(&run.arena, 1 << 20, NULL), RV_OK);
-        assert_int_equal(rv_state_open(&run.state, b->state, RV_STATE_WRITE, rv_clock_system(), NULL), RV_OK);
-        assert_int_equal(rvi_guards_prepare(&run, NULL), RV_OK);
-        memcpy(seen[i], run.plan.fingerprint, sizeof seen[i]);
-        rv_state_close(run.state);
-        rv_arena_free(run.arena);
-        for (int earlier = 0; earlier < i; earlier++)
-            assert_string_not_equal(seen[i], seen[earlier]);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,7 +377,6 @@ int main(void)
         bench_test(longer_values_are_noted_and_remembered),
         bench_test(added_columns_are_in_the_files),
         bench_test(a_column_of_the_same_name_is_refused),
-        bench_test(runs_with_other_added_columns_are_other_plans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
