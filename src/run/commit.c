@@ -69,6 +69,17 @@ static rv_code record_verdict(rvi_run *run, rv_run_status status, rv_error *err)
     return RV_OK;
 }
 
+/* A process that read chunks of this run and died has left its spool file, and perhaps a part that no record names. Its
+ * chunks were read by others; once the run has ended nobody would look for them any more. */
+static rv_code remove_strays(rvi_run *run, const rvi_part_list *parts, rv_error *err)
+{
+    const rvi_place place = {run->dest, run->run_id, run->arena};
+    rvi_name_list strays = {.arena = run->arena};
+    rvi_index_list damaged;
+    RV_TRY(rvi_survey_objects(&place, parts, &strays, &damaged, err));
+    return rvi_remove_objects(run->dest, &strays, err);
+}
+
 rv_code rvi_run_commit(rvi_run *run, rv_error *err)
 {
     rvi_part_list parts;
@@ -85,6 +96,8 @@ rv_code rvi_run_commit(rvi_run *run, rv_error *err)
     run->summary->bytes = parts.bytes;
     if (!is_published)
         RV_TRY(rvi_guards_judge(run, parts.rows, err));
+    if (!is_published && has_objects)
+        RV_TRY(remove_strays(run, &parts, err));
     if (parts.rows == 0 && run->export_config->skip_empty)
         return record_verdict(run, RV_RUN_SKIPPED, err);
     if (has_objects) {

@@ -198,6 +198,39 @@ def test_two_machines_share_one_state_and_one_run(pg15, table, store, tmp_path):
     assert 0 < helped["rows"] < ROWS
 
 
+JOINED = {"mode": "chunked", "chunk_by_key": "id", "chunk_size": 200, "tuning": {"batch_size": 50, "throttle_ms": 100}}
+
+
+@pytest.mark.parametrize("killed", ["owner", "helper"])
+def test_one_of_two_processes_that_share_a_run_is_killed(pg15, table, store, tmp_path, killed):
+    """While both read. The other goes on, and once the run has ended nothing is left of the one that died."""
+    owner, helper = (Program(tmp_path / name) for name in ("a", "b"))
+    out, name = tmp_path / "lake", f"shared_{killed}"
+    for program in (owner, helper):
+        program.folder.mkdir()
+        program.env = {"RIVET_STATE_URL": pg15.url(store)}
+        entry = program.export(name, table="t", destination={"type": "local", "path": str(out)}, **JOINED)
+        program.configure(pg15.url(table), entry)
+    began = owner.start("run", "-c", "rivet.yaml", "--json")
+    wait_until(lambda: list(out.glob("*.parquet")), 40, "the first part")
+    run_id = sorted(out.glob("*.parquet"))[0].name.split("_chunk")[0]
+    joined = helper.start("run", "-c", "rivet.yaml", "--join", run_id, "--json")
+    wait_until(lambda: len(list(out.glob(".rivet-*"))) == 2, 40, "both to write")
+    victim, other, survivor = (began, joined, helper) if killed == "owner" else (joined, began, owner)
+    victim.kill()
+    victim.communicate()
+    survivor.finish(other).ok()
+    if killed == "owner":
+        assert all(chunk["status"] == "completed" for chunk in helper.listing("state", "chunks", "-e", name))
+        summary = helper.run_json()["per_export"][0]
+        assert summary["resumed"] and summary["run_id"] == run_id
+    [manifest] = check_delivery(out)
+    names = [str(path) for path in part_paths(out, manifest)]
+    with duckdb.connect() as session:
+        rows = session.execute(f"SELECT id, v FROM read_parquet({names}) ORDER BY id").fetchall()
+    assert rows == [(i, i) for i in range(1, ROWS + 1)]
+
+
 def test_sixteen_cold_starts_migrate_one_postgresql_store(pg15, table, tmp_path):
     store = pg15.new_database("cold")
     programs = []
