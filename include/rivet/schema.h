@@ -83,6 +83,7 @@ typedef struct rv_field {
     const char *native_type; /* as the source spells it, with modifiers: "numeric(10,2)" */
     rv_type natural;         /* what the driver maps it to by itself */
     rv_type type;            /* what the file gets; equals `natural` until resolved */
+    const char *collation;   /* what its texts sort by, as the source names it; NULL: no text, or not told */
     bool nullable;           /* false only where the source guarantees it */
     bool is_key;             /* part of the primary key: names a row in messages */
     rv_fidelity fidelity;

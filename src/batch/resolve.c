@@ -154,6 +154,11 @@ static rv_code copy_field(rv_arena *arena, const rv_schema *source, int i, rv_fi
         if (out->native_type == NULL)
             return no_memory(err, source);
     }
+    if (from->collation != NULL) {
+        out->collation = rv_arena_strdup(arena, from->collation);
+        if (out->collation == NULL)
+            return no_memory(err, source);
+    }
     return RV_OK;
 }
 

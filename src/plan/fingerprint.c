@@ -183,6 +183,9 @@ static rv_code put_plan(recipe *r, const rv_plan *plan, rv_error *err)
     RV_TRY(rv_bytes_printf(&r->text, err, "%s %d", plan->strategy_name, (int)plan->snapshot));
     RV_TRY(end_line(r, strategy_line, err));
     RV_TRY(rv_bytes_printf(&r->text, err, "%016" PRIx64 "\n", rv_schema_fingerprint(&plan->schema)));
+    for (int i = 0; i < plan->schema.n_fields; i++) /* chunks of a text key are cut in its order */
+        if (plan->schema.fields[i].collation != NULL)
+            RV_TRY(rv_bytes_printf(&r->text, err, "%d %s\n", i, plan->schema.fields[i].collation));
     return end_line(r, columns_line, err);
 }
 

@@ -41,6 +41,7 @@ enum column_column {
     COL_TIME_PRECISION,
     COL_NULLABLE,
     COL_KEY,
+    COL_COLLATION,
     COL_SRID
 };
 
@@ -240,17 +241,21 @@ static rv_code set_field(rv_field *out, MYSQL_ROW column, const rvi_my_type *typ
                          rv_arena *arena, rv_error *err)
 {
     const char *full = text_of(column, COL_FULL_TYPE), *srid = text_of(column, COL_SRID);
+    const char *collation = column[COL_COLLATION];
     RV_TRY(check_name(text_of(column, COL_NAME), err));
     *out = (rv_field){
         .name = rv_arena_strdup(arena, text_of(column, COL_NAME)),
         .native_type =
             *srid != '\0' ? rv_arena_printf(arena, "%s srid %s", full, srid) : rv_arena_strdup(arena, full),
+        .collation = collation != NULL ? rv_arena_strdup(arena, collation) : NULL,
         /* Of a view's column the server only guesses. */
         .nullable = of_view || !is_word(text_of(column, COL_NULLABLE), "NO"),
         .is_key = is_word(text_of(column, COL_KEY), "PRI"),
     };
     rvi_my_set_field_type(out, type, modifier_of(column, type));
-    return out->name != NULL && out->native_type != NULL ? RV_OK : no_memory(err);
+    bool complete =
+        out->name != NULL && out->native_type != NULL && (collation == NULL) == (out->collation == NULL);
+    return complete ? RV_OK : no_memory(err);
 }
 
 static rv_code ask_columns(rvi_my *my, MYSQL_ROW relation, MYSQL_RES **out, rv_error *err)
@@ -261,7 +266,7 @@ static rv_code ask_columns(rvi_my *my, MYSQL_ROW relation, MYSQL_RES **out, rv_e
     RV_TRY(rv_bytes_printf(&select, err,
                            "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME,"
                            " CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION,"
-                           " IS_NULLABLE, COLUMN_KEY, %s"
+                           " IS_NULLABLE, COLUMN_KEY, COLLATION_NAME, %s"
                            " FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ",
                            has_srid ? "SRS_ID" : "NULL"));
     RV_TRY(rv_bytes_cstr(&select, &text, err));

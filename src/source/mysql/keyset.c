@@ -193,6 +193,12 @@ static void give_up(rvi_my_scan *scan, rv_code rc)
         (void)!rvi_my_statement_drain(scan->keyset.statement, rvi_my_statement_deadline(scan->my), NULL);
 }
 
+/* Nothing has kept the table as it is between two pages. */
+static rv_code check_order(rvi_my_scan *scan, rv_error *err)
+{
+    return rvi_my_check_operands(&scan->from, scan->operands, scan->n_operands, err);
+}
+
 rv_code rvi_my_keyset_next(rvi_my_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
                            rv_error *err)
 {
@@ -204,7 +210,7 @@ rv_code rvi_my_keyset_next(rvi_my_scan *scan, const rv_page_limits *limits, rv_b
     }
     page->units = out->rows;
     page->end = out->rows < n;
-    return RV_OK;
+    return page->end && !scan->my->snapshot ? check_order(scan, err) : RV_OK;
 }
 
 rv_code rvi_my_scan_position(rv_scan *base, rv_arena *arena, rv_key_value *out, rv_error *err)

@@ -81,10 +81,14 @@ rv_code rvi_my_append_range(const rvi_my_from *from, rvi_my_query *query, const 
 rv_code rvi_my_check_range(const rvi_my_from *from, const rv_range *range, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_my_check_key(const rvi_my_from *from, const rv_key *key, rv_error *err) RV_MUST_CHECK;
 
-/* Fill in the operands' types; asks the server for character sets where columns have one. Fails SOURCE_UNSUPPORTED
- * (a column without an order). */
+/* operand.c: fill in the operands' types; asks the server for character sets where columns have one. Fails
+ * SOURCE_UNSUPPORTED (a column without an order), SOURCE_NOT_FOUND and SOURCE_QUERY (a table that was altered since it
+ * was described). */
 rv_code rvi_my_bind_operands(const rvi_my_from *from, rvi_my_operand *operands, int n, rv_arena *arena,
                              rv_error *err) RV_MUST_CHECK;
+/* Do the values of bound operands still sort as they did? Fails as rvi_my_bind_operands() does. */
+rv_code rvi_my_check_operands(const rvi_my_from *from, rvi_my_operand *operands, int n,
+                              rv_error *err) RV_MUST_CHECK;
 
 /* The field of a column; NULL: the relation has none of this name. */
 const rv_field *rvi_my_find_field(const rv_relation_info *info, const char *name);
