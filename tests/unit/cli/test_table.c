@@ -90,7 +90,7 @@ static void a_long_cell_is_cut_between_characters_and_says_so(void **state)
 {
     (void)state;
     static const rvi_table_column one[] = {{NULL, false}};
-    char text[400] = "", wanted[200] = "> ";
+    char text[400] = "", wanted[sizeof text + 4] = "> ";
     for (int i = 0; i < 60; i++)
         memcpy(text + 3 * i, "\xE6\x97\xA5", 4);
     memcpy(wanted + 2, text, (size_t)(RVI_TABLE_CELL - 1) * 3);
