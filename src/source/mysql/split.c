@@ -7,8 +7,7 @@
  * quarter of a part. Each cut asks for the values next to the middle, which closes gaps, however wide; spans begin and end with
  * values that are there. A span of integers or times in which every value is there need not be cut.
  *
- * Histograms (COLUMN_STATISTICS, mysql.column_stats) are not read: few tables have them, they say of a moment long past
- * what descents say of now, and MySQL keeps none for unique columns, which keys are.
+ * Histograms (COLUMN_STATISTICS, mysql.column_stats) are not read: docs/adr/0016 says why.
  *
  * The number of cuts is bounded, whatever the table holds. How even the parts are depends on guesses, nothing else
  * does: that places ascend is what the server said, or arithmetic where that is the server's own order.
