@@ -12,7 +12,7 @@ from support.program import Program
 from support.servers import MysqlServer, wait_until
 from tables_mysql import USER, configure, new_database, rows_of, source_rows
 
-ROWS = 1200
+ROWS = 600
 SLOWLY = {"batch_size": 100, "throttle_ms": 100, "max_retries": 0}
 STATEMENT = {"consistency": "statement", "on_existing": "replace"}
 LOST = (1, "RIVET_SOURCE_NOT_FOUND")
@@ -120,7 +120,7 @@ ORDERS = {
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("mode", [{}, {"mode": "chunked", "chunk_size": 400}], ids=["full", "chunked"])
+@pytest.mark.parametrize("mode", [{}, {"mode": "chunked", "chunk_size": 200}], ids=["full", "chunked"])
 def test_a_key_that_sorts_otherwise_between_two_pages(program, mysql, database, order, mode):
     key, value, change = ORDERS[order]
     make_table(mysql, database, key, value)
@@ -142,7 +142,7 @@ def test_chunks_are_not_resumed_in_another_order(program, mysql, database):
     key, value, change = ORDERS["collation"]
     make_table(mysql, database, key, value)
     before = source_rows(mysql, database)
-    configure(program, mysql, database, mode="chunked", chunk_size=300, **STATEMENT)
+    configure(program, mysql, database, mode="chunked", chunk_size=150, **STATEMENT)
     assert program.run(env={"RIVET_CRASH_AT": "after-chunk-complete:2"}).rc == -signal.SIGKILL
     mysql.execute(f"ALTER TABLE t {change}", database=database)
     assert not program.run_json()["per_export"][0]["resumed"]
@@ -156,7 +156,7 @@ def test_a_column_that_may_be_null_from_now_on(program, mysql, database, value, 
     configure(program, mysql, database, tuning=SLOWLY, **STATEMENT)
     with between_two_pages(program) as ended, mysql.connect(database) as session:
         session.query("ALTER TABLE t MODIFY w varchar(40) NULL")
-        session.cursor().execute("UPDATE t SET w = %s WHERE id > 1000", [value])
+        session.cursor().execute("UPDATE t SET w = %s WHERE id > 500", [value])
     assert ended[0].rc == rc, ended[0].err
 
 
