@@ -90,4 +90,9 @@ rv_code rv_key_value_copy(rv_key_value *out, const rv_key_value *from, rv_arena 
                           rv_error *err) RV_MUST_CHECK;
 bool rv_key_value_equal(const rv_key_value *a, const rv_key_value *b);
 
+/* Do all of the key's first n columns sort the same way? */
+bool rv_key_sorts_one_way(const rv_key *key, int n);
+/* Are the columns of `first` the first ones of `key`, sorted the same ways? */
+bool rv_key_begins_with(const rv_key *key, const rv_key *first);
+
 #endif

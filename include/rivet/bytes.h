@@ -17,7 +17,12 @@ typedef struct rv_bytes {
 #define RV_BYTES_INIT(max_bytes) ((rv_bytes){.max = (max_bytes)})
 
 void rv_bytes_deinit(rv_bytes *b); /* frees; keeps `max`; may be used again */
-void rv_bytes_clear(rv_bytes *b);  /* len = 0, keeps the memory */
+/* RV_AUTO(rv_bytes_deinit) rv_bytes text = RV_BYTES_INIT(…): for the struct itself, not a pointer to it. */
+static inline void rv_bytes_deinit_auto(rv_bytes *b)
+{
+    rv_bytes_deinit(b);
+}
+void rv_bytes_clear(rv_bytes *b); /* len = 0, keeps the memory */
 /* Make room for n more bytes. Fails OUT_OF_MEMORY, LIMIT_EXCEEDED (ceiling). */
 rv_code rv_bytes_reserve(rv_bytes *b, size_t n, rv_error *err) RV_MUST_CHECK;
 rv_code rv_bytes_append(rv_bytes *b, const void *data, size_t len, rv_error *err) RV_MUST_CHECK;

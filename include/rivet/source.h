@@ -172,7 +172,8 @@ typedef struct rv_source_ops {
     /* At most one scan is open on a source. */
     rv_code (*scan_open)(rv_scan **out, rv_source *src, const rv_scan_request *request, rv_error *err);
     /* Runs one statement and appends its rows to `out` (empty on entry). A page that would pass max_bytes is
-     * given up and fails with LIMIT_EXCEEDED and RV_RETRY_SMALLER, except when units is already 1. */
+     * given up and fails with LIMIT_EXCEEDED and RV_RETRY_SMALLER, except when units is already 1. `page` is zeroed on
+     * entry; what a failure leaves in it and in `out` reaches nobody. */
     rv_code (*scan_next)(rv_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
                          rv_error *err);
     void (*scan_close)(rv_scan *scan); /* NULL is fine */

@@ -522,6 +522,25 @@ bool rv_key_value_equal(const rv_key_value *a, const rv_key_value *b)
     return true;
 }
 
+/* ---- keys ---- */
+
+bool rv_key_sorts_one_way(const rv_key *key, int n)
+{
+    for (int i = 1; i < n; i++)
+        if (key->descending[i] != key->descending[0])
+            return false;
+    return true;
+}
+
+bool rv_key_begins_with(const rv_key *key, const rv_key *first)
+{
+    for (int i = 0; i < first->n_columns; i++)
+        if (i >= key->n_columns || strcmp(key->columns[i], first->columns[i]) != 0 ||
+            key->descending[i] != first->descending[i])
+            return false;
+    return true;
+}
+
 /* ---- for people ---- */
 
 /* A text of at most `size` bytes; what does not fit is cut between characters, and nothing follows. */

@@ -298,6 +298,14 @@ const char *rv_invalid_name(rv_invalid invalid_class)
     return "unknown";
 }
 
+const rv_field *rv_schema_field(const rv_schema *schema, const char *name)
+{
+    for (int i = 0; i < schema->n_fields; i++)
+        if (strcmp(schema->fields[i].name, name) == 0)
+            return &schema->fields[i];
+    return NULL;
+}
+
 uint64_t rv_schema_fingerprint(const rv_schema *schema)
 {
     uint64_t hash = 0;

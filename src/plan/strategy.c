@@ -117,11 +117,8 @@ static const rv_index *same_key(const rv_relation_info *leaf, const rv_key *key)
 {
     for (int i = 0; i < leaf->n_indexes; i++) {
         const rv_key *other = &leaf->indexes[i].key;
-        bool same = rv_index_is_key(&leaf->indexes[i]) && other->n_columns == key->n_columns;
-        for (int c = 0; same && c < key->n_columns; c++)
-            same =
-                strcmp(other->columns[c], key->columns[c]) == 0 && other->descending[c] == key->descending[c];
-        if (same)
+        if (rv_index_is_key(&leaf->indexes[i]) && other->n_columns == key->n_columns &&
+            rv_key_begins_with(other, key))
             return &leaf->indexes[i];
     }
     return NULL;

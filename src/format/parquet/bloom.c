@@ -11,19 +11,11 @@
 
 /* ---- which columns ---- */
 
-static const rv_field *find_field(const rv_schema *schema, const char *name)
-{
-    for (int i = 0; i < schema->n_fields; i++)
-        if (strcmp(schema->fields[i].name, name) == 0)
-            return &schema->fields[i];
-    return NULL;
-}
-
 rv_code rvi_pq_bloom_check(const rv_parquet_options *options, const rv_schema *schema, rv_error *err)
 {
     for (int i = 0; i < options->n_bloom; i++) {
         const char *name = options->bloom[i];
-        const rv_field *field = find_field(schema, name);
+        const rv_field *field = rv_schema_field(schema, name);
         if (field == NULL) {
             rv_fail(err, RV_E_CONFIG_VALUE,
                     "parquet.bloom names the column '%s', but %s has none of that name", name,

@@ -65,7 +65,7 @@ static int64_t number_of(MYSQL_ROW row, int column, int64_t unknown)
 static rv_code ask_about(rvi_my *my, const char *select, const char *schema, const char *table_column,
                          const char *table, const char *rest, MYSQL_RES **out, rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     const char *text = NULL;
     RV_TRY(rv_bytes_append_str(&sql, select, err));
     RV_TRY(rvi_my_append_literal(&sql, schema, err));
@@ -144,7 +144,7 @@ static void hint_near_name(rvi_my *my, const char *schema, const char *table, rv
 static rv_code prepare_relation(rvi_my *my, const char *schema, const char *table, rvi_my_statement **out,
                                 rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     const char *text = NULL;
     RV_TRY(rv_bytes_append_str(&sql, "SELECT * FROM ", err));
     RV_TRY(rvi_my_append_name(&sql, schema, err));
@@ -260,7 +260,7 @@ static rv_code set_field(rv_field *out, MYSQL_ROW column, const rvi_my_type *typ
 
 static rv_code ask_columns(rvi_my *my, MYSQL_ROW relation, MYSQL_RES **out, rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes select = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes select = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     const char *text = NULL;
     bool has_srid = !my->mariadb && my->version >= MYSQL_SRS_ID;
     RV_TRY(rv_bytes_printf(&select, err,
@@ -329,7 +329,7 @@ static rv_code table_fields(rvi_my *my, MYSQL_ROW relation, const rvi_my_stateme
  * are newer, and EXPLAIN tells them without reading rows. *out -1: it did not. */
 static rv_code explain_rows(rvi_my *my, const char *schema, const char *table, int64_t *out, rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     RV_AUTO(mysql_free_result) MYSQL_RES *plan = NULL;
     const char *text = NULL;
     *out = -1;
@@ -462,7 +462,7 @@ static rv_code query_fields(const rvi_my_statement *prepared, rv_arena *arena, r
 static rv_code describe_query(rvi_my *my, const rv_relation *relation, rv_arena *arena, rv_relation_info *out,
                               rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     RV_AUTO(rvi_my_statement_close) rvi_my_statement *prepared = NULL;
     const char *text = NULL;
     RV_TRY(rv_bytes_append_str(&sql, "SELECT * FROM (", err));

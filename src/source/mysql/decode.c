@@ -607,7 +607,7 @@ static rv_code geometry_as_text(const rvi_my_column *plan, rv_column *column, co
 {
     uint8_t head[GEOMETRY_HEADER];
     size_t head_len = geometry_head(plan, value, len, head);
-    RV_AUTO(rvi_my_bytes) rv_bytes text = RV_BYTES_INIT(HEX_BYTES_MAX);
+    RV_AUTO(rv_bytes_deinit) rv_bytes text = RV_BYTES_INIT(HEX_BYTES_MAX);
     if (head_len == 0)
         return malformed(plan, len, err);
     RV_TRY(check_size(plan, len, err));

@@ -54,8 +54,9 @@ static rv_code find_end(ends_query *q, rvi_my_order order, rv_arena *arena, rv_k
 static bool can_be_null(const ends_query *q)
 {
     const rvi_my_operand *key = &q->operands[0];
-    const rv_field *field = rvi_my_find_field(q->from.info, key->key->columns[0]);
-    const rv_field *fallback = key->fallback != NULL ? rvi_my_find_field(q->from.info, key->fallback) : NULL;
+    const rv_field *field = rv_schema_field(&q->from.info->schema, key->key->columns[0]);
+    const rv_field *fallback =
+        key->fallback != NULL ? rv_schema_field(&q->from.info->schema, key->fallback) : NULL;
     return field->nullable && (fallback == NULL || fallback->nullable);
 }
 

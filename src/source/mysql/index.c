@@ -71,7 +71,8 @@ typedef struct index_rows {
 static const rv_field *usable_field(const index_rows *from, MYSQL_ROW row)
 {
     rvi_my_key_type type;
-    const rv_field *field = row[IDX_COLUMN] != NULL ? rvi_my_find_field(from->info, row[IDX_COLUMN]) : NULL;
+    const rv_field *field =
+        row[IDX_COLUMN] != NULL ? rv_schema_field(&from->info->schema, row[IDX_COLUMN]) : NULL;
     if (field == NULL || row[IDX_DIRECTION] == NULL || !is(row[IDX_WHOLE], "1") ||
         !rvi_my_key_type_of(field, &type))
         return NULL;
@@ -198,7 +199,7 @@ static rv_code read_all(const index_rows *from, rv_relation_info *out, rv_error 
 rv_code rvi_my_describe_indexes(rvi_my *my, const char *schema, const char *table, rv_arena *arena,
                                 rv_relation_info *out, rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     RV_AUTO(mysql_free_result) MYSQL_RES *found = NULL;
     const char *text = NULL;
     RV_TRY(indexes_sql(my, schema, table, &sql, &text, err));

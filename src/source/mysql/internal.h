@@ -22,11 +22,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(…): for the struct itself, not a pointer to it. */
-static inline void rvi_my_bytes_auto(rv_bytes *bytes)
-{
-    rv_bytes_deinit(bytes);
-}
 RV_DEFINE_AUTO(MYSQL_RES, mysql_free_result)
 static inline void rvi_my_memory_free(void *memory)
 {

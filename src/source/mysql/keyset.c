@@ -57,7 +57,7 @@ static rv_code find_cell(rvi_my_scan *scan, int i, rv_bytes *columns, rv_error *
         }
     last->cell[i] = scan->rows.n_cells++;
     if (as_it_is) {
-        const rv_field *field = rvi_my_find_field(scan->request.info, name);
+        const rv_field *field = rv_schema_field(&scan->request.info->schema, name);
         last->wire[i] = rvi_my_field_type(field).wire;
     }
     scan->rows.wires[last->cell[i]] = last->wire[i];

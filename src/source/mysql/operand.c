@@ -59,7 +59,7 @@ static rv_code columns_sql(const rvi_my_from *from, const rvi_my_operand *operan
 static rv_code ask_columns(const rvi_my_from *from, const rvi_my_operand *operands, int n, MYSQL_RES **out,
                            rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     const char *text = NULL;
     bool any = false;
     *out = NULL;
@@ -103,7 +103,7 @@ static rv_code check_column(const rvi_my_from *from, const rvi_my_operand *opera
                             rv_error *err)
 {
     const char *name = operand->key->columns[i];
-    const rv_field *field = rvi_my_find_field(from->info, name);
+    const rv_field *field = rv_schema_field(&from->info->schema, name);
     if (now == NULL || field == NULL)
         return rv_fail(err, RV_E_SOURCE_NOT_FOUND, "%s has no column '%s' any more",
                        from->info->schema.origin, name);
@@ -162,7 +162,7 @@ rv_code rvi_my_bind_operands(const rvi_my_from *from, rvi_my_operand *operands, 
     bool is_table = from->relation->kind == RV_RELATION_TABLE;
     for (int o = 0; o < n; o++)
         for (int i = 0; i < operands[o].key->n_columns; i++) {
-            const rv_field *field = rvi_my_find_field(from->info, operands[o].key->columns[i]);
+            const rv_field *field = rv_schema_field(&from->info->schema, operands[o].key->columns[i]);
             if (field == NULL || !rvi_my_key_type_of(field, &operands[o].types[i]))
                 return without_order(operands[o].key->columns[i], err);
             /* COALESCE may have another character set than the column; what a query's strings are is not known. */

@@ -37,7 +37,7 @@ static rv_code read_texts(probe *p, rv_arena *arena, rv_key_value *out, rv_error
 {
     rv_key_value value = {.n = p->n};
     for (int i = 0; i < p->n; i++) {
-        RV_AUTO(rvi_my_bytes) rv_bytes text = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+        RV_AUTO(rv_bytes_deinit) rv_bytes text = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
         RV_TRY(rvi_my_key_text(&p->operand->types[i], p->last.wire[i], &p->last.bytes[i], &text, err));
         value.cells[i] = rv_arena_strndup(arena, (const char *)text.data, text.len);
         if (value.cells[i] == NULL)

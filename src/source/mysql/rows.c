@@ -163,7 +163,7 @@ static size_t key_text(const rvi_my_rows *rows, int i, char *out, size_t room)
     const rvi_my_column *plan = &rows->columns[i];
     const rvi_my_cell *cell = &rows->cells[i];
     RV_AUTO(rv_batch_free) rv_batch *batch = NULL;
-    RV_AUTO(rvi_my_bytes) rv_bytes text = RV_BYTES_INIT(KEY_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes text = RV_BYTES_INIT(KEY_BYTES);
     int written = 0;
     if (cell->bytes != NULL && rv_batch_new(&batch, &one, NULL, NULL) == RV_OK &&
         rv_batch_begin_row(batch, NULL) == RV_OK &&

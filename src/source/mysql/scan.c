@@ -27,7 +27,7 @@ static rv_code append_cast(const rvi_my_scan *scan, const char *cast, const char
 
 static rv_code make_select(rvi_my_scan *scan, rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     const rv_schema *schema = scan->request.schema;
     for (int i = 0; i < schema->n_fields; i++) {
         RV_TRY(rv_bytes_append_str(&sql, i > 0 ? ", " : "SELECT ", err));
@@ -42,23 +42,14 @@ static rv_code make_select(rvi_my_scan *scan, rv_error *err)
     return scan->select != NULL ? RV_OK : rv_fail(err, RV_E_OUT_OF_MEMORY, "the SQL of a scan");
 }
 
-/* Is the range's start the beginning of the scan's own order? Then whatever comes after a row of it lies behind. */
-static bool starts_scan(const rv_key *range, const rv_key *key)
-{
-    for (int i = 0; i < range->n_columns; i++)
-        if (i >= key->n_columns || strcmp(range->columns[i], key->columns[i]) != 0 ||
-            range->descending[i] != key->descending[i])
-            return false;
-    return true;
-}
-
 rv_code rvi_my_append_ranges(const rvi_my_scan *scan, rvi_my_query *query, rv_error *err)
 {
     const rv_bounds *bounds = &scan->request.bounds;
     for (int i = 0; i < bounds->n_ranges; i++) {
         const rv_range *range = bounds->ranges[i];
+        /* The range's start is the beginning of the scan's own order: what comes after a row of it lies behind. */
         bool behind =
-            scan->keyset.delivered && range->fallback == NULL && starts_scan(range->key, bounds->key);
+            scan->keyset.delivered && range->fallback == NULL && rv_key_begins_with(bounds->key, range->key);
         RV_TRY(rvi_my_append_range(&scan->from, query, &scan->operands[i], range,
                                    behind ? RVI_MY_WITHOUT_START : RVI_MY_WITH_START, err));
     }
@@ -181,14 +172,6 @@ rv_code rvi_my_scan_next(rv_scan *base, const rv_page_limits *limits, rv_batch *
                          rv_error *err)
 {
     rvi_my_scan *scan = (rvi_my_scan *)base;
-    rv_page made = {0};
-    rv_code rc = scan->request.bounds.kind == RV_BOUNDS_KEY
-                     ? rvi_my_keyset_next(scan, limits, out, &made, err)
-                     : rvi_my_stream_next(scan, limits, out, &made, err);
-    if (rc != RV_OK) {
-        rv_batch_reset(out);
-        return rc;
-    }
-    *page = made;
-    return RV_OK;
+    return scan->request.bounds.kind == RV_BOUNDS_KEY ? rvi_my_keyset_next(scan, limits, out, page, err)
+                                                      : rvi_my_stream_next(scan, limits, out, page, err);
 }

@@ -144,7 +144,7 @@ static rv_code keep_modes(const char *before, char out[VALUE_BYTES], rv_error *e
 
 static rv_code ask_values(rvi_my *my, const settings *all, MYSQL_RES **out, rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     const char *text = NULL;
     for (int i = 0; i < all->n; i++)
         RV_TRY(rv_bytes_printf(&sql, err, "%s@@SESSION.%s", i > 0 ? ", " : "SELECT ", all->items[i].name));
@@ -169,7 +169,7 @@ static rv_code append_set(rv_bytes *sql, const setting *item, const char *value,
 
 static rv_code set_session(rvi_my *my, rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
     const char *text = NULL;
     settings all;
@@ -193,7 +193,7 @@ static rv_code set_session(rvi_my *my, rv_error *err)
 
 rv_code rvi_my_limit_statements(rvi_my *my, int64_t ms, rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     const char *text = NULL;
     settings all = {.n = 0};
     add_statement_limit(my, ms, &all);

@@ -86,7 +86,7 @@ static double rows_of(MYSQL_RES *plan)
 
 static rv_code estimate(split *s, span *of, rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     RV_AUTO(mysql_free_result) MYSQL_RES *plan = NULL;
     const char *text = NULL;
     rvi_my_query_clear(&s->query);

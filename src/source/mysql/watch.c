@@ -109,7 +109,7 @@ static rv_code run_on_all(const alignment *a, const char *sql, rv_error *err)
 static rv_code choose_proof(alignment *a, const char **why_not, rv_error *err)
 {
     rvi_my *my = a->all[0];
-    RV_AUTO(rvi_my_bytes) rv_bytes text = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes text = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     int64_t may_see = 0;
     a->how = BY_QUIET;
     if (my->mariadb) {
@@ -136,8 +136,8 @@ static rv_code choose_proof(alignment *a, const char **why_not, rv_error *err)
 static rv_code are_one_server(const alignment *a, bool *out, rv_error *err)
 {
     static const char sql[] = "SELECT @@hostname, @@port, @@server_id";
-    RV_AUTO(rvi_my_bytes) rv_bytes first = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
-    RV_AUTO(rvi_my_bytes) rv_bytes other = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes first = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes other = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     assert(a->n > 0);
     RV_TRY(ask_text(a->all[0], sql, 0, &first, err));
     *out = true;
@@ -174,8 +174,8 @@ static rv_code look_at_server(const alignment *a, rv_bytes *out, int64_t *statem
 static rv_code have_one_position(const alignment *a, bool *out, rv_error *err)
 {
     static const char sql[] = "SHOW SESSION STATUS LIKE 'binlog_snapshot_%'";
-    RV_AUTO(rvi_my_bytes) rv_bytes first = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
-    RV_AUTO(rvi_my_bytes) rv_bytes other = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes first = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes other = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     RV_TRY(ask_text(a->all[0], sql, 1, &first, err));
     *out = true;
     for (int i = 1; i < a->n && *out; i++) {
@@ -193,8 +193,8 @@ static rv_code start_all(const alignment *a, rv_error *err)
 /* Statements of ours between two looks: the count of busy sessions, one start each, and the one that looks again. */
 static rv_code start_between_looks(const alignment *a, bool *aligned, rv_error *err)
 {
-    RV_AUTO(rvi_my_bytes) rv_bytes before = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
-    RV_AUTO(rvi_my_bytes) rv_bytes after = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes before = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes after = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
     int64_t first = 0, last = 0;
     bool good = false;
     *aligned = false;

@@ -16,14 +16,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-const rv_field *rvi_my_find_field(const rv_relation_info *info, const char *name)
-{
-    for (int i = 0; i < info->schema.n_fields; i++)
-        if (strcmp(info->schema.fields[i].name, name) == 0)
-            return &info->schema.fields[i];
-    return NULL;
-}
-
 /* Do n columns of both keys have the same names, and the same directions or all the opposite ones? */
 static bool goes_along(const rv_key *index, const rv_key *key)
 {
@@ -157,7 +149,7 @@ rv_code rvi_my_append_from(const rvi_my_from *from, rv_bytes *sql, rv_error *err
 
 rv_code rvi_my_append_column(const rvi_my_from *from, rv_bytes *sql, const char *name, rv_error *err)
 {
-    if (rvi_my_find_field(from->info, name) == NULL)
+    if (rv_schema_field(&from->info->schema, name) == NULL)
         return rv_fail(err, RV_E_SOURCE_NOT_FOUND, "%s has no column '%s'", from->info->schema.origin, name);
     RV_TRY(rv_bytes_append_str(sql, "_rivet.", err));
     return rvi_my_append_name(sql, name, err);
@@ -441,7 +433,7 @@ static rv_code append_not_null(const rvi_my_from *from, rv_bytes *sql, const rvi
                                rv_error *err)
 {
     for (int i = 1; i < operand->key->n_columns; i++) {
-        const rv_field *field = rvi_my_find_field(from->info, operand->key->columns[i]);
+        const rv_field *field = rv_schema_field(&from->info->schema, operand->key->columns[i]);
         if (field != NULL && !field->nullable)
             continue;
         RV_TRY(rv_bytes_append_str(sql, " AND ", err));
@@ -506,7 +498,7 @@ rv_code rvi_my_check_key(const rvi_my_from *from, const rv_key *key, rv_error *e
     if (key == NULL || key->n_columns < 1 || key->n_columns > RV_MAX_KEY_COLUMNS)
         return malformed(err, "its key has no columns, or too many");
     for (int i = 0; i < key->n_columns; i++)
-        if (rvi_my_find_field(from->info, key->columns[i]) == NULL)
+        if (rv_schema_field(&from->info->schema, key->columns[i]) == NULL)
             return rv_fail(err, RV_E_SOURCE_NOT_FOUND, "%s has no column '%s'", from->info->schema.origin,
                            key->columns[i]);
     return RV_OK;

@@ -90,8 +90,6 @@ rv_code rvi_my_bind_operands(const rvi_my_from *from, rvi_my_operand *operands, 
 rv_code rvi_my_check_operands(const rvi_my_from *from, rvi_my_operand *operands, int n,
                               rv_error *err) RV_MUST_CHECK;
 
-/* The field of a column; NULL: the relation has none of this name. */
-const rv_field *rvi_my_find_field(const rv_relation_info *info, const char *name);
 /* The index whose own order begins with this key, read either way; NULL: none. */
 const rv_index *rvi_my_index_along(const rv_relation_info *info, const rv_key *key);
 

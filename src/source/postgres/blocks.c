@@ -31,7 +31,7 @@ static const rv_physical *find_physical(const rv_scan_request *request)
 static rv_code find_last_block(rvi_pg_scan *scan, const rv_physical *physical, rv_error *err)
 {
     const rvi_pg_from *from = &scan->from;
-    RV_AUTO(rvi_pg_bytes) rv_bytes name = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes name = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     RV_AUTO(PQclear) PGresult *result = NULL;
     const char *text = NULL;
     bool leaf = from->leaf_table != NULL;
@@ -103,7 +103,7 @@ static rv_code page_sql(const rvi_pg_scan *scan, const tid_range *range, rv_byte
 static rv_code read_range(rvi_pg_scan *scan, const tid_range *range, size_t max_bytes, rv_batch *out,
                           rv_page *page, rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     rvi_pg_copy_sql statement = {.filtered = scan->request.bounds.n_ranges > 0};
     RV_TRY(page_sql(scan, range, &sql, err));
     RV_TRY(rv_bytes_cstr(&sql, &statement.sql, err));

@@ -368,7 +368,7 @@ static rv_code query_fields(rvi_pg *pg, const PGresult *described, rv_arena *are
 static rv_code describe_query(rvi_pg *pg, const rv_relation *relation, rv_arena *arena, rv_relation_info *out,
                               rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     RV_AUTO(PQclear) PGresult *described = NULL;
     const char *text = NULL;
     RV_TRY(rv_bytes_append_str(&sql, "SELECT * FROM (", err));

@@ -42,8 +42,9 @@ static rv_code append_end(const ends_query *q, rvi_pg_order order, rv_bytes *sql
 static bool can_be_null(const ends_query *q)
 {
     const rvi_pg_operand *key = &q->operands[0];
-    const rv_field *field = rvi_pg_find_field(q->from.info, key->key->columns[0]);
-    const rv_field *fallback = key->fallback != NULL ? rvi_pg_find_field(q->from.info, key->fallback) : NULL;
+    const rv_field *field = rv_schema_field(&q->from.info->schema, key->key->columns[0]);
+    const rv_field *fallback =
+        key->fallback != NULL ? rv_schema_field(&q->from.info->schema, key->fallback) : NULL;
     return field->nullable && (fallback == NULL || fallback->nullable);
 }
 
@@ -74,7 +75,7 @@ static rv_code ends_sql(const ends_query *q, rv_bytes *sql, const char **out, rv
 
 static rv_code ask_ends(ends_query *q, PGresult **out, rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     RV_AUTO(rv_arena_free) rv_arena *scratch = NULL;
     rvi_pg_statement statement = {0};
     rvi_pg *pg = q->from.pg;

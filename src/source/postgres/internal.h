@@ -23,11 +23,6 @@
 #include <stdlib.h>
 
 RV_DEFINE_AUTO(PGresult, PQclear)
-/* RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(…): for the struct itself, not a pointer to it. */
-static inline void rvi_pg_bytes_auto(rv_bytes *bytes)
-{
-    rv_bytes_deinit(bytes);
-}
 /* Text that libpq allocated. */
 static inline void rvi_pg_text_free(char *text)
 {

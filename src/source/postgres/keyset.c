@@ -91,7 +91,7 @@ static bool is_along_index(const rvi_pg_scan *scan)
 static int first_group(const rvi_pg_scan *scan)
 {
     const rv_key *key = scan->request.bounds.key;
-    bool mixed = !rvi_pg_sorts_one_way(key, key->n_columns);
+    bool mixed = !rv_key_sorts_one_way(key, key->n_columns);
     return mixed && scan->keyset.after.n > 0 ? key->n_columns - 1 : 0;
 }
 
@@ -134,7 +134,7 @@ static rv_code append_after(rvi_pg_scan *scan, rv_bytes *sql, rv_error *err)
     if (after.n == 0)
         return RV_OK;
     RV_TRY(rv_bytes_append_str(sql, " AND ", err));
-    if (rvi_pg_sorts_one_way(scan->request.bounds.key, after.n))
+    if (rv_key_sorts_one_way(scan->request.bounds.key, after.n))
         return rvi_pg_append_side(&scan->from, sql, key_of(scan), RVI_PG_AFTER, &after, err);
     return rvi_pg_append_after_prefix(&scan->from, sql, key_of(scan), &after, keyset->n_equal, err);
 }
@@ -181,7 +181,7 @@ static void sharpen(rv_code rc, int64_t n, rv_error *err)
 static rv_code read_rows(rvi_pg_scan *scan, int64_t n, size_t max_bytes, rv_batch *out, rv_page *page,
                          rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     rvi_pg_keyset *keyset = &scan->keyset;
     rvi_pg_copy_sql statement = {.shape = scan->pg->snapshot ? NULL : &scan->shape,
                                  .filtered = scan->request.bounds.n_ranges > 0 || !keyset->along_index};
@@ -225,11 +225,5 @@ rv_code rvi_pg_scan_position(rv_scan *base, rv_arena *arena, rv_key_value *out, 
     rv_key_value position = {0};
     if (scan->keyset.delivered)
         RV_TRY(rvi_pg_place_value(&scan->keyset.after, &position, err));
-    for (int i = 0; i < position.n; i++) {
-        position.cells[i] = rv_arena_strdup(arena, position.cells[i]);
-        if (position.cells[i] == NULL)
-            return rv_fail(err, RV_E_OUT_OF_MEMORY, "the place of a scan");
-    }
-    *out = position;
-    return RV_OK;
+    return rv_key_value_copy(out, &position, arena, err);
 }

@@ -33,7 +33,7 @@ static rv_code append_fields(const rvi_pg_scan *scan, const rvi_pg_type *types, 
 /* The columns as they are and the operands' values, of no row at all. */
 static rv_code make_probe(rvi_pg_scan *scan, rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     RV_TRY(append_fields(scan, NULL, &sql, err));
     for (int i = 0; i < scan->n_operands; i++)
         for (int c = 0; c < scan->operands[i].key->n_columns; c++) {
@@ -48,7 +48,7 @@ static rv_code make_probe(rvi_pg_scan *scan, rv_error *err)
 
 static rv_code make_select(rvi_pg_scan *scan, const rvi_pg_type *types, rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     RV_TRY(append_fields(scan, types, &sql, err));
     if (scan->request.bounds.kind == RV_BOUNDS_KEY)
         RV_TRY(rvi_pg_keyset_prepare(scan, types, &sql, err));
@@ -58,23 +58,14 @@ static rv_code make_select(rvi_pg_scan *scan, const rvi_pg_type *types, rv_error
     return finish_text(scan, &sql, &scan->select, err);
 }
 
-/* Is the range's start the beginning of the scan's own order? Then whatever comes after a row of it lies behind. */
-static bool starts_scan(const rv_key *range, const rv_key *key)
-{
-    for (int i = 0; i < range->n_columns; i++)
-        if (i >= key->n_columns || strcmp(range->columns[i], key->columns[i]) != 0 ||
-            range->descending[i] != key->descending[i])
-            return false;
-    return true;
-}
-
 rv_code rvi_pg_append_ranges(const rvi_pg_scan *scan, rv_bytes *sql, rv_error *err)
 {
     const rv_bounds *bounds = &scan->request.bounds;
     for (int i = 0; i < bounds->n_ranges; i++) {
         const rv_range *range = bounds->ranges[i];
+        /* The range's start is the beginning of the scan's own order: what comes after a row of it lies behind. */
         bool behind =
-            scan->keyset.delivered && range->fallback == NULL && starts_scan(range->key, bounds->key);
+            scan->keyset.delivered && range->fallback == NULL && rv_key_begins_with(bounds->key, range->key);
         RV_TRY(rvi_pg_append_range(&scan->from, sql, &scan->operands[i], range,
                                    behind ? RVI_PG_WITHOUT_START : RVI_PG_WITH_START, err));
     }
@@ -264,23 +255,13 @@ rv_code rvi_pg_scan_next(rv_scan *base, const rv_page_limits *limits, rv_batch *
                          rv_error *err)
 {
     rvi_pg_scan *scan = (rvi_pg_scan *)base;
-    rv_page made = {0};
-    rv_code rc = RV_OK;
     switch (scan->request.bounds.kind) {
     case RV_BOUNDS_ALL:
-        rc = rvi_pg_stream_next(scan, limits, out, &made, err);
-        break;
+        return rvi_pg_stream_next(scan, limits, out, page, err);
     case RV_BOUNDS_PHYSICAL:
-        rc = rvi_pg_blocks_next(scan, limits, out, &made, err);
-        break;
+        return rvi_pg_blocks_next(scan, limits, out, page, err);
     case RV_BOUNDS_KEY:
-        rc = rvi_pg_keyset_next(scan, limits, out, &made, err);
-        break;
+        return rvi_pg_keyset_next(scan, limits, out, page, err);
     }
-    if (rc != RV_OK) {
-        rv_batch_reset(out);
-        return rc;
-    }
-    *page = made;
-    return RV_OK;
+    return rv_fail(err, RV_E_INTERNAL, "a scan of an unknown kind");
 }

@@ -323,7 +323,7 @@ rv_code rvi_pg_append_begin(const rvi_pg *pg, const rv_read_options *options, rv
 
 rv_code rvi_pg_txn_open(rvi_pg *pg, const rv_read_options *options, rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     const char *text = NULL;
     assert(!pg->snapshot && PQtransactionStatus(pg->conn) != PQTRANS_INTRANS);
     RV_TRY(rvi_pg_append_begin(pg, options, &sql, err));

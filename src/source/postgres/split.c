@@ -122,7 +122,7 @@ static rv_code find_collation(split *s, const char *const *names, rv_error *err)
 /* Infinite ends have no ordinals; then the type is taken for one without. */
 static rv_code find_ordinals(split *s, rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     RV_AUTO(PQclear) PGresult *result = NULL;
     assert(s->column.types[0] != NULL);
     for (size_t i = 0; i < sizeof ordinal_types / sizeof ordinal_types[0]; i++)
@@ -226,7 +226,7 @@ static rv_code read_points(split *s, const PGresult *result, rv_error *err)
 
 static rv_code points_from_statistics(split *s, const char *const *names, rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     RV_AUTO(PQclear) PGresult *result = NULL;
     RV_TRY(find_collation(s, names, err));
     RV_TRY(append_points_sql(s, &sql, err));
@@ -263,7 +263,7 @@ static rv_code append_neighbour(const split *s, int64_t middle, rvi_pg_order ord
 /* The values on both sides of a middle that lies between two values which are there. */
 static rv_code probe(const split *s, int64_t middle, int64_t *below, int64_t *from, rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     RV_AUTO(PQclear) PGresult *result = NULL;
     RV_TRY(rv_bytes_append_str(&sql, "SELECT ", err));
     RV_TRY(append_neighbour(s, middle, RVI_PG_BACKWARDS, &sql, err));
@@ -388,8 +388,8 @@ static rv_code put(rv_arena *arena, const char *text, rv_key_value *out, rv_erro
 /* Ordinals as values of the type: strictly ascending in it, and strictly between the ends. */
 static rv_code ask_values(const split *s, const cuts *from, PGresult **out, rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes list = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes list = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     const char *text = NULL;
     for (int64_t i = 0; i < from->n; i++)
         RV_TRY(rv_bytes_printf(&list, err, "%c%" PRId64, i == 0 ? '{' : ',', from->ordinals[i]));

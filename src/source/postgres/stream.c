@@ -14,7 +14,7 @@ static void drop_row(rvi_pg_scan *scan)
 
 rv_code rvi_pg_stream_open(rvi_pg_scan *scan, rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     const char *text = NULL;
     scan->base.unit = "row";
     RV_TRY(rv_bytes_append_str(&sql, "DECLARE _rivet_stream NO SCROLL CURSOR WITHOUT HOLD FOR ", err));

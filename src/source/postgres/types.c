@@ -281,8 +281,8 @@ static rv_code ask_money_scale(rvi_pg *pg, rv_error *err)
 static rv_code resolve_unknown(rvi_pg *pg, const rvi_pg_type_ref *refs, int n, rvi_pg_type *out,
                                base_types *bases, base_types *elements, rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes unknown = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
-    RV_AUTO(rvi_pg_bytes) rv_bytes arrays = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes unknown = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes arrays = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     rvi_pg_type ignored;
     for (int i = 0; i < n; i++)
         if (!rvi_pg_builtin_type(refs[i], &ignored))
@@ -327,8 +327,8 @@ static rv_code add_number(rv_bytes *array, int64_t value, rv_error *err)
 rv_code rvi_pg_name_types(rvi_pg *pg, const rvi_pg_type_ref *refs, int n, rvi_pg_names form, PGresult **out,
                           rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes oids = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
-    RV_AUTO(rvi_pg_bytes) rv_bytes mods = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes oids = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes mods = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     const char *params[2] = {NULL, NULL};
     for (int i = 0; i < n; i++) {
         RV_TRY(add_number(&oids, refs[i].oid, err));

@@ -9,22 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-const rv_field *rvi_pg_find_field(const rv_relation_info *info, const char *name)
-{
-    for (int i = 0; i < info->schema.n_fields; i++)
-        if (strcmp(info->schema.fields[i].name, name) == 0)
-            return &info->schema.fields[i];
-    return NULL;
-}
-
-bool rvi_pg_sorts_one_way(const rv_key *key, int n)
-{
-    for (int i = 1; i < n; i++)
-        if (key->descending[i] != key->descending[0])
-            return false;
-    return true;
-}
-
 /* ---- what is read ---- */
 
 static rv_code append_query(const rvi_pg_from *from, rv_bytes *sql, rv_error *err)
@@ -56,7 +40,7 @@ rv_code rvi_pg_append_from(const rvi_pg_from *from, rv_bytes *sql, rv_error *err
 /* A query's columns go by their place: their names may be odd, equal or empty. */
 rv_code rvi_pg_append_column(const rvi_pg_from *from, rv_bytes *sql, const char *name, rv_error *err)
 {
-    const rv_field *field = rvi_pg_find_field(from->info, name);
+    const rv_field *field = rv_schema_field(&from->info->schema, name);
     if (field == NULL)
         return rv_fail(err, RV_E_SOURCE_NOT_FOUND, "%s has no column '%s'", from->info->schema.origin, name);
     RV_TRY(rv_bytes_append_str(sql, "_rivet.", err));
@@ -165,7 +149,7 @@ rv_code rvi_pg_append_side(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_
     if (place->n == 1)
         return append_comparison(from, sql, operand, operator_for(operand, 0, side, is_strict(side)), place,
                                  0, err);
-    if (rvi_pg_sorts_one_way(operand->key, place->n))
+    if (rv_key_sorts_one_way(operand->key, place->n))
         return append_row_comparison(from, sql, operand, side, place, err);
     return append_mixed(from, sql, operand, side, place, err);
 }
@@ -229,7 +213,7 @@ static rv_code append_not_null(const rvi_pg_from *from, rv_bytes *sql, const rvi
                                rv_error *err)
 {
     for (int i = 1; i < operand->key->n_columns; i++) {
-        const rv_field *field = rvi_pg_find_field(from->info, operand->key->columns[i]);
+        const rv_field *field = rv_schema_field(&from->info->schema, operand->key->columns[i]);
         if (field != NULL && !field->nullable)
             continue;
         RV_TRY(rv_bytes_append_str(sql, " AND ", err));
@@ -300,7 +284,7 @@ rv_code rvi_pg_check_key(const rvi_pg_from *from, const rv_key *key, rv_error *e
     if (key == NULL || key->n_columns < 1 || key->n_columns > RV_MAX_KEY_COLUMNS)
         return malformed(err, "its key has no columns, or too many");
     for (int i = 0; i < key->n_columns; i++)
-        if (rvi_pg_find_field(from->info, key->columns[i]) == NULL)
+        if (rv_schema_field(&from->info->schema, key->columns[i]) == NULL)
             return rv_fail(err, RV_E_SOURCE_NOT_FOUND, "%s has no column '%s'", from->info->schema.origin,
                            key->columns[i]);
     return RV_OK;
@@ -373,7 +357,7 @@ static rv_code append_values(const rvi_pg_from *from, const rvi_pg_operand *oper
 rv_code rvi_pg_bind_operands(const rvi_pg_from *from, rvi_pg_operand *operands, int n, rv_arena *arena,
                              rv_error *err)
 {
-    RV_AUTO(rvi_pg_bytes) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     RV_AUTO(PQclear) PGresult *described = NULL;
     const char *text = NULL;
     RV_TRY(append_values(from, operands, n, &sql, err));

@@ -60,9 +60,4 @@ rv_code rvi_pg_bind_operands(const rvi_pg_from *from, rvi_pg_operand *operands, 
 rv_code rvi_pg_name_operands(const rvi_pg_from *from, rvi_pg_operand *operands, int n,
                              const rvi_pg_type_ref *refs, rv_arena *arena, rv_error *err) RV_MUST_CHECK;
 
-/* The field of a column; NULL: the relation has none of this name. */
-const rv_field *rvi_pg_find_field(const rv_relation_info *info, const char *name);
-/* Do all of the key's first n columns sort the same way? */
-bool rvi_pg_sorts_one_way(const rv_key *key, int n);
-
 #endif

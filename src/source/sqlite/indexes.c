@@ -64,7 +64,7 @@ static const rv_field *usable_column(const finder *f, sqlite3_stmt *stmt)
     const char *collation = (const char *)sqlite3_column_text(stmt, 2);
     if (name == NULL || collation == NULL)
         return NULL;
-    const rv_field *field = rvi_sqlite_column(&f->info->schema, name);
+    const rv_field *field = rv_schema_field(&f->info->schema, name);
     return field != NULL && is_columns_collation(f, name, collation) ? field : NULL;
 }
 

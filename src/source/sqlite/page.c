@@ -106,14 +106,6 @@ static rv_code add_columns(const scan *s, const rv_scan_request *request, rvi_sq
     return RV_OK;
 }
 
-static bool same_key(const rv_key *a, const rv_key *b)
-{
-    bool same = a->n_columns == b->n_columns;
-    for (int i = 0; same && i < a->n_columns; i++)
-        same = strcmp(a->columns[i], b->columns[i]) == 0 && a->descending[i] == b->descending[i];
-    return same;
-}
-
 /* A key that is none of the relation's (a query's, a view's) is walked as SQLite thinks best. */
 static rv_code add_index(const scan *s, const rv_scan_request *request, rvi_sqlite_select *select,
                          rv_error *err)
@@ -121,7 +113,8 @@ static rv_code add_index(const scan *s, const rv_scan_request *request, rvi_sqli
     const rv_relation_info *info = request->info;
     const char *name = s->by_rowid ? rvi_sqlite_rowid_index : NULL;
     for (int i = 0; s->key != NULL && name == NULL && i < info->n_indexes; i++)
-        if (info->indexes[i].complete && same_key(&info->indexes[i].key, s->key))
+        if (info->indexes[i].complete && info->indexes[i].key.n_columns == s->key->n_columns &&
+            rv_key_begins_with(&info->indexes[i].key, s->key))
             name = info->indexes[i].name;
     if (name == NULL)
         return RV_OK;
@@ -192,7 +185,7 @@ static rv_code set_key(scan *s, const rv_scan_request *request, rv_error *err)
         rvi_sqlite_value_init(&s->page_end[i]);
     }
     for (int i = 0; s->key != NULL && i < s->key->n_columns; i++) {
-        const rv_field *field = rvi_sqlite_column(&request->info->schema, s->key->columns[i]);
+        const rv_field *field = rv_schema_field(&request->info->schema, s->key->columns[i]);
         if (field == NULL)
             return rv_fail(err, RV_E_SOURCE_QUERY, "%s has no column '%s'", request->schema->origin,
                            s->key->columns[i]);

@@ -23,15 +23,6 @@ void rvi_sqlite_select_deinit(rvi_sqlite_select *select)
         rvi_sqlite_value_deinit(&select->values[i]);
 }
 
-/* Names are as the catalog spells them, so they are compared as they are, also where only case differs. */
-const rv_field *rvi_sqlite_column(const rv_schema *columns, const char *name)
-{
-    for (int i = 0; i < columns->n_fields; i++)
-        if (strcmp(columns->fields[i].name, name) == 0)
-            return &columns->fields[i];
-    return NULL;
-}
-
 static rv_code add(rvi_sqlite_select *select, const char *text, rv_error *err)
 {
     return rv_bytes_append_str(&select->sql, text, err);
@@ -39,7 +30,7 @@ static rv_code add(rvi_sqlite_select *select, const char *text, rv_error *err)
 
 static rv_code add_column(rvi_sqlite_select *select, const char *name, rv_error *err)
 {
-    if (rvi_sqlite_column(select->columns, name) == NULL)
+    if (rv_schema_field(select->columns, name) == NULL)
         return rv_fail(err, RV_E_SOURCE_QUERY, "%s has no column '%s'", select->columns->origin, name);
     RV_TRY(add(select, "t.", err));
     return rvi_sqlite_quote(&select->sql, name, err);
@@ -86,14 +77,6 @@ rv_code rvi_sqlite_select_and(rvi_sqlite_select *select, rv_error *err)
 }
 
 /* ---- places ---- */
-
-static bool one_direction(const rv_key *key, int n)
-{
-    for (int i = 1; i < n; i++)
-        if (key->descending[i] != key->descending[0])
-            return false;
-    return true;
-}
 
 /* The operator of "comes later in the key's order", or earlier. */
 static const char *strictly(bool later, bool descending)
@@ -166,7 +149,8 @@ static rv_code add_mixed_side(rvi_sqlite_select *select, const side *s, rv_error
 
 static rv_code add_side(rvi_sqlite_select *select, const side *s, rv_error *err)
 {
-    return one_direction(s->key, s->n) ? add_simple_side(select, s, err) : add_mixed_side(select, s, err);
+    return rv_key_sorts_one_way(s->key, s->n) ? add_simple_side(select, s, err)
+                                              : add_mixed_side(select, s, err);
 }
 
 rv_code rvi_sqlite_select_after(rvi_sqlite_select *select, const rv_key *key, int n, int first, rv_error *err)
@@ -182,7 +166,7 @@ static rv_code keep_values(rvi_sqlite_select *select, const rv_key *key, const r
                            rv_error *err)
 {
     for (int i = 0; i < place->n; i++) {
-        const rv_field *field = rvi_sqlite_column(select->columns, key->columns[i]);
+        const rv_field *field = rv_schema_field(select->columns, key->columns[i]);
         if (field == NULL || select->n_values == RVI_SQLITE_MAX_PARAMETERS)
             return rv_fail(err, RV_E_SOURCE_QUERY, "%s has no column '%s'", select->columns->origin,
                            key->columns[i]);
@@ -226,7 +210,7 @@ static rv_code add_not_null(rvi_sqlite_select *select, const rv_range *range, rv
 {
     bool has_side = range->lo.n > 0 || range->hi.n > 0;
     for (int i = 0; has_side && range->key->n_columns > 1 && i < range->key->n_columns; i++) {
-        const rv_field *field = rvi_sqlite_column(select->columns, range->key->columns[i]);
+        const rv_field *field = rv_schema_field(select->columns, range->key->columns[i]);
         if (field != NULL && !field->nullable)
             continue;
         RV_TRY(rvi_sqlite_select_and(select, err));

@@ -75,8 +75,6 @@ rv_code rvi_sqlite_select_after(rvi_sqlite_select *select, const rv_key *key, in
 rv_code rvi_sqlite_select_order(rvi_sqlite_select *select, const rv_key *key, rv_error *err) RV_MUST_CHECK;
 /* Prepare the statement and bind the values of the ranges. */
 rv_code rvi_sqlite_select_finish(rvi_sqlite_select *select, sqlite3_stmt **out, rv_error *err) RV_MUST_CHECK;
-/* The field of that name; NULL: none. */
-const rv_field *rvi_sqlite_column(const rv_schema *columns, const char *name);
 
 /* indexes.c. The indexes that pages and ranges can use, into info->indexes, whose schema is filled; key_is_rowid: the
  * primary key is another name for the row id. Fails as statements do, OUT_OF_MEMORY. */

@@ -80,7 +80,7 @@ static rv_code read_end(const ends_request *request, bool descending, rv_arena *
 {
     RV_AUTO(sqlite3_finalize) sqlite3_stmt *stmt = NULL;
     rvi_sqlite_cell cell;
-    const rv_field *field = rvi_sqlite_column(&request->info->schema, request->key->columns[0]);
+    const rv_field *field = rv_schema_field(&request->info->schema, request->key->columns[0]);
     RV_TRY(first_row(request, " IS NOT NULL", descending ? " DESC" : "", &stmt, err));
     if (stmt == NULL || field == NULL)
         return RV_OK;
@@ -93,7 +93,7 @@ static rv_code read_end(const ends_request *request, bool descending, rv_arena *
 static rv_code read_has_null(const ends_request *request, bool *out, rv_error *err)
 {
     RV_AUTO(sqlite3_finalize) sqlite3_stmt *stmt = NULL;
-    const rv_field *field = rvi_sqlite_column(&request->info->schema, request->key->columns[0]);
+    const rv_field *field = rv_schema_field(&request->info->schema, request->key->columns[0]);
     if (field != NULL && !field->nullable)
         return RV_OK;
     RV_TRY(first_row(request, " IS NULL", NULL, &stmt, err));

@@ -327,6 +327,32 @@ static void a_line_that_is_too_long_is_cut_between_characters(void **state)
 }
 
 /* Parsing may call it a fault of the text: jansson takes a string that it has no room for to be a wrong one. */
+static void keys_are_compared_column_by_column_with_their_directions(void **state)
+{
+    (void)state;
+    static const rv_key ab = {2, {"a", "b"}, {false, false}};
+    static const struct {
+        rv_key first;
+        bool begins, one_way;
+        const char *why;
+    } cases[] = {
+        {{1, {"a"}, {false}}, true, true, "the first column"},
+        {{2, {"a", "b"}, {false, false}}, true, true, "all columns"},
+        {{1, {"a"}, {true}}, false, true, "the other direction"},
+        {{2, {"a", "b"}, {false, true}}, false, false, "the other direction further on"},
+        {{1, {"b"}, {false}}, false, true, "a column that is not the first one"},
+        {{1, {"A"}, {false}}, false, true, "another letter"},
+        {{3, {"a", "b", "c"}, {false, false, false}}, false, true, "more columns than there are"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const rv_key *first = &cases[i].first;
+        if (rv_key_begins_with(&ab, first) != cases[i].begins ||
+            rv_key_sorts_one_way(first, first->n_columns) != cases[i].one_way)
+            fail_msg("%s", cases[i].why);
+    }
+    assert_true(rv_key_sorts_one_way(&cases[3].first, 1));
+}
+
 static void no_allocation_that_fails_goes_unseen(void **state)
 {
     (void)state;
@@ -367,6 +393,7 @@ int main(void)
         cmocka_unit_test(mutated_text_never_does_harm),
         cmocka_unit_test(people_read_operators),
         cmocka_unit_test(a_line_that_is_too_long_is_cut_between_characters),
+        cmocka_unit_test(keys_are_compared_column_by_column_with_their_directions),
         cmocka_unit_test(no_allocation_that_fails_goes_unseen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,6 +152,18 @@ static void a_fingerprint_changes_with_name_order_type_and_nullability(void **st
                          fingerprint("a", "bc", decimal(1, 0), true, NULL));
 }
 
+static void a_field_is_found_by_the_very_letters_of_its_name(void **state)
+{
+    (void)state;
+    rv_field fields[] = {{.name = "id"}, {.name = "Id"}, {.name = ""}};
+    const rv_schema schema = {.fields = fields, .n_fields = 3};
+    assert_ptr_equal(rv_schema_field(&schema, "id"), &fields[0]);
+    assert_ptr_equal(rv_schema_field(&schema, "Id"), &fields[1]);
+    assert_ptr_equal(rv_schema_field(&schema, ""), &fields[2]);
+    assert_null(rv_schema_field(&schema, "ID"));
+    assert_null(rv_schema_field(&schema, "i"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +174,7 @@ int main(void)
         cmocka_unit_test(policies_and_classes_have_the_names_of_the_configuration),
         cmocka_unit_test(a_type_meets_only_the_classes_it_can),
         cmocka_unit_test(a_fingerprint_changes_with_name_order_type_and_nullability),
+        cmocka_unit_test(a_field_is_found_by_the_very_letters_of_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
