@@ -137,9 +137,9 @@ static void parse(rvi_my_rows *rows, const uint8_t *at, const uint8_t *end)
     must(rc == RV_OK || (err.code == rc && err.message[0] != '\0'));
     if (rc != RV_OK)
         return;
-    must(rows->batch->rows == n);
-    must(rv_batch_bytes(rows->batch) <= PAGE_BYTES);
-    use_rows(rows->batch);
+    must(rows->base.batch->rows == n);
+    must(rv_batch_bytes(rows->base.batch) <= PAGE_BYTES);
+    use_rows(rows->base.batch);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -158,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(rv_arena_new(&arena, ARENA_BYTES, NULL) == RV_OK);
     must(rv_batch_new(&batch, &schema, NULL, NULL) == RV_OK);
     must(rvi_my_rows_init(&rows, arena, &schema, types, VALUE_BYTES, NULL) == RV_OK);
-    rvi_my_rows_start(&rows, batch, PAGE_BYTES);
+    rvi_sql_rows_start(&rows.base, batch, PAGE_BYTES);
     parse(&rows, data + n + 1, data + size);
     rv_batch_free(batch);
     rv_arena_free(arena);

@@ -85,7 +85,7 @@ static void use_rows(const rv_batch *batch)
     rv_bytes_deinit(&text);
 }
 
-static void parse(rvi_pg_rows *rows, const uint8_t *stream, size_t size, size_t step)
+static void parse(rvi_sql_rows *rows, const uint8_t *stream, size_t size, size_t step)
 {
     rv_error err = {0};
     rvi_pg_copy copy;
@@ -117,11 +117,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t step = data[n + 1] == 0 ? size : data[n + 1];
     rv_arena *arena = NULL;
     rv_batch *batch = NULL;
-    rvi_pg_rows rows;
+    rvi_sql_rows rows;
     must(rv_arena_new(&arena, ARENA_BYTES, NULL) == RV_OK);
     must(rv_batch_new(&batch, &schema, NULL, NULL) == RV_OK);
     must(rvi_pg_rows_init(&rows, arena, &schema, types, 0, NULL) == RV_OK);
-    rvi_pg_rows_start(&rows, batch, PAGE_BYTES);
+    rvi_sql_rows_start(&rows, batch, PAGE_BYTES);
     parse(&rows, data + n + 2, size - n - 2, step);
     rv_batch_free(batch);
     rv_arena_free(arena);

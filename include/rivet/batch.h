@@ -92,6 +92,14 @@ static inline void rv_column_append_i64(rv_column *column, int64_t value)
     memcpy(column->values + (size_t)column->length * 8, &value, 8);
     rv_column_advance(column);
 }
+/* A decimal whose type has at most 18 digits and holds the value. */
+static inline void rv_column_append_unscaled(rv_column *column, int64_t unscaled)
+{
+    if (column->type.precision <= 9)
+        rv_column_append_i32(column, (int32_t)unscaled);
+    else
+        rv_column_append_i64(column, unscaled);
+}
 static inline bool rv_column_is_null(const rv_column *column, int64_t row)
 {
     return column->validity != NULL && ((column->validity[row >> 3] >> (row & 7)) & 1) == 0;

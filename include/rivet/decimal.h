@@ -21,6 +21,8 @@ typedef enum rv_decimal_result {
     RV_DECIMAL_OUT_OF_RANGE, /* more than p digits, or non-zero digits beyond the scale: nothing is rounded */
 } rv_decimal_result;
 
+extern const uint64_t rv_pow10[20]; /* 10^0 to 10^19 */
+
 /* Text such as -12.340, +5, .5, 1e-3 into an unscaled integer of the given precision and scale. */
 rv_decimal_result rv_decimal_parse(const char *text, size_t len, int precision, int scale, rv_int256 *out);
 /* Base-10000 digits as PostgreSQL sends numeric: value = ± Σ digit[i] * 10000^(weight - i).

@@ -138,6 +138,12 @@ typedef struct rv_page_limits {
         max_bytes; /* of decoded content; the driver gives up the statement rather than pass it: see below */
 } rv_page_limits;
 
+/* The most rows of a page whose unit is rows. */
+static inline int64_t rv_page_rows(const rv_page_limits *limits)
+{
+    return limits->max_rows > 0 && limits->max_rows < limits->units ? limits->max_rows : limits->units;
+}
+
 typedef struct rv_page {
     int64_t units;        /* covered by this statement */
     int64_t statement_us; /* from sending the statement to its terminator */

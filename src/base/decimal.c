@@ -21,7 +21,7 @@ enum {
     EXPONENT_CAP = 1 << 30, /* beyond any precision; keeps sums of exponents far from overflow */
 };
 
-static const uint64_t pow10_u64[20] = {
+const uint64_t rv_pow10[20] = {
     1U,
     10U,
     100U,
@@ -99,8 +99,8 @@ static uint64_t div_small(rv_int256 *value, uint64_t divisor)
 static void scale_up(rv_int256 *value, int power)
 {
     for (; power > WORD_DIGITS; power -= WORD_DIGITS)
-        mul_add(value, pow10_u64[WORD_DIGITS], 0);
-    mul_add(value, pow10_u64[power], 0);
+        mul_add(value, rv_pow10[WORD_DIGITS], 0);
+    mul_add(value, rv_pow10[power], 0);
 }
 
 static void negate(rv_int256 *value)
@@ -222,12 +222,12 @@ static void sum_text(const number *num, rv_int256 *sum)
             continue;
         word = word * 10 + (uint64_t)(*at - '0');
         if (++n_word == WORD_DIGITS) {
-            mul_add(sum, pow10_u64[WORD_DIGITS], word);
+            mul_add(sum, rv_pow10[WORD_DIGITS], word);
             word = 0;
             n_word = 0;
         }
     }
-    mul_add(sum, pow10_u64[n_word], word);
+    mul_add(sum, rv_pow10[n_word], word);
 }
 
 rv_decimal_result rv_decimal_parse(const char *text, size_t len, int precision, int scale, rv_int256 *out)
@@ -244,7 +244,7 @@ rv_decimal_result rv_decimal_parse(const char *text, size_t len, int precision, 
     if (first_power >= precision || last_power < 0)
         return RV_DECIMAL_OUT_OF_RANGE;
     if (precision <= WORD_DIGITS) {
-        set_word(out, sum_text_in_word(&num) * pow10_u64[last_power], num.negative);
+        set_word(out, sum_text_in_word(&num) * rv_pow10[last_power], num.negative);
         return RV_DECIMAL_OK;
     }
     sum_text(&num, out);
@@ -328,7 +328,7 @@ static uint64_t sum_groups_in_word(const groups *g)
     uint64_t sum = 0;
     for (int i = 0; i < g->n_whole; i++)
         sum = sum * GROUP_LIMIT + g->digits[i];
-    return (sum * pow10_u64[g->last_len] + g->last) * pow10_u64[g->n_zeros];
+    return (sum * rv_pow10[g->last_len] + g->last) * rv_pow10[g->n_zeros];
 }
 
 static void sum_groups(const groups *g, rv_int256 *sum)
@@ -340,11 +340,11 @@ static void sum_groups(const groups *g, rv_int256 *sum)
         uint64_t word = 0;
         for (int k = i; k < i + PER_WORD; k++)
             word = word * GROUP_LIMIT + g->digits[k];
-        mul_add(sum, pow10_u64[(size_t)PER_WORD * GROUP_DIGITS], word);
+        mul_add(sum, rv_pow10[(size_t)PER_WORD * GROUP_DIGITS], word);
     }
     for (; i < g->n_whole; i++)
         mul_add(sum, GROUP_LIMIT, g->digits[i]);
-    mul_add(sum, pow10_u64[g->last_len], g->last);
+    mul_add(sum, rv_pow10[g->last_len], g->last);
     scale_up(sum, g->n_zeros);
 }
 
@@ -373,9 +373,9 @@ bool rv_int256_from_i64(int64_t value, int precision, int scale, rv_int256 *out)
     assert(precision >= 1 && precision <= MAX_PRECISION && scale >= 0 && scale <= precision);
     const uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     /* value * 10^scale has at most `precision` digits: the integer alone has at most precision - scale. An
-     * int64 has at most 19, and pow10_u64 reaches 10^19. */
+     * int64 has at most 19, and rv_pow10 reaches 10^19. */
     const int n_integer = precision - scale;
-    if (n_integer < 20 && magnitude >= pow10_u64[n_integer])
+    if (n_integer < 20 && magnitude >= rv_pow10[n_integer])
         return false;
     rv_int256 result = {{magnitude}};
     scale_up(&result, scale);
@@ -423,7 +423,7 @@ static char *put_digits_backwards(char *end, rv_int256 *value)
 {
     while (value->limb[1] | value->limb[2] | value->limb[3]) {
         char *word_end = end;
-        end = rvi_put_u64_backwards(end, div_small(value, pow10_u64[WORD_DIGITS]));
+        end = rvi_put_u64_backwards(end, div_small(value, rv_pow10[WORD_DIGITS]));
         while (word_end - end < WORD_DIGITS)
             *--end = '0';
     }

@@ -224,8 +224,7 @@ static rv_code check_page(const rv_scan *scan, const rv_page_limits *limits, con
                        "a page was empty and not the last one: the scan does not advance");
     if (!counts_rows(scan))
         return RV_OK;
-    int64_t most =
-        limits->max_rows > 0 && limits->max_rows < limits->units ? limits->max_rows : limits->units;
+    int64_t most = rv_page_rows(limits);
     if (batch->rows > most)
         return rv_fail(err, RV_E_INTERNAL,
                        "the driver returned %" PRId64 " rows where %" PRId64 " were asked for", batch->rows,

@@ -463,9 +463,8 @@ static rv_code fake_scan_next(rv_scan *scan, const rv_page_limits *limits, rv_ba
     fake_scan *s = (fake_scan *)scan;
     int64_t units = limits->units, delay_us = 0;
     RV_TRY(play_page(s, &delay_us, err));
-    if (s->per_unit == 1 && strcmp(s->base.unit, "row") == 0 && limits->max_rows > 0 &&
-        limits->max_rows < units)
-        units = limits->max_rows;
+    if (s->per_unit == 1 && strcmp(s->base.unit, "row") == 0)
+        units = rv_page_rows(limits);
     int64_t units_left = (s->end - s->next + s->per_unit - 1) / s->per_unit;
     units = units < units_left ? units : units_left;
     int64_t end = units == units_left ? s->end : s->next + units * s->per_unit;

@@ -1,7 +1,7 @@
 /* decode.c - one cell in the form of MySQL's binary protocol into one column.
  *
  * The bytes come from outside: every length and every part of a date is checked before it is trusted, and a value
- * that its column cannot hold goes through refuse(), which asks the policy. A column that an override or a policy
+ * that its column cannot hold goes through rvi_sql_refuse(), which asks the policy. A column that an override or a policy
  * reads through text gets its text here, from the same bytes, as the server would print it where that is exact.
  *
  * Spec: MySQL internals, "Binary Protocol Value"; integers are little-endian. Forms checked on MariaDB 10.11. */
@@ -9,6 +9,7 @@
 
 #include "rivet/civil.h"
 #include "rivet/utf8.h"
+#include "source/sql/value.h"
 
 #include <endian.h>
 #include <inttypes.h>
@@ -56,116 +57,88 @@ static uint64_t load_u64(const uint8_t *bytes)
     return le64toh(value);
 }
 
-static rv_code malformed(const rvi_my_column *plan, size_t len, rv_error *err)
-{
-    return rv_fail(err, RV_E_VALUE_MALFORMED,
-                   "column '%s' (%s): the server sent %zu bytes that are no such value", plan->field->name,
-                   plan->field->native_type, len);
-}
-
-static rv_code check_size(const rvi_my_column *plan, size_t len, rv_error *err)
-{
-    if (len <= plan->max_bytes)
-        return RV_OK;
-    rv_code rc =
-        rv_fail(err, RV_E_VALUE_TOO_LARGE,
-                "column '%s' (%s): a value of %zu bytes is larger than the limit of %" PRIu64 " bytes",
-                plan->field->name, plan->field->native_type, len, plan->max_bytes);
-    rv_hint(err, "raise tuning.max_value_mb");
-    return rc;
-}
-
-/* A policy may put NULL only where the file has room for one. */
-static rv_code refuse(const rvi_my_column *plan, rv_column *column, rv_invalid invalid_class,
-                      const char *shown, size_t shown_len, rv_policy *applied, rv_error *err)
-{
-    rv_field strict = *plan->field;
-    if (!strict.nullable && strict.on_invalid[invalid_class] == RV_POLICY_NULL)
-        strict.on_invalid[invalid_class] = RV_POLICY_FAIL;
-    return rv_column_refuse(column, &strict, invalid_class, shown, shown_len, applied, err);
-}
-
 /* ---- integers and floats ---- */
 
-static rv_code decode_int1(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_int1(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                            rv_error *err)
 {
     if (len != 1)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_i16(column, (int8_t)value[0]);
     return RV_OK;
 }
 
-static rv_code decode_uint1(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_uint1(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                             rv_error *err)
 {
     if (len != 1)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_i16(column, value[0]);
     return RV_OK;
 }
 
-static rv_code decode_int2(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_int2(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                            rv_error *err)
 {
     if (len != 2)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_i16(column, (int16_t)load_u16(value));
     return RV_OK;
 }
 
-static rv_code decode_uint2(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_uint2(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                             rv_error *err)
 {
     if (len != 2)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_i32(column, load_u16(value));
     return RV_OK;
 }
 
 /* A signed integer of four bytes, or a FLOAT. */
-static rv_code decode_4_bytes(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_4_bytes(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                               rv_error *err)
 {
     if (len != 4)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_i32(column, (int32_t)load_u32(value));
     return RV_OK;
 }
 
-static rv_code decode_uint4(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_uint4(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                             rv_error *err)
 {
     if (len != 4)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_i64(column, load_u32(value));
     return RV_OK;
 }
 
 /* An integer of eight bytes, with a sign or without, or a DOUBLE. */
-static rv_code decode_8_bytes(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_8_bytes(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                               rv_error *err)
 {
     if (len != 8)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_i64(column, (int64_t)load_u64(value));
     return RV_OK;
 }
 
 /* tinyint(1): the server takes any number of one byte, and only 0 and 1 are truth values. */
-static rv_code decode_truth(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_truth(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                             rv_error *err)
 {
     char shown[SHOWN_BYTES];
     rv_policy applied;
     if (len != 1)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     if (value[0] <= 1) {
         rv_column_append_bool(column, value[0] == 1);
         return RV_OK;
     }
     int shown_len = snprintf(shown, sizeof shown, "%d", (int8_t)value[0]);
-    rv_code rc = refuse(plan, column, RV_INVALID_UNPARSEABLE, shown, (size_t)shown_len, &applied, err);
+    rv_code rc =
+        rvi_sql_refuse(plan, column, RV_INVALID_UNPARSEABLE, shown, (size_t)shown_len, &applied, err);
     if (rc != RV_OK && err != NULL) {
         err->hint[0] = '\0'; /* the usual one does not know the way that keeps the numbers */
         rv_hint(
@@ -189,14 +162,14 @@ static bool load_bits(const uint8_t *value, size_t len, uint64_t *out)
     return true;
 }
 
-static rv_code decode_bit(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_bit(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                           rv_error *err)
 {
     uint64_t bits, most = column->type.id == RV_TYPE_BOOL     ? 1
                           : column->type.id == RV_TYPE_UINT64 ? UINT64_MAX
                                                               : INT64_MAX;
     if (!load_bits(value, len, &bits) || bits > most)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     if (column->type.id == RV_TYPE_BOOL)
         rv_column_append_bool(column, bits == 1);
     else
@@ -205,28 +178,6 @@ static rv_code decode_bit(const rvi_my_column *plan, rv_column *column, const ui
 }
 
 /* ---- decimals ---- */
-
-static const int64_t pow10_i64[WORD_DIGITS + 1] = {
-    INT64_C(1),
-    INT64_C(10),
-    INT64_C(100),
-    INT64_C(1000),
-    INT64_C(10000),
-    INT64_C(100000),
-    INT64_C(1000000),
-    INT64_C(10000000),
-    INT64_C(100000000),
-    INT64_C(1000000000),
-    INT64_C(10000000000),
-    INT64_C(100000000000),
-    INT64_C(1000000000000),
-    INT64_C(10000000000000),
-    INT64_C(100000000000000),
-    INT64_C(1000000000000000),
-    INT64_C(10000000000000000),
-    INT64_C(100000000000000000),
-    INT64_C(1000000000000000000),
-};
 
 /* The unscaled value of "-12.30" when it is short and has just the column's scale, which is nearly always. */
 static bool decimal_in_word(const uint8_t *text, size_t len, rv_type type, int64_t *out)
@@ -246,22 +197,20 @@ static bool decimal_in_word(const uint8_t *text, size_t len, rv_type type, int64
         sum = sum * 10 + (text[i] - '0');
         fraction += fraction >= 0;
     }
-    if ((fraction < 0 ? 0 : fraction) != type.scale || fraction == 0 || sum >= pow10_i64[type.precision])
+    if ((fraction < 0 ? 0 : fraction) != type.scale || fraction == 0 ||
+        sum >= (int64_t)rv_pow10[type.precision])
         return false;
     *out = text[0] == '-' ? -sum : sum;
     return true;
 }
 
-static rv_code decode_decimal(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_decimal(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                               rv_error *err)
 {
     int64_t unscaled;
     if (!decimal_in_word(value, len, column->type, &unscaled))
         return rv_column_append_text(column, plan->field, (const char *)value, len, err);
-    if (column->type.precision <= 9)
-        rv_column_append_i32(column, (int32_t)unscaled);
-    else
-        rv_column_append_i64(column, unscaled);
+    rv_column_append_unscaled(column, unscaled);
     return RV_OK;
 }
 
@@ -310,7 +259,7 @@ static bool load_moment(const uint8_t *value, size_t len, moment *out)
 }
 
 /* Digits of a fraction that a text shows: what the column declares, more only where the value has them. */
-static int shown_digits(const rvi_my_column *plan, int64_t us)
+static int shown_digits(const rvi_sql_column *plan, int64_t us)
 {
     int declared = plan->field->native_mod;
     int64_t unit = 1;
@@ -337,7 +286,7 @@ static size_t date_text(char out[SHOWN_BYTES], const moment *when)
 }
 
 /* As the server prints it; an instant with its zone, which is that of all our sessions. */
-static size_t moment_text(const rvi_my_column *plan, char out[SHOWN_BYTES], const moment *when)
+static size_t moment_text(const rvi_sql_column *plan, char out[SHOWN_BYTES], const moment *when)
 {
     size_t n = date_text(out, when);
     if (plan->field->natural.id == RV_TYPE_DATE)
@@ -361,7 +310,7 @@ static void mend_day(moment *when)
 }
 
 /* Leaves a day that is in the calendar, or tells that NULL was appended instead. */
-static rv_code check_day(const rvi_my_column *plan, rv_column *column, moment *when, rv_policy *applied,
+static rv_code check_day(const rvi_sql_column *plan, rv_column *column, moment *when, rv_policy *applied,
                          rv_error *err)
 {
     *applied = RV_POLICY_FAIL;
@@ -369,31 +318,31 @@ static rv_code check_day(const rvi_my_column *plan, rv_column *column, moment *w
         return RV_OK;
     char shown[SHOWN_BYTES];
     size_t shown_len = moment_text(plan, shown, when);
-    RV_TRY(refuse(plan, column, RV_INVALID_ZERO_DATE, shown, shown_len, applied, err));
+    RV_TRY(rvi_sql_refuse(plan, column, RV_INVALID_ZERO_DATE, shown, shown_len, applied, err));
     mend_day(when);
     return RV_OK;
 }
 
-static rv_code decode_date(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_date(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                            rv_error *err)
 {
     moment when;
     rv_policy applied;
     if (!load_moment(value, len, &when) || when.us != 0)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     RV_TRY(check_day(plan, column, &when, &applied, err));
     if (applied != RV_POLICY_NULL)
         rv_column_append_i32(column, (int32_t)rv_civil_days(when.year, when.month, when.day));
     return RV_OK;
 }
 
-static rv_code decode_datetime(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
-                               rv_error *err)
+static rv_code decode_datetime(const rvi_sql_column *plan, rv_column *column, const uint8_t *value,
+                               size_t len, rv_error *err)
 {
     moment when;
     rv_policy applied;
     if (!load_moment(value, len, &when))
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     RV_TRY(check_day(plan, column, &when, &applied, err));
     if (applied != RV_POLICY_NULL)
         rv_column_append_i64(column, rv_civil_days(when.year, when.month, when.day) * US_PER_DAY + when.us);
@@ -401,7 +350,7 @@ static rv_code decode_datetime(const rvi_my_column *plan, rv_column *column, con
 }
 
 /* "-838:59:59.000000", as the server prints it; 0: no such value. */
-static size_t time_text(const rvi_my_column *plan, char out[SHOWN_BYTES], const uint8_t *value, size_t len)
+static size_t time_text(const rvi_sql_column *plan, char out[SHOWN_BYTES], const uint8_t *value, size_t len)
 {
     static const uint8_t zero[TIME_BYTES];
     if (len != 0 && len != TIME_BYTES && len != TIME_US_BYTES)
@@ -417,57 +366,32 @@ static size_t time_text(const rvi_my_column *plan, char out[SHOWN_BYTES], const 
 
 /* ---- variable width ---- */
 
-static rv_code decode_text(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
-                           rv_error *err)
-{
-    rv_policy applied;
-    RV_TRY(check_size(plan, len, err));
-    if (rv_utf8_valid(value, len))
-        return rv_column_append_bytes(column, value, len, err);
-    return refuse(plan, column, RV_INVALID_ENCODING, (const char *)value, len, &applied, err);
-}
-
-/* The exact text is there, and the column is read from it: decimals, uuids, overrides of text columns. */
-static rv_code decode_as_text(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
-                              rv_error *err)
-{
-    RV_TRY(check_size(plan, len, err));
-    return rv_column_append_text(column, plan->field, (const char *)value, len, err);
-}
-
 /* MariaDB's JSON, which is a text that somebody promised to be JSON. */
-static rv_code decode_claimed_json(const rvi_my_column *plan, rv_column *column, const uint8_t *value,
+static rv_code decode_claimed_json(const rvi_sql_column *plan, rv_column *column, const uint8_t *value,
                                    size_t len, rv_error *err)
 {
     rv_policy applied;
-    RV_TRY(check_size(plan, len, err));
+    RV_TRY(rvi_sql_check_size(plan, len, err));
     if (!rv_utf8_valid(value, len) || rvi_my_json_valid(value, len))
-        return decode_text(plan, column, value, len, err);
-    return refuse(plan, column, RV_INVALID_UNPARSEABLE, (const char *)value, len, &applied, err);
+        return rvi_sql_decode_text(plan, column, value, len, err);
+    return rvi_sql_refuse(plan, column, RV_INVALID_UNPARSEABLE, (const char *)value, len, &applied, err);
 }
 
 /* '' is no label of this ENUM: the server keeps it, with the index 0, for what was no label either. It is exported as
  * it is unless a policy wants NULL for it. */
-static rv_code decode_label(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_label(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                             rv_error *err)
 {
     rv_policy applied;
     if (len == 0)
-        return refuse(plan, column, RV_INVALID_UNPARSEABLE, "", 0, &applied, err);
-    return decode_text(plan, column, value, len, err);
-}
-
-static rv_code decode_bytes(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
-                            rv_error *err)
-{
-    RV_TRY(check_size(plan, len, err));
-    return rv_column_append_bytes(column, value, len, err);
+        return rvi_sql_refuse(plan, column, RV_INVALID_UNPARSEABLE, "", 0, &applied, err);
+    return rvi_sql_decode_text(plan, column, value, len, err);
 }
 
 /* Plain WKB says nothing about the SRID. Where the value has the one that its column is bound to (none: 0) it need
  * not; any other stays with the value, as EWKB. Writes what the value begins with, up to and without its coordinates;
  * 0: this is no geometry. The server stores little-endian WKB only, X before Y. */
-static size_t geometry_head(const rvi_my_column *plan, const uint8_t *value, size_t len,
+static size_t geometry_head(const rvi_sql_column *plan, const uint8_t *value, size_t len,
                             uint8_t head[GEOMETRY_HEADER])
 {
     if (len < GEOMETRY_HEADER || value[SRID_BYTES] != 1)
@@ -481,14 +405,14 @@ static size_t geometry_head(const rvi_my_column *plan, const uint8_t *value, siz
     return GEOMETRY_HEADER;
 }
 
-static rv_code decode_geometry(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
-                               rv_error *err)
+static rv_code decode_geometry(const rvi_sql_column *plan, rv_column *column, const uint8_t *value,
+                               size_t len, rv_error *err)
 {
     uint8_t head[GEOMETRY_HEADER];
     size_t head_len = geometry_head(plan, value, len, head), rest = len - GEOMETRY_HEADER;
     if (head_len == 0)
-        return malformed(plan, len, err);
-    RV_TRY(check_size(plan, len, err));
+        return rvi_sql_malformed(plan, len, err);
+    RV_TRY(rvi_sql_check_size(plan, len, err));
     if (head_len == WKB_HEADER)
         return rv_column_append_bytes(column, value + SRID_BYTES, len - SRID_BYTES, err);
     RV_TRY(rv_column_reserve_data(column, len, err));
@@ -500,19 +424,19 @@ static rv_code decode_geometry(const rvi_my_column *plan, rv_column *column, con
     return RV_OK;
 }
 
-static rv_code decode_time(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code decode_time(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                            rv_error *err)
 {
     char text[SHOWN_BYTES];
     size_t n = time_text(plan, text, value, len);
-    return n > 0 ? rv_column_append_bytes(column, text, n, err) : malformed(plan, len, err);
+    return n > 0 ? rv_column_append_bytes(column, text, n, err) : rvi_sql_malformed(plan, len, err);
 }
 
 /* ---- through text ---- */
 
 /* An override, or a policy, wants the text of a number: it is decoded as itself, and printed as CSV prints it. */
-static rv_code number_as_text(const rvi_my_column *plan, rv_column *column, rv_type_id id,
-                              rvi_my_decode_fn decode, const uint8_t *value, size_t len, rv_error *err)
+static rv_code number_as_text(const rvi_sql_column *plan, rv_column *column, rv_type_id id,
+                              rvi_sql_decode_fn decode, const uint8_t *value, size_t len, rv_error *err)
 {
     uint8_t storage[8] = {0};
     rv_column cell = {.type = {.id = id}, .values = storage, .capacity = 1};
@@ -527,11 +451,11 @@ static rv_code number_as_text(const rvi_my_column *plan, rv_column *column, rv_t
 }
 
 /* One function for each form, since a decoder is told no more than its column. */
-#define NUMBER_AS_TEXT(name, id, decode)                                                                \
-    static rv_code name(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len, \
-                        rv_error *err)                                                                  \
-    {                                                                                                   \
-        return number_as_text(plan, column, id, decode, value, len, err);                               \
+#define NUMBER_AS_TEXT(name, id, decode)                                                                 \
+    static rv_code name(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len, \
+                        rv_error *err)                                                                   \
+    {                                                                                                    \
+        return number_as_text(plan, column, id, decode, value, len, err);                                \
     }
 NUMBER_AS_TEXT(int1_as_text, RV_TYPE_INT16, decode_int1)
 NUMBER_AS_TEXT(uint1_as_text, RV_TYPE_INT16, decode_uint1)
@@ -546,25 +470,25 @@ NUMBER_AS_TEXT(float_as_text, RV_TYPE_FLOAT32, decode_4_bytes)
 NUMBER_AS_TEXT(double_as_text, RV_TYPE_FLOAT64, decode_8_bytes)
 
 /* The server writes years with four digits, 0000 among them. */
-static rv_code year_as_text(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code year_as_text(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                             rv_error *err)
 {
     char text[SHOWN_BYTES];
     if (len != 2)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     int n = snprintf(text, sizeof text, "%04u", load_u16(value));
     return rv_column_append_text(column, plan->field, text, (size_t)n, err);
 }
 
 /* A text keeps a day that no calendar has, which is what the policy `text` is for; any other type has to ask. */
-static rv_code moment_as_text(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code moment_as_text(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                               rv_error *err)
 {
     moment when;
     rv_policy applied = RV_POLICY_FAIL;
     char text[SHOWN_BYTES];
     if (!load_moment(value, len, &when))
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     if (!rv_type_is_text(column->type.id))
         RV_TRY(check_day(plan, column, &when, &applied, err));
     return applied == RV_POLICY_NULL
@@ -572,20 +496,21 @@ static rv_code moment_as_text(const rvi_my_column *plan, rv_column *column, cons
                : rv_column_append_text(column, plan->field, text, moment_text(plan, text, &when), err);
 }
 
-static rv_code time_as_text(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code time_as_text(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                             rv_error *err)
 {
     char text[SHOWN_BYTES];
     size_t n = time_text(plan, text, value, len);
-    return n > 0 ? rv_column_append_text(column, plan->field, text, n, err) : malformed(plan, len, err);
+    return n > 0 ? rv_column_append_text(column, plan->field, text, n, err)
+                 : rvi_sql_malformed(plan, len, err);
 }
 
 /* The text of binary bytes is those bytes, as it is for the server. A binary(16) that holds a uuid holds its bytes. */
-static rv_code bytes_as_text(const rvi_my_column *plan, rv_column *column, const uint8_t *value, size_t len,
+static rv_code bytes_as_text(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                              rv_error *err)
 {
     if (column->type.id != RV_TYPE_UUID || len != 16)
-        return decode_as_text(plan, column, value, len, err);
+        return rvi_sql_decode_as_text(plan, column, value, len, err);
     rv_column_append_fixed(column, value, len);
     return RV_OK;
 }
@@ -602,15 +527,15 @@ static rv_code append_hex(rv_bytes *text, const uint8_t *bytes, size_t len, rv_e
 }
 
 /* Hexadecimal (E)WKB, which is how PostGIS prints a geometry. */
-static rv_code geometry_as_text(const rvi_my_column *plan, rv_column *column, const uint8_t *value,
+static rv_code geometry_as_text(const rvi_sql_column *plan, rv_column *column, const uint8_t *value,
                                 size_t len, rv_error *err)
 {
     uint8_t head[GEOMETRY_HEADER];
     size_t head_len = geometry_head(plan, value, len, head);
     RV_AUTO(rv_bytes_deinit) rv_bytes text = RV_BYTES_INIT(HEX_BYTES_MAX);
     if (head_len == 0)
-        return malformed(plan, len, err);
-    RV_TRY(check_size(plan, len, err));
+        return rvi_sql_malformed(plan, len, err);
+    RV_TRY(rvi_sql_check_size(plan, len, err));
     RV_TRY(append_hex(&text, head, head_len, err));
     RV_TRY(append_hex(&text, value + GEOMETRY_HEADER, len - GEOMETRY_HEADER, err));
     return rv_column_append_text(column, plan->field, (const char *)text.data, text.len, err);
@@ -618,39 +543,48 @@ static rv_code geometry_as_text(const rvi_my_column *plan, rv_column *column, co
 
 /* ---- the choice ---- */
 
-static rvi_my_decode_fn text_decoder(rvi_my_wire wire)
+static rvi_sql_decode_fn text_decoder(rvi_my_wire wire)
 {
-    static const rvi_my_decode_fn decoders[RVI_MY_WIRE_COUNT] = {
-        [RVI_MY_WIRE_TEXT] = decode_as_text,   [RVI_MY_WIRE_BINARY] = bytes_as_text,
-        [RVI_MY_WIRE_BIT] = bit_as_text,       [RVI_MY_WIRE_INT1] = int1_as_text,
-        [RVI_MY_WIRE_UINT1] = uint1_as_text,   [RVI_MY_WIRE_INT2] = int2_as_text,
-        [RVI_MY_WIRE_UINT2] = uint2_as_text,   [RVI_MY_WIRE_INT4] = int4_as_text,
-        [RVI_MY_WIRE_UINT4] = uint4_as_text,   [RVI_MY_WIRE_INT8] = int8_as_text,
-        [RVI_MY_WIRE_UINT8] = uint8_as_text,   [RVI_MY_WIRE_FLOAT] = float_as_text,
-        [RVI_MY_WIRE_DOUBLE] = double_as_text, [RVI_MY_WIRE_DECIMAL] = decode_as_text,
-        [RVI_MY_WIRE_DATE] = moment_as_text,   [RVI_MY_WIRE_DATETIME] = moment_as_text,
-        [RVI_MY_WIRE_TIME] = time_as_text,     [RVI_MY_WIRE_GEOMETRY] = geometry_as_text,
+    static const rvi_sql_decode_fn decoders[RVI_MY_WIRE_COUNT] = {
+        [RVI_MY_WIRE_TEXT] = rvi_sql_decode_as_text,
+        [RVI_MY_WIRE_BINARY] = bytes_as_text,
+        [RVI_MY_WIRE_BIT] = bit_as_text,
+        [RVI_MY_WIRE_INT1] = int1_as_text,
+        [RVI_MY_WIRE_UINT1] = uint1_as_text,
+        [RVI_MY_WIRE_INT2] = int2_as_text,
+        [RVI_MY_WIRE_UINT2] = uint2_as_text,
+        [RVI_MY_WIRE_INT4] = int4_as_text,
+        [RVI_MY_WIRE_UINT4] = uint4_as_text,
+        [RVI_MY_WIRE_INT8] = int8_as_text,
+        [RVI_MY_WIRE_UINT8] = uint8_as_text,
+        [RVI_MY_WIRE_FLOAT] = float_as_text,
+        [RVI_MY_WIRE_DOUBLE] = double_as_text,
+        [RVI_MY_WIRE_DECIMAL] = rvi_sql_decode_as_text,
+        [RVI_MY_WIRE_DATE] = moment_as_text,
+        [RVI_MY_WIRE_DATETIME] = moment_as_text,
+        [RVI_MY_WIRE_TIME] = time_as_text,
+        [RVI_MY_WIRE_GEOMETRY] = geometry_as_text,
     };
     return decoders[wire];
 }
 
-static rvi_my_decode_fn native_decoder(rvi_my_wire wire)
+static rvi_sql_decode_fn native_decoder(rvi_my_wire wire)
 {
-    static const rvi_my_decode_fn decoders[RVI_MY_WIRE_COUNT] = {
-        [RVI_MY_WIRE_TEXT] = decode_text,      [RVI_MY_WIRE_BINARY] = decode_bytes,
-        [RVI_MY_WIRE_BIT] = decode_bit,        [RVI_MY_WIRE_INT1] = decode_int1,
-        [RVI_MY_WIRE_UINT1] = decode_uint1,    [RVI_MY_WIRE_INT2] = decode_int2,
-        [RVI_MY_WIRE_UINT2] = decode_uint2,    [RVI_MY_WIRE_INT4] = decode_4_bytes,
-        [RVI_MY_WIRE_UINT4] = decode_uint4,    [RVI_MY_WIRE_INT8] = decode_8_bytes,
-        [RVI_MY_WIRE_UINT8] = decode_8_bytes,  [RVI_MY_WIRE_FLOAT] = decode_4_bytes,
-        [RVI_MY_WIRE_DOUBLE] = decode_8_bytes, [RVI_MY_WIRE_DECIMAL] = decode_decimal,
-        [RVI_MY_WIRE_DATE] = decode_date,      [RVI_MY_WIRE_DATETIME] = decode_datetime,
-        [RVI_MY_WIRE_TIME] = decode_time,      [RVI_MY_WIRE_GEOMETRY] = decode_geometry,
+    static const rvi_sql_decode_fn decoders[RVI_MY_WIRE_COUNT] = {
+        [RVI_MY_WIRE_TEXT] = rvi_sql_decode_text, [RVI_MY_WIRE_BINARY] = rvi_sql_decode_bytes,
+        [RVI_MY_WIRE_BIT] = decode_bit,           [RVI_MY_WIRE_INT1] = decode_int1,
+        [RVI_MY_WIRE_UINT1] = decode_uint1,       [RVI_MY_WIRE_INT2] = decode_int2,
+        [RVI_MY_WIRE_UINT2] = decode_uint2,       [RVI_MY_WIRE_INT4] = decode_4_bytes,
+        [RVI_MY_WIRE_UINT4] = decode_uint4,       [RVI_MY_WIRE_INT8] = decode_8_bytes,
+        [RVI_MY_WIRE_UINT8] = decode_8_bytes,     [RVI_MY_WIRE_FLOAT] = decode_4_bytes,
+        [RVI_MY_WIRE_DOUBLE] = decode_8_bytes,    [RVI_MY_WIRE_DECIMAL] = decode_decimal,
+        [RVI_MY_WIRE_DATE] = decode_date,         [RVI_MY_WIRE_DATETIME] = decode_datetime,
+        [RVI_MY_WIRE_TIME] = decode_time,         [RVI_MY_WIRE_GEOMETRY] = decode_geometry,
     };
     return decoders[wire];
 }
 
-rvi_my_decode_fn rvi_my_decoder(rvi_my_wire wire, const rv_field *field)
+rvi_sql_decode_fn rvi_my_decoder(rvi_my_wire wire, const rv_field *field)
 {
     bool is_year = wire == RVI_MY_WIRE_INT2 && strncmp(field->native_type, "year", 4) == 0;
     if (field->transfer == RV_TRANSFER_TEXT)
@@ -660,9 +594,9 @@ rvi_my_decode_fn rvi_my_decoder(rvi_my_wire wire, const rv_field *field)
     if (wire != RVI_MY_WIRE_TEXT)
         return native_decoder(wire);
     if (field->type.id == RV_TYPE_UUID)
-        return decode_as_text;
+        return rvi_sql_decode_as_text;
     if (field->type.id == RV_TYPE_JSON && field->loose)
         return decode_claimed_json;
     bool wants_null = field->on_invalid[RV_INVALID_UNPARSEABLE] == RV_POLICY_NULL;
-    return field->type.id == RV_TYPE_ENUM && field->loose && wants_null ? decode_label : decode_text;
+    return field->type.id == RV_TYPE_ENUM && field->loose && wants_null ? decode_label : rvi_sql_decode_text;
 }

@@ -6,17 +6,18 @@
  *   settings.c  what begin() and end() do: session settings, transactions
  *   errors.c   what a statement failed of, by errno
  *   catalog.c  describe and list; index.c  indexes; types.c  from native types to schema types and wire forms
- *   rows.c     a row of the binary protocol into a batch; decode.c  one value; json.c  is a text JSON?
+ *   rows.c     where a row's values lie; decode.c  one value; json.c  is a text JSON?
  *   scan.c     a scan's life and its SQL; stream.c, keyset.c  its pages, one file for each way
- *   where.c    relations, keys and ranges in SQL; place.c  where a scan along a key stands
+ *   where.c    relations, keys and ranges in SQL; place.c  keys of rows as texts
  *   ends.c     the ends of a key; split.c  places that cut it; watch.c  snapshots of several connections, what others write, pressure
  *
- * decode.c and rows.c see bytes only and never the server. */
+ * decode.c and rows.c see bytes only and never the server. What drivers of SQL servers share: source/sql. */
 #ifndef SOURCE_MYSQL_INTERNAL_H
 #define SOURCE_MYSQL_INTERNAL_H
 
 #include "rivet/bytes.h"
 #include "rivet/source.h"
+#include "source/sql/rows.h"
 
 #include <mysql.h>
 #include <stdatomic.h>
@@ -210,52 +211,21 @@ rvi_my_type rvi_my_field_type(const rv_field *field);
 
 /* decode.c, rows.c: bytes to columns */
 
-typedef struct rvi_my_column rvi_my_column;
-/* Append one value that is not NULL to `column`, or what a policy says instead. */
-typedef rv_code (*rvi_my_decode_fn)(const rvi_my_column *plan, rv_column *column, const uint8_t *value,
-                                    size_t len, rv_error *err);
-/* How one field of a scan is read; fixed when the scan is opened. */
-struct rvi_my_column {
-    rvi_my_decode_fn decode;
-    const rv_field *field;
-    uint64_t max_bytes; /* of one value; UINT64_MAX: no limit */
-};
-rvi_my_decode_fn rvi_my_decoder(rvi_my_wire wire, const rv_field *field);
+rvi_sql_decode_fn rvi_my_decoder(rvi_my_wire wire, const rv_field *field);
 
 /* json.c: is this one JSON value (RFC 8259), of at most RVI_MY_JSON_DEPTH levels? The bytes are valid UTF-8. */
 enum { RVI_MY_JSON_DEPTH = 1024 };
 bool rvi_my_json_valid(const uint8_t *text, size_t len);
 
-typedef struct rvi_my_cell {
-    const uint8_t *bytes; /* NULL: NULL */
-    size_t len;
-} rvi_my_cell;
-
-/* The key of the row last appended, as it came: which cells it is made of, and their bytes. */
-typedef struct rvi_my_last_key {
-    int n;
-    int cell[RV_MAX_KEY_COLUMNS];
-    rvi_my_wire wire[RV_MAX_KEY_COLUMNS];
-    rv_bytes bytes[RV_MAX_KEY_COLUMNS];
-} rvi_my_last_key;
-
 /* Where rows go. */
 typedef struct rvi_my_rows {
-    const rv_schema *schema;
-    rvi_my_column *columns; /* schema->n_fields, in the scan's arena like everything here */
-    rvi_my_wire *wires;     /* n_cells: how each cell arrives */
-    rvi_my_cell *cells;     /* n_cells: the schema's fields, then up to RV_MAX_KEY_COLUMNS more */
-    int n_cells;
-    rvi_my_last_key *last_key; /* NULL: nobody asks */
-    rv_batch *batch;           /* of this page */
-    size_t max_bytes;          /* of this page's content; SIZE_MAX: no limit */
-    size_t bound;              /* the batch's content is at most this large */
+    rvi_sql_rows base;
+    rvi_my_wire *wires; /* base.n_cells: how each cell arrives */
 } rvi_my_rows;
 
 /* `types` (n_fields) says how each field arrives. Fails OUT_OF_MEMORY. */
 rv_code rvi_my_rows_init(rvi_my_rows *rows, rv_arena *arena, const rv_schema *schema,
                          const rvi_my_type *types, uint64_t max_value_bytes, rv_error *err) RV_MUST_CHECK;
-void rvi_my_rows_start(rvi_my_rows *rows, rv_batch *batch, size_t max_bytes); /* a page */
 /* One row of the binary protocol: header byte, bitmap of NULLs, values. Trusts no length in it. Fails SOURCE_PROTOCOL,
  * LIMIT_EXCEEDED with RV_RETRY_SMALLER (the page is full), and what a value fails with.
  * Source: MySQL internals, "Binary Protocol Resultset Row". */

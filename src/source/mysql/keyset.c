@@ -16,11 +16,10 @@
 
 void rvi_my_keyset_init(rvi_my_keyset *keyset)
 {
-    rvi_my_place_init(&keyset->after);
+    rvi_sql_place_init(&keyset->after, RVI_MY_KEY_CELL_BYTES);
+    rvi_sql_last_key_init(&keyset->last, RVI_MY_SQL_BYTES);
     rvi_my_query_init(&keyset->query);
     keyset->prepared = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
-    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
-        keyset->last.bytes[i] = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
 }
 
 static const rvi_my_operand *key_of(const rvi_my_scan *scan)
@@ -46,23 +45,22 @@ static rv_code find_cell(rvi_my_scan *scan, int i, rv_bytes *columns, rv_error *
 {
     const rv_schema *schema = scan->request.schema;
     const rvi_my_operand *key = key_of(scan);
-    rvi_my_last_key *last = &scan->keyset.last;
+    rvi_sql_last_key *last = &scan->keyset.last;
     const char *name = key->key->columns[i];
-    bool as_it_is = rvi_my_key_cast(&key->types[i], &last->wire[i]) == NULL;
+    rvi_my_wire wire = RVI_MY_WIRE_TEXT;
+    bool as_it_is = rvi_my_key_cast(&key->types[i], &wire) == NULL;
     for (int f = 0; as_it_is && f < schema->n_fields; f++)
         if (strcmp(schema->fields[f].name, name) == 0) {
             last->cell[i] = f;
-            last->wire[i] = scan->rows.wires[f];
             return RV_OK;
         }
-    last->cell[i] = scan->rows.n_cells++;
-    if (as_it_is) {
-        const rv_field *field = rv_schema_field(&scan->request.info->schema, name);
-        last->wire[i] = rvi_my_field_type(field).wire;
-    }
-    scan->rows.wires[last->cell[i]] = last->wire[i];
+    last->cell[i] = scan->rows.base.n_cells++;
+    if (as_it_is)
+        wire = rvi_my_field_type(rv_schema_field(&scan->request.info->schema, name)).wire;
     RV_TRY(rv_bytes_append_str(columns, ", ", err));
-    return rvi_my_append_cell(&scan->from, columns, key, i, &last->wire[i], err);
+    RV_TRY(rvi_my_append_cell(&scan->from, columns, key, i, &wire, err));
+    scan->rows.wires[last->cell[i]] = wire;
+    return RV_OK;
 }
 
 rv_code rvi_my_keyset_prepare(rvi_my_scan *scan, rv_bytes *columns, rv_error *err)
@@ -72,7 +70,7 @@ rv_code rvi_my_keyset_prepare(rvi_my_scan *scan, rv_bytes *columns, rv_error *er
     scan->from.index = index_to_force(scan);
     for (int i = 0; i < keyset->last.n; i++)
         RV_TRY(find_cell(scan, i, columns, err));
-    scan->rows.last_key = &keyset->last;
+    scan->rows.base.last_key = &keyset->last;
     return RV_OK;
 }
 
@@ -80,7 +78,7 @@ rv_code rvi_my_keyset_open(rvi_my_scan *scan, rv_error *err)
 {
     scan->base.unit = "row";
     if (scan->request.after != NULL)
-        RV_TRY(rvi_my_place_set(&scan->keyset.after, scan->request.after, err));
+        RV_TRY(rvi_sql_place_set(&scan->keyset.after, scan->request.after, err));
     return RV_OK;
 }
 
@@ -89,11 +87,10 @@ void rvi_my_keyset_close(rvi_my_scan *scan)
     rvi_my_keyset *keyset = &scan->keyset;
     rvi_my_statement_close(keyset->statement);
     keyset->statement = NULL;
-    rvi_my_place_deinit(&keyset->after);
+    rvi_sql_place_deinit(&keyset->after);
+    rvi_sql_last_key_deinit(&keyset->last);
     rvi_my_query_deinit(&keyset->query);
     rv_bytes_deinit(&keyset->prepared);
-    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
-        rv_bytes_deinit(&keyset->last.bytes[i]);
 }
 
 /* ---- a page ---- */
@@ -102,7 +99,7 @@ static rv_code append_after(rvi_my_scan *scan, rv_error *err)
 {
     rvi_my_keyset *keyset = &scan->keyset;
     rv_key_value after = {0};
-    RV_TRY(rvi_my_place_value(&keyset->after, &after, err));
+    RV_TRY(rvi_sql_place_value(&keyset->after, &after, err));
     if (after.n == 0)
         return RV_OK;
     RV_TRY(rv_bytes_append_str(&keyset->query.sql, " AND ", err));
@@ -134,17 +131,16 @@ static bool is_prepared(const rvi_my_keyset *keyset)
 static rv_code take_wires(rvi_my_scan *scan, rv_error *err)
 {
     int n = 0;
-    rvi_my_last_key *last = &scan->keyset.last;
+    const rvi_sql_last_key *last = &scan->keyset.last;
     const MYSQL_FIELD *fields = rvi_my_statement_fields(scan->keyset.statement, &n);
-    if (n != scan->rows.n_cells)
+    if (n != scan->rows.base.n_cells)
         return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the server describes %d columns instead of %d", n,
-                       scan->rows.n_cells);
+                       scan->rows.base.n_cells);
     for (int i = 0; i < last->n; i++) {
         rvi_my_type type;
         if (last->cell[i] < scan->request.schema->n_fields)
             continue;
         rvi_my_result_type(&fields[last->cell[i]], &type);
-        last->wire[i] = type.wire;
         scan->rows.wires[last->cell[i]] = type.wire;
     }
     return RV_OK;
@@ -174,14 +170,14 @@ static rv_code read_rows(rvi_my_scan *scan, int64_t n, size_t max_bytes, rv_batc
     RV_TRY(page_query(scan, n, err));
     RV_TRY(rvi_my_query_finish(&keyset->query, &sql, err));
     RV_TRY(prepare_page(scan, sql, err));
-    rvi_my_rows_start(&scan->rows, out, max_bytes);
+    rvi_sql_rows_start(&scan->rows.base, out, max_bytes);
     RV_TRY(rvi_my_execute(keyset->statement, keyset->query.params, keyset->query.n_params, &scan->rows, 0,
                           rvi_my_statement_deadline(scan->my), page, &end, err));
     if (out->rows > n)
         return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the server sends more rows than it was asked for");
     if (out->rows == 0)
         return RV_OK;
-    RV_TRY(rvi_my_place_advance(&keyset->after, &keyset->last, key_of(scan)->types, err));
+    RV_TRY(rvi_my_place_advance(&keyset->after, &scan->rows, key_of(scan)->types, err));
     keyset->delivered = true;
     return RV_OK;
 }
@@ -202,7 +198,7 @@ static rv_code check_order(rvi_my_scan *scan, rv_error *err)
 rv_code rvi_my_keyset_next(rvi_my_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
                            rv_error *err)
 {
-    int64_t n = limits->max_rows > 0 && limits->max_rows < limits->units ? limits->max_rows : limits->units;
+    int64_t n = rv_page_rows(limits);
     rv_code rc = read_rows(scan, n, n == 1 ? SIZE_MAX : limits->max_bytes, out, page, err);
     if (rc != RV_OK) {
         give_up(scan, rc);
@@ -218,6 +214,6 @@ rv_code rvi_my_scan_position(rv_scan *base, rv_arena *arena, rv_key_value *out, 
     rvi_my_scan *scan = (rvi_my_scan *)base;
     rv_key_value position = {0};
     if (scan->keyset.delivered)
-        RV_TRY(rvi_my_place_value(&scan->keyset.after, &position, err));
+        RV_TRY(rvi_sql_place_value(&scan->keyset.after, &position, err));
     return rv_key_value_copy(out, &position, arena, err);
 }

@@ -6,9 +6,9 @@
 #include "where.h"
 
 typedef struct rvi_my_keyset {
-    rvi_my_place after;          /* where the next page begins; nowhere: at the beginning */
+    rvi_sql_place after;         /* where the next page begins; nowhere: at the beginning */
     bool delivered;              /* `after` is the last row handed on */
-    rvi_my_last_key last;        /* as read; the rows point here */
+    rvi_sql_last_key last;       /* as read; the rows point here */
     rvi_my_query query;          /* of the page being read */
     rvi_my_statement *statement; /* prepared for pages of this form; NULL: not yet */
     rv_bytes prepared;           /* its SQL */

@@ -9,7 +9,6 @@
 #include <string.h>
 
 enum {
-    CELL_MAX = RVI_MY_SQL_BYTES / 16, /* of one key column's text; several must fit one statement, twice */
     DATE_BYTES = 4,
     DATETIME_BYTES = 7,
     DATETIME_US_BYTES = 11,
@@ -209,7 +208,7 @@ static rv_code append_hex(const rv_bytes *cell, rv_bytes *out, rv_error *err)
 {
     static const char digits[] = "0123456789abcdef";
     const char mark = RV_KEY_OWN_FORM;
-    if (cell->len > CELL_MAX / 2)
+    if (cell->len > RVI_MY_KEY_CELL_BYTES / 2)
         return malformed(cell, err);
     RV_TRY(rv_bytes_reserve(out, 1 + 2 * cell->len, err));
     RV_TRY(rv_bytes_append(out, &mark, 1, err));
@@ -280,72 +279,14 @@ rv_code rvi_my_key_text(const rvi_my_key_type *type, rvi_my_wire wire, const rv_
 
 /* ---- a place ---- */
 
-void rvi_my_place_init(rvi_my_place *place)
-{
-    *place = (rvi_my_place){.n = 0};
-    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
-        place->cells[i] = RV_BYTES_INIT(CELL_MAX);
-}
-
-void rvi_my_place_deinit(rvi_my_place *place)
-{
-    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
-        rv_bytes_deinit(&place->cells[i]);
-    place->n = 0;
-}
-
-rv_code rvi_my_place_set(rvi_my_place *place, const rv_key_value *value, rv_error *err)
-{
-    for (int i = 0; i < value->n; i++) {
-        rv_bytes_clear(&place->cells[i]);
-        RV_TRY(rv_bytes_append_str(&place->cells[i], value->cells[i], err));
-    }
-    place->n = value->n;
-    return RV_OK;
-}
-
-rv_code rvi_my_place_value(rvi_my_place *place, rv_key_value *out, rv_error *err)
-{
-    rv_key_value value = {.n = place->n};
-    for (int i = 0; i < place->n; i++)
-        RV_TRY(rv_bytes_cstr(&place->cells[i], &value.cells[i], err));
-    *out = value;
-    return RV_OK;
-}
-
-static bool same_bytes(const rv_bytes *a, const rv_bytes *b)
-{
-    return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
-}
-
-static bool stands_there(const rvi_my_place *place, const rvi_my_place *next)
-{
-    for (int i = 0; i < next->n; i++)
-        if (!same_bytes(&place->cells[i], &next->cells[i]))
-            return false;
-    return place->n == next->n;
-}
-
-static rv_code move_to(rvi_my_place *place, rvi_my_place *next, const rvi_my_last_key *key,
-                       const rvi_my_key_type *types, rv_error *err)
-{
-    next->n = key->n;
-    for (int i = 0; i < key->n; i++)
-        RV_TRY(rvi_my_key_text(&types[i], key->wire[i], &key->bytes[i], &next->cells[i], err));
-    if (stands_there(place, next)) /* would read the same page for ever */
-        return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the page ends with the key after which it was to begin");
-    rvi_my_place before = *place;
-    *place = *next;
-    *next = before;
-    return RV_OK;
-}
-
-rv_code rvi_my_place_advance(rvi_my_place *place, const rvi_my_last_key *key, const rvi_my_key_type *types,
+rv_code rvi_my_place_advance(rvi_sql_place *place, const rvi_my_rows *rows, const rvi_my_key_type *types,
                              rv_error *err)
 {
-    rvi_my_place next;
-    rvi_my_place_init(&next);
-    rv_code rc = move_to(place, &next, key, types, err);
-    rvi_my_place_deinit(&next);
-    return rc;
+    const rvi_sql_last_key *key = rows->base.last_key;
+    RV_AUTO(rvi_sql_place_deinit) rvi_sql_place next;
+    rvi_sql_place_init(&next, RVI_MY_KEY_CELL_BYTES);
+    next.n = key->n;
+    for (int i = 0; i < key->n; i++)
+        RV_TRY(rvi_my_key_text(&types[i], rows->wires[key->cell[i]], &key->bytes[i], &next.cells[i], err));
+    return rvi_sql_place_move(place, &next, err);
 }

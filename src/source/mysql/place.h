@@ -1,4 +1,4 @@
-/* mysql/place.h - values of keys: how they are written down, and where a scan along a key stands.
+/* mysql/place.h - values of keys: how they are written down.
  *
  * The texts of key values are whole numbers ("17"), decimals, floats ("%.17g", which reads back exactly), dates and times
  * in ISO form, and for character strings the string itself if it is UTF-8 and its column is too. Everything else goes in
@@ -9,6 +9,11 @@
 #define SOURCE_MYSQL_PLACE_H
 
 #include "internal.h"
+#include "source/sql/place.h"
+
+enum {
+    RVI_MY_KEY_CELL_BYTES = RVI_MY_SQL_BYTES / 16
+}; /* of one key column's text; several must fit one statement, twice */
 
 typedef enum rvi_my_key_form {
     RVI_MY_KEY_NUMBER = 1, /* integers and BIT */
@@ -43,20 +48,9 @@ const char *rvi_my_key_cast(const rvi_my_key_type *type, rvi_my_wire *wire);
 rv_code rvi_my_key_text(const rvi_my_key_type *type, rvi_my_wire wire, const rv_bytes *cell, rv_bytes *out,
                         rv_error *err) RV_MUST_CHECK;
 
-/* The key of the last row that was handed on. */
-typedef struct rvi_my_place {
-    int n; /* 0: nowhere yet */
-    rv_bytes cells[RV_MAX_KEY_COLUMNS];
-} rvi_my_place;
-
-void rvi_my_place_init(rvi_my_place *place);
-void rvi_my_place_deinit(rvi_my_place *place);
-rv_code rvi_my_place_set(rvi_my_place *place, const rv_key_value *value, rv_error *err) RV_MUST_CHECK;
-/* Move to the key that was read last; `types` has one for each column. Stays where it is on failure: SOURCE_PROTOCOL
- * when that is where it stands already, OUT_OF_MEMORY. */
-rv_code rvi_my_place_advance(rvi_my_place *place, const rvi_my_last_key *key, const rvi_my_key_type *types,
+/* Move to the key that was read last, rows->base.last_key; `types` has one for each column. Stays where it is on
+ * failure: SOURCE_PROTOCOL when that is where it stands already, OUT_OF_MEMORY. */
+rv_code rvi_my_place_advance(rvi_sql_place *place, const rvi_my_rows *rows, const rvi_my_key_type *types,
                              rv_error *err) RV_MUST_CHECK;
-/* A view of it, good until it moves. Fails OUT_OF_MEMORY. */
-rv_code rvi_my_place_value(rvi_my_place *place, rv_key_value *out, rv_error *err) RV_MUST_CHECK;
 
 #endif

@@ -11,7 +11,7 @@ typedef struct probe {
     const rvi_my_operand *operand;
     int n;
     rvi_my_rows rows;
-    rvi_my_last_key last;
+    rvi_sql_last_key last;
 } probe;
 
 static rv_code describe(probe *p, const rvi_my_statement *statement, rv_error *err)
@@ -25,11 +25,10 @@ static rv_code describe(probe *p, const rvi_my_statement *statement, rv_error *e
         rvi_my_result_type(&fields[i], &type);
         p->rows.wires[i] = type.wire;
         p->last.cell[i] = i;
-        p->last.wire[i] = type.wire;
     }
-    p->rows.n_cells = n;
+    p->rows.base.n_cells = n;
     p->last.n = n;
-    p->rows.last_key = &p->last;
+    p->rows.base.last_key = &p->last;
     return RV_OK;
 }
 
@@ -38,7 +37,7 @@ static rv_code read_texts(probe *p, rv_arena *arena, rv_key_value *out, rv_error
     rv_key_value value = {.n = p->n};
     for (int i = 0; i < p->n; i++) {
         RV_AUTO(rv_bytes_deinit) rv_bytes text = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
-        RV_TRY(rvi_my_key_text(&p->operand->types[i], p->last.wire[i], &p->last.bytes[i], &text, err));
+        RV_TRY(rvi_my_key_text(&p->operand->types[i], p->rows.wires[i], &p->last.bytes[i], &text, err));
         value.cells[i] = rv_arena_strndup(arena, (const char *)text.data, text.len);
         if (value.cells[i] == NULL)
             return rv_fail(err, RV_E_OUT_OF_MEMORY, "a value of a key");
@@ -62,7 +61,7 @@ static rv_code run(probe *p, rvi_my_query *query, rv_arena *arena, rv_key_value 
     RV_TRY(rvi_my_query_finish(query, &sql, err));
     RV_TRY(rvi_my_prepare(p->my, sql, &statement, err));
     RV_TRY(describe(p, statement, err));
-    rvi_my_rows_start(&p->rows, batch, SIZE_MAX);
+    rvi_sql_rows_start(&p->rows.base, batch, SIZE_MAX);
     RV_TRY(rvi_my_execute(statement, query->params, query->n_params, &p->rows, 0,
                           rvi_my_statement_deadline(p->my), &page, &end, err));
     *out = (rv_key_value){0};
@@ -73,11 +72,9 @@ rv_code rvi_my_probe(rvi_my *my, rvi_my_query *query, const rvi_my_operand *oper
                      rv_key_value *out, rv_error *err)
 {
     probe p = {.my = my, .operand = operand, .n = n};
-    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
-        p.last.bytes[i] = RV_BYTES_INIT(RVI_MY_SQL_BYTES);
+    rvi_sql_last_key_init(&p.last, RVI_MY_SQL_BYTES);
     rv_code rc = run(&p, query, arena, out, err);
-    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
-        rv_bytes_deinit(&p.last.bytes[i]);
+    rvi_sql_last_key_deinit(&p.last);
     return rc;
 }
 

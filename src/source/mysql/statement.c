@@ -190,7 +190,7 @@ static rv_code send(rvi_my_statement *statement, const rvi_my_param *params, int
 /* A row that no value of which may be longer than the columns allow is no longer than this. The library takes a row of
  * more than 16 MB in pieces, and gives up as soon as they are more than its own limit: so a value that is refused
  * anyway is never held in memory. One piece is left as room, so that no row that is allowed comes near the limit. */
-static void limit_rows(rvi_my *my, const rvi_my_rows *rows)
+static void limit_rows(rvi_my *my, const rvi_sql_rows *rows)
 {
     enum { VALUE_HEADER = 9, KEY_CELL = 64 << 10 };
     size_t most = RVI_MY_PACKET_PIECE + (size_t)rows->n_cells * (VALUE_HEADER + KEY_CELL);
@@ -228,12 +228,13 @@ static rv_code look_around(rvi_my *my, rv_error *err)
 static rv_code append_row(rvi_my_statement *statement, rvi_my_rows *rows, int64_t max_rows, bool *full,
                           rv_error *err)
 {
-    size_t max_bytes = rows->max_bytes;
-    if (max_rows > 0 && rows->batch->rows == 0)
-        rows->max_bytes = SIZE_MAX;
+    rvi_sql_rows *base = &rows->base;
+    size_t max_bytes = base->max_bytes;
+    if (max_rows > 0 && base->batch->rows == 0)
+        base->max_bytes = SIZE_MAX;
     rv_code rc = rvi_my_rows_append(rows, statement->row, statement->row_len, err);
-    rows->max_bytes = max_bytes;
-    *full = rc == RV_E_LIMIT_EXCEEDED && max_rows > 0 && rows->batch->rows > 0;
+    base->max_bytes = max_bytes;
+    *full = rc == RV_E_LIMIT_EXCEEDED && max_rows > 0 && base->batch->rows > 0;
     statement->kept = *full;
     return *full ? RV_OK : rc;
 }
@@ -266,7 +267,7 @@ rv_code rvi_my_execute(rvi_my_statement *statement, const rvi_my_param *params, 
     bool at_end = statement->n_columns == 0;
     RV_TRY(rvi_my_check_ready(my, err));
     if (!at_end)
-        limit_rows(my, rows);
+        limit_rows(my, &rows->base);
     rvi_my_enter(my, deadline_us);
     rv_code rc = send(statement, params, n_params, err);
     if (rc == RV_OK && !at_end)

@@ -39,11 +39,6 @@ void rvi_my_stream_close(rvi_my_scan *scan)
         (void)!rvi_my_limit_statements(scan->my, scan->my->options.statement_timeout_ms, NULL);
 }
 
-static int64_t page_rows(const rv_page_limits *limits)
-{
-    return limits->max_rows > 0 && limits->max_rows < limits->units ? limits->max_rows : limits->units;
-}
-
 static int64_t page_deadline(const rvi_my *my)
 {
     int64_t limit_ms = my->options.statement_timeout_ms;
@@ -55,11 +50,11 @@ static rv_code read_page(rvi_my_scan *scan, const rv_page_limits *limits, rv_pag
     rvi_my_stream *stream = &scan->stream;
     int64_t deadline_us = page_deadline(scan->my);
     if (stream->executed)
-        return rvi_my_fetch(stream->statement, &scan->rows, page_rows(limits), deadline_us, page, &page->end,
-                            err);
+        return rvi_my_fetch(stream->statement, &scan->rows, rv_page_rows(limits), deadline_us, page,
+                            &page->end, err);
     stream->executed = true;
     return rvi_my_execute(stream->statement, stream->query.params, stream->query.n_params, &scan->rows,
-                          page_rows(limits), deadline_us, page, &page->end, err);
+                          rv_page_rows(limits), deadline_us, page, &page->end, err);
 }
 
 /* A statement does not step back, so what was not handed on is lost with it: no smaller page, no second time. */
@@ -81,7 +76,7 @@ static rv_code stream_failed(const rvi_my_scan *scan, rv_code rc, rv_error *err)
 rv_code rvi_my_stream_next(rvi_my_scan *scan, const rv_page_limits *limits, rv_batch *out, rv_page *page,
                            rv_error *err)
 {
-    rvi_my_rows_start(&scan->rows, out, limits->max_bytes);
+    rvi_sql_rows_start(&scan->rows.base, out, limits->max_bytes);
     rv_code rc = read_page(scan, limits, page, err);
     if (rc != RV_OK)
         return stream_failed(scan, rc, err);

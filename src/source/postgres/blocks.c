@@ -107,7 +107,7 @@ static rv_code read_range(rvi_pg_scan *scan, const tid_range *range, size_t max_
     rvi_pg_copy_sql statement = {.filtered = scan->request.bounds.n_ranges > 0};
     RV_TRY(page_sql(scan, range, &sql, err));
     RV_TRY(rv_bytes_cstr(&sql, &statement.sql, err));
-    rvi_pg_rows_start(&scan->rows, out, max_bytes);
+    rvi_sql_rows_start(&scan->rows, out, max_bytes);
     rv_code rc = rvi_pg_read_copy(scan->pg, &statement, &scan->rows, page, err);
     if (rc == RV_OK)
         return RV_OK;

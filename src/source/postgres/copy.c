@@ -25,7 +25,7 @@ enum {
 
 static const uint8_t signature[SIGNATURE_BYTES] = {'P', 'G', 'C', 'O', 'P', 'Y', '\n', 0xFF, '\r', '\n', 0};
 
-void rvi_pg_copy_init(rvi_pg_copy *copy, rvi_pg_rows *rows)
+void rvi_pg_copy_init(rvi_pg_copy *copy, rvi_sql_rows *rows)
 {
     *copy = (rvi_pg_copy){.rows = rows, .rest = RV_BYTES_INIT(TUPLE_MAX)};
 }
@@ -78,7 +78,7 @@ static rv_code parse_header(rvi_pg_copy *copy, const uint8_t *at, const uint8_t 
 }
 
 /* Find the fields of one tuple; *taken 0: it is not complete. */
-static rv_code find_cells(rvi_pg_rows *rows, const uint8_t *start, const uint8_t *end, size_t *taken,
+static rv_code find_cells(rvi_sql_rows *rows, const uint8_t *start, const uint8_t *end, size_t *taken,
                           rv_error *err)
 {
     const uint8_t *at = start + 2;
@@ -88,32 +88,25 @@ static rv_code find_cells(rvi_pg_rows *rows, const uint8_t *start, const uint8_t
             return RV_OK;
         int32_t len = load_i32(at);
         at += 4;
-        rows->cells[i] = (rvi_pg_cell){at, len};
-        if (len > 0) {
-            if (len > end - at)
-                return (size_t)len <= TUPLE_MAX ? RV_OK : broken(err, "a field has an impossible length");
-            at += len;
-        } else if (len < -1) {
+        if (len < -1)
             return broken(err, "a field has a negative length");
+        if (len == -1) {
+            rows->cells[i] = (rvi_sql_cell){0};
+            continue;
         }
+        if (len > end - at)
+            return (size_t)len <= TUPLE_MAX ? RV_OK : broken(err, "a field has an impossible length");
+        rows->cells[i] = (rvi_sql_cell){at, (size_t)len};
+        at += len;
     }
     *taken = (size_t)(at - start);
     return RV_OK;
 }
 
-static rv_code page_full(const rvi_pg_rows *rows, rv_error *err)
-{
-    rv_code rc = rv_fail(err, RV_E_LIMIT_EXCEEDED, "a page of %s would pass its limit of %zu bytes",
-                         rows->schema->origin, rows->max_bytes);
-    if (err != NULL)
-        err->retry = RV_RETRY_SMALLER;
-    return rc;
-}
-
 static rv_code parse_tuple(rvi_pg_copy *copy, const uint8_t *at, const uint8_t *end, size_t *taken,
                            rv_error *err)
 {
-    rvi_pg_rows *rows = copy->rows;
+    rvi_sql_rows *rows = copy->rows;
     *taken = 0;
     if (end - at < 2)
         return RV_OK;
@@ -128,10 +121,10 @@ static rv_code parse_tuple(rvi_pg_copy *copy, const uint8_t *at, const uint8_t *
     RV_TRY(find_cells(rows, at, end, taken, err));
     if (*taken == 0)
         return RV_OK;
-    if (!rvi_pg_rows_has_room(rows, *taken))
-        return page_full(rows, err);
+    if (!rvi_sql_rows_has_room(rows, *taken))
+        return rvi_sql_rows_full(rows, err);
     copy->n_rows++;
-    return rvi_pg_rows_append(rows, err);
+    return rvi_sql_rows_append(rows, err);
 }
 
 /* Parse all that is complete; *used says how much that was. */

@@ -1,12 +1,12 @@
 /* decode.c - one cell in PostgreSQL's binary form into one column.
  *
  * The bytes come from outside: every length is checked before it is trusted, and a value that its column cannot hold
- * goes through refuse(), which asks the policy. Spec of each form: the type's *_send() function in
+ * goes through rvi_sql_refuse(), which asks the policy. Spec of each form: the type's *_send() function in
  * src/backend/utils/adt/ of PostgreSQL 15; integers are in network order. */
 #include "internal.h"
 
 #include "rivet/civil.h"
-#include "rivet/utf8.h"
+#include "source/sql/value.h"
 
 #include <assert.h>
 #include <endian.h>
@@ -51,98 +51,76 @@ static uint64_t load_u64(const uint8_t *bytes)
     return be64toh(value);
 }
 
-static rv_code malformed(const rvi_pg_column *plan, uint32_t len, rv_error *err)
-{
-    return rv_fail(err, RV_E_VALUE_MALFORMED,
-                   "column '%s' (%s): the server sent %" PRIu32 " bytes that are no such value",
-                   plan->field->name, plan->field->native_type, len);
-}
-
-static rv_code too_large(const rvi_pg_column *plan, uint32_t len, rv_error *err)
-{
-    rv_code rc = rv_fail(err, RV_E_VALUE_TOO_LARGE,
-                         "column '%s' (%s): a value of %" PRIu32 " bytes is larger than the limit of %" PRIu64
-                         " bytes",
-                         plan->field->name, plan->field->native_type, len, plan->max_bytes);
-    rv_hint(err, "raise tuning.max_value_mb");
-    return rc;
-}
-
-/* A policy may put NULL only where the file has room for one. */
-static rv_code refuse(const rvi_pg_column *plan, rv_column *column, rv_invalid invalid_class,
+static rv_code refuse(const rvi_sql_column *plan, rv_column *column, rv_invalid invalid_class,
                       const char *shown, rv_policy *applied, rv_error *err)
 {
-    if (plan->field->nullable || plan->field->on_invalid[invalid_class] != RV_POLICY_NULL)
-        return rv_column_refuse(column, plan->field, invalid_class, shown, strlen(shown), applied, err);
-    rv_field strict = *plan->field;
-    strict.on_invalid[invalid_class] = RV_POLICY_FAIL;
-    return rv_column_refuse(column, &strict, invalid_class, shown, strlen(shown), applied, err);
+    return rvi_sql_refuse(plan, column, invalid_class, shown, strlen(shown), applied, err);
 }
 
 /* ---- fixed width ---- */
 
-static rv_code decode_bool(const rvi_pg_column *plan, rv_column *column, const uint8_t *value, uint32_t len,
+static rv_code decode_bool(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                            rv_error *err)
 {
     if (len != 1)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_bool(column, value[0] != 0);
     return RV_OK;
 }
 
-static rv_code decode_int2(const rvi_pg_column *plan, rv_column *column, const uint8_t *value, uint32_t len,
+static rv_code decode_int2(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                            rv_error *err)
 {
     if (len != 2)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_i16(column, (int16_t)load_u16(value));
     return RV_OK;
 }
 
 /* int4, and float4: both are four bytes that only need turning round. */
-static rv_code decode_4_bytes(const rvi_pg_column *plan, rv_column *column, const uint8_t *value,
-                              uint32_t len, rv_error *err)
+static rv_code decode_4_bytes(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
+                              rv_error *err)
 {
     if (len != 4)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_i32(column, (int32_t)load_u32(value));
     return RV_OK;
 }
 
 /* int8, and float8. */
-static rv_code decode_8_bytes(const rvi_pg_column *plan, rv_column *column, const uint8_t *value,
-                              uint32_t len, rv_error *err)
+static rv_code decode_8_bytes(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
+                              rv_error *err)
 {
     if (len != 8)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_i64(column, (int64_t)load_u64(value));
     return RV_OK;
 }
 
-static rv_code decode_oid(const rvi_pg_column *plan, rv_column *column, const uint8_t *value, uint32_t len,
+static rv_code decode_oid(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                           rv_error *err)
 {
     if (len != 4)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_i64(column, load_u32(value));
     return RV_OK;
 }
 
-static rv_code decode_uuid(const rvi_pg_column *plan, rv_column *column, const uint8_t *value, uint32_t len,
+static rv_code decode_uuid(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                            rv_error *err)
 {
     if (len != 16)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_column_append_fixed(column, value, 16);
     return RV_OK;
 }
 
 /* cash_send(): an integer in units of the currency's smallest coin, which is what the column's scale says. */
-static rv_code decode_money(const rvi_pg_column *plan, rv_column *column, const uint8_t *value, uint32_t len,
+static rv_code decode_money(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                             rv_error *err)
 {
     if (len != 8)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     uint64_t little = htole64(load_u64(value));
     rv_int256 unscaled;
     rv_int256_load(&little, sizeof little, &unscaled);
@@ -154,11 +132,11 @@ static rv_code decode_money(const rvi_pg_column *plan, rv_column *column, const 
 
 /* The nearest values to ±infinity are taken symmetric, ±MAX: readers that know infinities (DuckDB) use just these,
  * and the one value below is no valid date anywhere. */
-static rv_code decode_date(const rvi_pg_column *plan, rv_column *column, const uint8_t *value, uint32_t len,
+static rv_code decode_date(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                            rv_error *err)
 {
     if (len != 4)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     int32_t since_2000 = (int32_t)load_u32(value);
     if (since_2000 > INT32_MIN && since_2000 <= INT32_MAX - DAYS_TO_2000) {
         rv_column_append_i32(column, since_2000 + DAYS_TO_2000);
@@ -166,7 +144,7 @@ static rv_code decode_date(const rvi_pg_column *plan, rv_column *column, const u
     }
     /* date.h: DATEVAL_NOBEGIN, DATEVAL_NOEND. No server sends what lies between the last date and infinity. */
     if (since_2000 != INT32_MIN && since_2000 != INT32_MAX)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_policy applied;
     RV_TRY(
         refuse(plan, column, RV_INVALID_INFINITY, since_2000 > 0 ? "infinity" : "-infinity", &applied, err));
@@ -175,18 +153,18 @@ static rv_code decode_date(const rvi_pg_column *plan, rv_column *column, const u
     return RV_OK;
 }
 
-static rv_code decode_time(const rvi_pg_column *plan, rv_column *column, const uint8_t *value, uint32_t len,
+static rv_code decode_time(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                            rv_error *err)
 {
     if (len != 8)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     int64_t us = (int64_t)load_u64(value);
     if (us >= 0 && us < US_PER_DAY) {
         rv_column_append_i64(column, us);
         return RV_OK;
     }
     if (us != US_PER_DAY)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     rv_policy applied;
     RV_TRY(refuse(plan, column, RV_INVALID_TIME, "24:00:00", &applied, err));
     if (applied == RV_POLICY_CLAMP)
@@ -203,11 +181,11 @@ static void show_timestamp(char out[SHOWN_BYTES], int64_t us_since_2000)
     snprintf(out, SHOWN_BYTES, "%.*s %.*s", (int)day_len, day, (int)clock_len, clock);
 }
 
-static rv_code decode_timestamp(const rvi_pg_column *plan, rv_column *column, const uint8_t *value,
-                                uint32_t len, rv_error *err)
+static rv_code decode_timestamp(const rvi_sql_column *plan, rv_column *column, const uint8_t *value,
+                                size_t len, rv_error *err)
 {
     if (len != 8)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     int64_t since_2000 = (int64_t)load_u64(value);
     if (since_2000 > INT64_MIN && since_2000 <= INT64_MAX - US_TO_2000) {
         rv_column_append_i64(column, since_2000 + US_TO_2000);
@@ -268,11 +246,11 @@ static size_t interval_text(char out[SHOWN_BYTES], const interval *value)
 }
 
 /* interval_send(). ±infinity (PostgreSQL 17) is all parts at their ends; ISO 8601 has no word for it. */
-static rv_code decode_interval(const rvi_pg_column *plan, rv_column *column, const uint8_t *value,
-                               uint32_t len, rv_error *err)
+static rv_code decode_interval(const rvi_sql_column *plan, rv_column *column, const uint8_t *value,
+                               size_t len, rv_error *err)
 {
     if (len != 16)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     interval parts = {(int64_t)load_u64(value), (int32_t)load_u32(value + 8), (int32_t)load_u32(value + 12)};
     bool late = parts.us == INT64_MAX && parts.days == INT32_MAX && parts.months == INT32_MAX;
     bool early = parts.us == INT64_MIN && parts.days == INT32_MIN && parts.months == INT32_MIN;
@@ -294,28 +272,6 @@ typedef struct numeric {
     uint16_t groups[NUMERIC_GROUPS];
 } numeric;
 
-static const int64_t pow10_i64[WORD_DIGITS + 1] = {
-    INT64_C(1),
-    INT64_C(10),
-    INT64_C(100),
-    INT64_C(1000),
-    INT64_C(10000),
-    INT64_C(100000),
-    INT64_C(1000000),
-    INT64_C(10000000),
-    INT64_C(100000000),
-    INT64_C(1000000000),
-    INT64_C(10000000000),
-    INT64_C(100000000000),
-    INT64_C(1000000000000),
-    INT64_C(10000000000000),
-    INT64_C(100000000000000),
-    INT64_C(1000000000000000),
-    INT64_C(10000000000000000),
-    INT64_C(100000000000000000),
-    INT64_C(1000000000000000000),
-};
-
 /* The unscaled value when everything fits one word without a doubt, which is nearly always. */
 static bool numeric_in_word(const numeric *number, rv_type type, int64_t *out)
 {
@@ -328,28 +284,20 @@ static bool numeric_in_word(const numeric *number, rv_type type, int64_t *out)
     for (int i = 0; i < number->n_groups; i++)
         sum = sum * NUMERIC_BASE + number->groups[i];
     if (shift < 0) {
-        if (sum % pow10_i64[-shift] != 0)
+        if (sum % (int64_t)rv_pow10[-shift] != 0)
             return false;
-        sum /= pow10_i64[-shift];
-    } else if (__builtin_mul_overflow(sum, pow10_i64[shift], &sum)) {
+        sum /= (int64_t)rv_pow10[-shift];
+    } else if (__builtin_mul_overflow(sum, (int64_t)rv_pow10[shift], &sum)) {
         return false;
     }
-    if (sum >= pow10_i64[precision])
+    if (sum >= (int64_t)rv_pow10[precision])
         return false;
     *out = number->sign == NUMERIC_NEGATIVE ? -sum : sum;
     return true;
 }
 
-static void append_word(rv_column *column, int64_t unscaled)
-{
-    if (column->type.precision <= 9)
-        rv_column_append_i32(column, (int32_t)unscaled);
-    else
-        rv_column_append_i64(column, unscaled);
-}
-
 /* The value did not fit decimal(p,s): ask, and append the largest that does if so told. */
-static rv_code refuse_numeric(const rvi_pg_column *plan, rv_column *column, rv_invalid invalid_class,
+static rv_code refuse_numeric(const rvi_sql_column *plan, rv_column *column, rv_invalid invalid_class,
                               bool negative, const char *shown, rv_error *err)
 {
     rv_policy applied;
@@ -368,8 +316,8 @@ static rv_code refuse_numeric(const rvi_pg_column *plan, rv_column *column, rv_i
     return RV_OK;
 }
 
-static rv_code append_numeric(const rvi_pg_column *plan, rv_column *column, const numeric *number,
-                              uint32_t len, rv_error *err)
+static rv_code append_numeric(const rvi_sql_column *plan, rv_column *column, const numeric *number,
+                              size_t len, rv_error *err)
 {
     bool negative = number->sign == NUMERIC_NEGATIVE;
     rv_int256 unscaled;
@@ -377,18 +325,18 @@ static rv_code append_numeric(const rvi_pg_column *plan, rv_column *column, cons
         rv_decimal_from_base10000(number->groups, number->n_groups, number->weight, negative,
                                   column->type.precision, column->type.scale, &unscaled);
     if (result == RV_DECIMAL_MALFORMED)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     if (result == RV_DECIMAL_OUT_OF_RANGE)
         return refuse_numeric(plan, column, RV_INVALID_RANGE, negative, "a number with more digits", err);
     rv_column_append_decimal(column, &unscaled);
     return RV_OK;
 }
 
-static rv_code decode_numeric(const rvi_pg_column *plan, rv_column *column, const uint8_t *value,
-                              uint32_t len, rv_error *err)
+static rv_code decode_numeric(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
+                              rv_error *err)
 {
     if (len < NUMERIC_HEADER || len != NUMERIC_HEADER + 2u * load_u16(value))
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     numeric number = {
         .n_groups = load_u16(value), .weight = (int16_t)load_u16(value + 2), .sign = load_u16(value + 4)};
     if (number.sign == NUMERIC_NAN)
@@ -398,7 +346,7 @@ static rv_code decode_numeric(const rvi_pg_column *plan, rv_column *column, cons
     if (number.sign == NUMERIC_MINUS_INFINITY)
         return refuse_numeric(plan, column, RV_INVALID_INFINITY, true, "-Infinity", err);
     if (number.sign != 0 && number.sign != NUMERIC_NEGATIVE)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     /* The server strips groups of zeros at both ends, so more groups than any decimal has are too many digits. */
     if (number.n_groups > NUMERIC_GROUPS)
         return refuse_numeric(plan, column, RV_INVALID_RANGE, number.sign != 0, "a number with more digits",
@@ -406,55 +354,24 @@ static rv_code decode_numeric(const rvi_pg_column *plan, rv_column *column, cons
     for (int i = 0; i < number.n_groups; i++) {
         number.groups[i] = load_u16(value + NUMERIC_HEADER + 2 * (size_t)i);
         if (number.groups[i] >= NUMERIC_BASE)
-            return malformed(plan, len, err);
+            return rvi_sql_malformed(plan, len, err);
     }
     int64_t unscaled;
     if (!numeric_in_word(&number, column->type, &unscaled))
         return append_numeric(plan, column, &number, len, err);
-    append_word(column, unscaled);
+    rv_column_append_unscaled(column, unscaled);
     return RV_OK;
 }
 
 /* ---- variable width ---- */
 
-static rv_code decode_text(const rvi_pg_column *plan, rv_column *column, const uint8_t *value, uint32_t len,
-                           rv_error *err)
-{
-    if (len > plan->max_bytes)
-        return too_large(plan, len, err);
-    if (rv_utf8_valid(value, len))
-        return rv_column_append_bytes(column, value, len, err);
-    rv_policy applied;
-    rv_field field = *plan->field;
-    if (!field.nullable)
-        field.on_invalid[RV_INVALID_ENCODING] = RV_POLICY_FAIL;
-    return rv_column_refuse(column, &field, RV_INVALID_ENCODING, (const char *)value, len, &applied, err);
-}
-
-/* An override, or a policy, reads this column through the source's exact text. */
-static rv_code decode_as_text(const rvi_pg_column *plan, rv_column *column, const uint8_t *value,
-                              uint32_t len, rv_error *err)
-{
-    if (len > plan->max_bytes)
-        return too_large(plan, len, err);
-    return rv_column_append_text(column, plan->field, (const char *)value, len, err);
-}
-
 /* jsonb_send(): a version byte, then the text. */
-static rv_code decode_jsonb(const rvi_pg_column *plan, rv_column *column, const uint8_t *value, uint32_t len,
+static rv_code decode_jsonb(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                             rv_error *err)
 {
     if (len < 1 || value[0] != 1)
-        return malformed(plan, len, err);
-    return decode_text(plan, column, value + 1, len - 1, err);
-}
-
-static rv_code decode_bytea(const rvi_pg_column *plan, rv_column *column, const uint8_t *value, uint32_t len,
-                            rv_error *err)
-{
-    if (len > plan->max_bytes)
-        return too_large(plan, len, err);
-    return rv_column_append_bytes(column, value, len, err);
+        return rvi_sql_malformed(plan, len, err);
+    return rvi_sql_decode_text(plan, column, value + 1, len - 1, err);
 }
 
 /* ---- arrays ---- */
@@ -469,14 +386,14 @@ static void count_with_parent(rv_column *column)
 }
 
 /* `n` elements, each a length and its bytes, and nothing after the last. */
-static rv_code decode_elements(const rvi_pg_column *plan, rv_column *column, const uint8_t *at,
+static rv_code decode_elements(const rvi_sql_column *plan, rv_column *column, const uint8_t *at,
                                const uint8_t *end, int32_t n, rv_error *err)
 {
-    const rvi_pg_column *element = plan->element;
+    const rvi_sql_column *element = plan->element;
     RV_TRY(rv_column_reserve(column->child, n, err));
     for (int32_t i = 0; i < n; i++) {
         if (end - at < 4)
-            return malformed(plan, (uint32_t)(end - at), err);
+            return rvi_sql_malformed(plan, (size_t)(end - at), err);
         int32_t len = (int32_t)load_u32(at);
         at += 4;
         if (len == -1) {
@@ -484,29 +401,28 @@ static rv_code decode_elements(const rvi_pg_column *plan, rv_column *column, con
             continue;
         }
         if (len < 0 || len > end - at)
-            return malformed(plan, (uint32_t)len, err);
-        RV_TRY(element->decode(element, column->child, at, (uint32_t)len, err));
+            return rvi_sql_malformed(plan, (uint32_t)len, err);
+        RV_TRY(element->decode(element, column->child, at, (size_t)len, err));
         at += len;
     }
     if (at != end)
-        return malformed(plan, (uint32_t)(end - at), err);
+        return rvi_sql_malformed(plan, (size_t)(end - at), err);
     count_with_parent(column);
     return rv_column_close_list(column, err);
 }
 
 /* array_send(): dimensions, a flag for NULLs, the element's type; for each dimension its size and lower bound. */
-static rv_code decode_list(const rvi_pg_column *plan, rv_column *column, const uint8_t *value, uint32_t len,
+static rv_code decode_list(const rvi_sql_column *plan, rv_column *column, const uint8_t *value, size_t len,
                            rv_error *err)
 {
-    if (len > plan->max_bytes)
-        return too_large(plan, len, err);
+    RV_TRY(rvi_sql_check_size(plan, len, err));
     if (len < ARRAY_HEADER)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     int32_t dimensions = (int32_t)load_u32(value);
-    if (load_u32(value + 8) != plan->element_oid || dimensions < 0)
-        return malformed(plan, len, err);
+    if (load_u32(value + 8) != plan->element->field->native_id || dimensions < 0)
+        return rvi_sql_malformed(plan, len, err);
     if (dimensions == 0)
-        return len == ARRAY_HEADER ? rv_column_close_list(column, err) : malformed(plan, len, err);
+        return len == ARRAY_HEADER ? rv_column_close_list(column, err) : rvi_sql_malformed(plan, len, err);
     char shown[SHOWN_BYTES];
     rv_policy applied;
     if (dimensions > 1) {
@@ -514,10 +430,10 @@ static rv_code decode_list(const rvi_pg_column *plan, rv_column *column, const u
         return refuse(plan, column, RV_INVALID_UNPARSEABLE, shown, &applied, err);
     }
     if (len < ARRAY_HEADER + 8)
-        return malformed(plan, len, err);
+        return rvi_sql_malformed(plan, len, err);
     int32_t n = (int32_t)load_u32(value + ARRAY_HEADER), lower = (int32_t)load_u32(value + ARRAY_HEADER + 4);
-    if (n < 0 || (uint32_t)n > len / 4)
-        return malformed(plan, len, err);
+    if (n < 0 || (size_t)n > len / 4)
+        return rvi_sql_malformed(plan, len, err);
     if (lower != 1) {
         snprintf(shown, sizeof shown, "an array that starts at index %" PRId32, lower);
         return refuse(plan, column, RV_INVALID_UNPARSEABLE, shown, &applied, err);
@@ -525,25 +441,25 @@ static rv_code decode_list(const rvi_pg_column *plan, rv_column *column, const u
     return decode_elements(plan, column, value + ARRAY_HEADER + 8, value + len, n, err);
 }
 
-static rvi_pg_decode_fn decoder_of_wire(rvi_pg_wire wire)
+static rvi_sql_decode_fn decoder_of_wire(rvi_pg_wire wire)
 {
-    static const rvi_pg_decode_fn decoders[RVI_PG_WIRE_COUNT] = {
-        [RVI_PG_WIRE_TEXT] = decode_text,           [RVI_PG_WIRE_BOOL] = decode_bool,
+    static const rvi_sql_decode_fn decoders[RVI_PG_WIRE_COUNT] = {
+        [RVI_PG_WIRE_TEXT] = rvi_sql_decode_text,   [RVI_PG_WIRE_BOOL] = decode_bool,
         [RVI_PG_WIRE_INT2] = decode_int2,           [RVI_PG_WIRE_INT4] = decode_4_bytes,
         [RVI_PG_WIRE_INT8] = decode_8_bytes,        [RVI_PG_WIRE_OID] = decode_oid,
         [RVI_PG_WIRE_FLOAT4] = decode_4_bytes,      [RVI_PG_WIRE_FLOAT8] = decode_8_bytes,
         [RVI_PG_WIRE_NUMERIC] = decode_numeric,     [RVI_PG_WIRE_MONEY] = decode_money,
         [RVI_PG_WIRE_DATE] = decode_date,           [RVI_PG_WIRE_TIME] = decode_time,
         [RVI_PG_WIRE_TIMESTAMP] = decode_timestamp, [RVI_PG_WIRE_INTERVAL] = decode_interval,
-        [RVI_PG_WIRE_JSONB] = decode_jsonb,         [RVI_PG_WIRE_BYTEA] = decode_bytea,
+        [RVI_PG_WIRE_JSONB] = decode_jsonb,         [RVI_PG_WIRE_BYTEA] = rvi_sql_decode_bytes,
         [RVI_PG_WIRE_UUID] = decode_uuid,
     };
     return decoders[wire];
 }
 
-rvi_pg_decode_fn rvi_pg_decoder(rvi_pg_wire wire, const rv_field *field)
+rvi_sql_decode_fn rvi_pg_decoder(rvi_pg_wire wire, const rv_field *field)
 {
     if (field->transfer == RV_TRANSFER_TEXT)
-        return decode_as_text;
+        return rvi_sql_decode_as_text;
     return field->type.id == RV_TYPE_LIST ? decode_list : decoder_of_wire(wire);
 }

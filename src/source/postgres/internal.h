@@ -4,19 +4,20 @@
  *   session.c  waiting, statements, transactions: every wait has a deadline and hears the cancel token
  *   catalog.c  describe and list; index.c  indexes; types.c  from type OIDs to schema types and wire forms
  *   scan.c     a scan's life and its SQL; blocks.c, stream.c, keyset.c  its pages, one file for each way
- *   where.c    relations, keys and ranges in SQL; place.c  where a scan along a key stands
+ *   where.c    relations, keys and ranges in SQL; place.c  keys of rows as texts
  *   page.c     one COPY or FETCH from the network
- *   copy.c     the binary COPY stream; rows.c  a row's cells into a batch; decode.c  one cell
+ *   copy.c     the binary COPY stream; rows.c  how its columns are read; decode.c  one cell
  *   ends.c     the ends of a key; split.c  places that cut it; watch.c  horizon, shared snapshot, pressure
  *   errors.c   what a statement failed of (SQLSTATEs: rivet/pgconn.h)
  *
- * copy.c, rows.c and decode.c see bytes only and never the server. */
+ * copy.c, rows.c and decode.c see bytes only and never the server. What drivers of SQL servers share: source/sql. */
 #ifndef SOURCE_POSTGRES_INTERNAL_H
 #define SOURCE_POSTGRES_INTERNAL_H
 
 #include "rivet/bytes.h"
 #include "rivet/pgconn.h"
 #include "rivet/source.h"
+#include "source/sql/rows.h"
 
 #include <libpq-fe.h>
 #include <stdatomic.h>
@@ -153,55 +154,14 @@ typedef enum rvi_pg_wire {
     RVI_PG_WIRE_COUNT
 } rvi_pg_wire;
 
-typedef struct rvi_pg_column rvi_pg_column;
-/* Append one value that is not NULL to `column`, or what a policy says instead. */
-typedef rv_code (*rvi_pg_decode_fn)(const rvi_pg_column *plan, rv_column *column, const uint8_t *value,
-                                    uint32_t len, rv_error *err);
-/* How one field of a scan is read; fixed when the scan is opened. */
-struct rvi_pg_column {
-    rvi_pg_decode_fn decode;
-    const rv_field *field;
-    const rvi_pg_column *element; /* lists: how an element is read; its field has the element's type */
-    uint32_t element_oid;         /* lists: what the array's header must say */
-    uint64_t max_bytes;           /* of one value; UINT64_MAX: no limit */
-};
 /* `wire` is the field's own, or its element's when field->type is a list. */
-rvi_pg_decode_fn rvi_pg_decoder(rvi_pg_wire wire, const rv_field *field);
-
-typedef struct rvi_pg_cell {
-    const uint8_t *bytes;
-    int32_t len; /* -1: NULL */
-} rvi_pg_cell;
-
-/* The key of the row last appended, as it came: which cells it is made of, and their bytes. */
-typedef struct rvi_pg_last_key {
-    int n;
-    int cell[RV_MAX_KEY_COLUMNS];
-    rv_bytes bytes[RV_MAX_KEY_COLUMNS];
-} rvi_pg_last_key;
-
-/* Where rows go. The caller fills `cells` and asks for one append after the other. */
-typedef struct rvi_pg_rows {
-    const rv_schema *schema;
-    rvi_pg_column *columns; /* schema->n_fields, in the scan's arena like everything here */
-    rvi_pg_cell *cells;     /* n_cells: the schema's fields, then up to RV_MAX_KEY_COLUMNS more */
-    int n_cells;
-    rvi_pg_last_key *last_key; /* NULL: nobody asks */
-    size_t fixed_bytes;        /* what a row takes at most in the batch besides three times its wire bytes */
-    rv_batch *batch;           /* of this page */
-    size_t max_bytes;          /* of this page's content; SIZE_MAX: no limit */
-    size_t bound;              /* the batch's content is at most this large */
-} rvi_pg_rows;
+rvi_sql_decode_fn rvi_pg_decoder(rvi_pg_wire wire, const rv_field *field);
 
 /* `types` (n_fields) says how each field arrives. Fails OUT_OF_MEMORY. */
 struct rvi_pg_type;
-rv_code rvi_pg_rows_init(rvi_pg_rows *rows, rv_arena *arena, const rv_schema *schema,
+rv_code rvi_pg_rows_init(rvi_sql_rows *rows, rv_arena *arena, const rv_schema *schema,
                          const struct rvi_pg_type *types, uint64_t max_value_bytes,
                          rv_error *err) RV_MUST_CHECK;
-void rvi_pg_rows_start(rvi_pg_rows *rows, rv_batch *batch, size_t max_bytes); /* a page */
-/* Would a row of so many wire bytes keep the batch within max_bytes? */
-bool rvi_pg_rows_has_room(rvi_pg_rows *rows, size_t row_bytes);
-rv_code rvi_pg_rows_append(rvi_pg_rows *rows, rv_error *err) RV_MUST_CHECK;
 
 /* The parser of one COPY … (FORMAT binary). Bytes may be cut anywhere. */
 typedef enum rvi_pg_copy_state {
@@ -210,12 +170,12 @@ typedef enum rvi_pg_copy_state {
     RVI_PG_COPY_END
 } rvi_pg_copy_state;
 typedef struct rvi_pg_copy {
-    rvi_pg_rows *rows;
+    rvi_sql_rows *rows;
     rvi_pg_copy_state state;
     rv_bytes rest; /* the start of something whose end has not come yet */
     int64_t n_rows;
 } rvi_pg_copy;
-void rvi_pg_copy_init(rvi_pg_copy *copy, rvi_pg_rows *rows);
+void rvi_pg_copy_init(rvi_pg_copy *copy, rvi_sql_rows *rows);
 void rvi_pg_copy_deinit(rvi_pg_copy *copy);
 static inline void rvi_pg_copy_auto(rvi_pg_copy *copy) /* RV_AUTO(rvi_pg_copy) on the struct itself */
 {
@@ -287,7 +247,7 @@ typedef struct rvi_pg_copy_sql {
     bool filtered; /* the server may have nothing to send for long */
 } rvi_pg_copy_sql;
 /* `page` gets statement_us and wire_bytes of this statement on top of what it has. */
-rv_code rvi_pg_read_copy(rvi_pg *pg, const rvi_pg_copy_sql *statement, rvi_pg_rows *rows, rv_page *page,
+rv_code rvi_pg_read_copy(rvi_pg *pg, const rvi_pg_copy_sql *statement, rvi_sql_rows *rows, rv_page *page,
                          rv_error *err) RV_MUST_CHECK;
 
 /* One FETCH of the scan's cursor. */

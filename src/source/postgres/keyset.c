@@ -29,9 +29,8 @@ static const char settings_off[] =
 
 void rvi_pg_keyset_init(rvi_pg_keyset *keyset)
 {
-    rvi_pg_place_init(&keyset->after);
-    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
-        keyset->last.bytes[i] = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
+    rvi_sql_place_init(&keyset->after, RVI_PG_KEY_CELL_BYTES);
+    rvi_sql_last_key_init(&keyset->last, RVI_PG_SQL_BYTES);
 }
 
 static const rvi_pg_operand *key_of(const rvi_pg_scan *scan)
@@ -101,7 +100,7 @@ rv_code rvi_pg_keyset_open(rvi_pg_scan *scan, rv_error *err)
     scan->base.unit = "row";
     keyset->along_index = is_along_index(scan);
     if (scan->request.after != NULL)
-        RV_TRY(rvi_pg_place_set(&keyset->after, scan->request.after, err));
+        RV_TRY(rvi_sql_place_set(&keyset->after, scan->request.after, err));
     keyset->n_equal = first_group(scan);
     if (!scan->pg->snapshot)
         rvi_pg_txn_close(scan->pg); /* nothing is held between pages */
@@ -119,9 +118,8 @@ void rvi_pg_keyset_close(rvi_pg_scan *scan)
     if (keyset->has_settings && scan->pg->conn != NULL &&
         PQtransactionStatus(scan->pg->conn) == PQTRANS_INTRANS)
         (void)!rvi_pg_run(scan->pg, settings_off, rvi_pg_control_deadline(), NULL);
-    rvi_pg_place_deinit(&keyset->after);
-    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
-        rv_bytes_deinit(&keyset->last.bytes[i]);
+    rvi_sql_place_deinit(&keyset->after);
+    rvi_sql_last_key_deinit(&keyset->last);
 }
 
 /* ---- a page ---- */
@@ -130,7 +128,7 @@ static rv_code append_after(rvi_pg_scan *scan, rv_bytes *sql, rv_error *err)
 {
     rvi_pg_keyset *keyset = &scan->keyset;
     rv_key_value after = {0};
-    RV_TRY(rvi_pg_place_value(&keyset->after, &after, err));
+    RV_TRY(rvi_sql_place_value(&keyset->after, &after, err));
     if (after.n == 0)
         return RV_OK;
     RV_TRY(rv_bytes_append_str(sql, " AND ", err));
@@ -187,7 +185,7 @@ static rv_code read_rows(rvi_pg_scan *scan, int64_t n, size_t max_bytes, rv_batc
                                  .filtered = scan->request.bounds.n_ranges > 0 || !keyset->along_index};
     RV_TRY(page_sql(scan, n, &sql, err));
     RV_TRY(rv_bytes_cstr(&sql, &statement.sql, err));
-    rvi_pg_rows_start(&scan->rows, out, max_bytes);
+    rvi_sql_rows_start(&scan->rows, out, max_bytes);
     rv_code rc = rvi_pg_read_copy(scan->pg, &statement, &scan->rows, page, err);
     if (rc != RV_OK) {
         rvi_pg_undo_page(scan->pg, rc);
@@ -205,7 +203,7 @@ rv_code rvi_pg_keyset_next(rvi_pg_scan *scan, const rv_page_limits *limits, rv_b
                            rv_error *err)
 {
     rvi_pg_keyset *keyset = &scan->keyset;
-    int64_t n = limits->max_rows > 0 && limits->max_rows < limits->units ? limits->max_rows : limits->units;
+    int64_t n = rv_page_rows(limits);
     while (out->rows == 0 && !page->end) {
         RV_TRY(read_rows(scan, n, n == 1 ? SIZE_MAX : limits->max_bytes, out, page, err));
         if (out->rows >= n)
@@ -224,6 +222,6 @@ rv_code rvi_pg_scan_position(rv_scan *base, rv_arena *arena, rv_key_value *out, 
     rvi_pg_scan *scan = (rvi_pg_scan *)base;
     rv_key_value position = {0};
     if (scan->keyset.delivered)
-        RV_TRY(rvi_pg_place_value(&scan->keyset.after, &position, err));
+        RV_TRY(rvi_sql_place_value(&scan->keyset.after, &position, err));
     return rv_key_value_copy(out, &position, arena, err);
 }

@@ -76,7 +76,7 @@ static rv_code copy_results(rvi_pg *pg, const rvi_pg_copy_sql *statement, rvi_pg
     return rvi_pg_copy_finish(copy, count, err);
 }
 
-rv_code rvi_pg_read_copy(rvi_pg *pg, const rvi_pg_copy_sql *statement, rvi_pg_rows *rows, rv_page *page,
+rv_code rvi_pg_read_copy(rvi_pg *pg, const rvi_pg_copy_sql *statement, rvi_sql_rows *rows, rv_page *page,
                          rv_error *err)
 {
     RV_AUTO(rvi_pg_copy) rvi_pg_copy copy;

@@ -5,10 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum {
-    CELL_MAX = RVI_PG_SQL_BYTES / 8, /* of one key column's text; several must fit one statement, twice */
-    UUID_BYTES = 16,
-};
+enum { UUID_BYTES = 16 };
 
 bool rvi_pg_key_form_of(const rvi_pg_type *type, rvi_pg_key_form *out)
 {
@@ -45,41 +42,6 @@ bool rvi_pg_key_form_of(const rvi_pg_type *type, rvi_pg_key_form *out)
     }
     return false;
 }
-
-void rvi_pg_place_init(rvi_pg_place *place)
-{
-    *place = (rvi_pg_place){.n = 0};
-    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
-        place->cells[i] = RV_BYTES_INIT(CELL_MAX);
-}
-
-void rvi_pg_place_deinit(rvi_pg_place *place)
-{
-    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
-        rv_bytes_deinit(&place->cells[i]);
-    place->n = 0;
-}
-
-rv_code rvi_pg_place_set(rvi_pg_place *place, const rv_key_value *value, rv_error *err)
-{
-    for (int i = 0; i < value->n; i++) {
-        rv_bytes_clear(&place->cells[i]);
-        RV_TRY(rv_bytes_append_str(&place->cells[i], value->cells[i], err));
-    }
-    place->n = value->n;
-    return RV_OK;
-}
-
-rv_code rvi_pg_place_value(rvi_pg_place *place, rv_key_value *out, rv_error *err)
-{
-    rv_key_value value = {.n = place->n};
-    for (int i = 0; i < place->n; i++)
-        RV_TRY(rv_bytes_cstr(&place->cells[i], &value.cells[i], err));
-    *out = value;
-    return RV_OK;
-}
-
-/* ---- from bytes on the wire ---- */
 
 /* Network order, sign extended. */
 static int64_t load_int(const uint8_t *bytes, size_t len)
@@ -121,39 +83,13 @@ static rv_code append_text(const rv_bytes *from, rvi_pg_key_form form, rv_bytes 
     return rv_fail(err, RV_E_SOURCE_PROTOCOL, "a value of a key has %zu bytes", from->len);
 }
 
-static bool same_bytes(const rv_bytes *a, const rv_bytes *b)
-{
-    return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
-}
-
-static bool stands_there(const rvi_pg_place *place, const rvi_pg_place *next)
-{
-    for (int i = 0; i < next->n; i++)
-        if (!same_bytes(&place->cells[i], &next->cells[i]))
-            return false;
-    return place->n == next->n;
-}
-
-static rv_code move_to(rvi_pg_place *place, rvi_pg_place *next, const rvi_pg_last_key *key,
-                       const rvi_pg_key_form *forms, rv_error *err)
-{
-    next->n = key->n;
-    for (int i = 0; i < key->n; i++)
-        RV_TRY(append_text(&key->bytes[i], forms[i], &next->cells[i], err));
-    if (stands_there(place, next)) /* would read the same page for ever */
-        return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the page ends with the key after which it was to begin");
-    rvi_pg_place before = *place;
-    *place = *next;
-    *next = before;
-    return RV_OK;
-}
-
-rv_code rvi_pg_place_advance(rvi_pg_place *place, const rvi_pg_last_key *key, const rvi_pg_key_form *forms,
+rv_code rvi_pg_place_advance(rvi_sql_place *place, const rvi_sql_last_key *key, const rvi_pg_key_form *forms,
                              rv_error *err)
 {
-    rvi_pg_place next;
-    rvi_pg_place_init(&next);
-    rv_code rc = move_to(place, &next, key, forms, err);
-    rvi_pg_place_deinit(&next);
-    return rc;
+    RV_AUTO(rvi_sql_place_deinit) rvi_sql_place next;
+    rvi_sql_place_init(&next, RVI_PG_KEY_CELL_BYTES);
+    next.n = key->n;
+    for (int i = 0; i < key->n; i++)
+        RV_TRY(append_text(&key->bytes[i], forms[i], &next.cells[i], err));
+    return rvi_sql_place_move(place, &next, err);
 }

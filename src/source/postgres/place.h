@@ -1,8 +1,13 @@
-/* postgres/place.h - where a scan along a key stands: the key of the last row handed on, as literals take it. */
+/* postgres/place.h - the texts of key values, as literals take them, from a row's cells. */
 #ifndef SOURCE_POSTGRES_PLACE_H
 #define SOURCE_POSTGRES_PLACE_H
 
 #include "internal.h"
+#include "source/sql/place.h"
+
+enum {
+    RVI_PG_KEY_CELL_BYTES = RVI_PG_SQL_BYTES / 8
+}; /* of one key column's text; several must fit one statement, twice */
 
 /* How a key column arrives in a row. */
 typedef enum rvi_pg_key_form {
@@ -15,19 +20,9 @@ typedef enum rvi_pg_key_form {
 /* Can a field that arrives like this tell the key's exact text? */
 bool rvi_pg_key_form_of(const rvi_pg_type *type, rvi_pg_key_form *out);
 
-typedef struct rvi_pg_place {
-    int n; /* 0: nowhere yet */
-    rv_bytes cells[RV_MAX_KEY_COLUMNS];
-} rvi_pg_place;
-
-void rvi_pg_place_init(rvi_pg_place *place);
-void rvi_pg_place_deinit(rvi_pg_place *place);
-rv_code rvi_pg_place_set(rvi_pg_place *place, const rv_key_value *value, rv_error *err) RV_MUST_CHECK;
 /* Move to the key that was read last. Stays where it is on failure: SOURCE_PROTOCOL when that is where it stands
  * already, OUT_OF_MEMORY. */
-rv_code rvi_pg_place_advance(rvi_pg_place *place, const rvi_pg_last_key *key, const rvi_pg_key_form *forms,
+rv_code rvi_pg_place_advance(rvi_sql_place *place, const rvi_sql_last_key *key, const rvi_pg_key_form *forms,
                              rv_error *err) RV_MUST_CHECK;
-/* A view of it, good until it moves. Fails OUT_OF_MEMORY. */
-rv_code rvi_pg_place_value(rvi_pg_place *place, rv_key_value *out, rv_error *err) RV_MUST_CHECK;
 
 #endif

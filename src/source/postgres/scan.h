@@ -23,9 +23,9 @@ typedef struct rvi_pg_stream {
 
 /* Along a key: each page is a COPY of the rows after a place. */
 typedef struct rvi_pg_keyset {
-    rvi_pg_place after;   /* where the next page begins; nowhere: at the beginning */
-    bool delivered;       /* `after` is the last row handed on */
-    rvi_pg_last_key last; /* as read; the rows point here */
+    rvi_sql_place after;   /* where the next page begins; nowhere: at the beginning */
+    bool delivered;        /* `after` is the last row handed on */
+    rvi_sql_last_key last; /* as read; the rows point here */
     rvi_pg_key_form forms[RV_MAX_KEY_COLUMNS];
     int n_equal;      /* mixed directions: the page keeps so many first values of `after` */
     bool along_index; /* an index leads with the key: no other way to read is allowed */
@@ -38,7 +38,7 @@ typedef struct rvi_pg_scan {
     rv_arena *arena;
     rv_scan_request request;
     rvi_pg_from from;
-    rvi_pg_rows rows;
+    rvi_sql_rows rows;
     const char *select; /* SELECT … FROM … WHERE true, with casts */
     const char *probe;  /* the columns as they are, and the values of the operands, of no row */
     rvi_pg_shape shape; /* what `probe` looked like when the scan was opened */

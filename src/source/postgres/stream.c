@@ -40,12 +40,10 @@ void rvi_pg_stream_close(rvi_pg_scan *scan)
 /* How many rows one FETCH asks for: as many as make a page, so that a statement ends with its page. */
 static int64_t fetch_rows(const rvi_pg_scan *scan, const rv_page_limits *limits)
 {
-    int64_t n = limits->units;
+    int64_t n = rv_page_rows(limits);
     int64_t fits = scan->stream.bytes_per_row > 0
                        ? (int64_t)(limits->max_bytes / (size_t)scan->stream.bytes_per_row)
                        : FIRST_FETCH_ROWS;
-    if (limits->max_rows > 0 && limits->max_rows < n)
-        n = limits->max_rows;
     n = fits < n ? fits : n;
     return n > 0 ? n : 1;
 }
@@ -55,18 +53,13 @@ static size_t take_row(rvi_pg_scan *scan)
 {
     size_t bytes = 7; /* a DataRow's type, length and number of fields */
     for (int i = 0; i < scan->request.schema->n_fields; i++) {
-        int32_t len = PQgetlength(scan->stream.row, 0, i);
-        if (len == 0 && PQgetisnull(scan->stream.row, 0, i))
-            len = -1;
-        scan->rows.cells[i] = (rvi_pg_cell){(const uint8_t *)PQgetvalue(scan->stream.row, 0, i), len};
-        bytes += 4 + (len > 0 ? (size_t)len : 0);
+        size_t len = (size_t)PQgetlength(scan->stream.row, 0, i);
+        bool is_null = len == 0 && PQgetisnull(scan->stream.row, 0, i);
+        const char *value = is_null ? NULL : PQgetvalue(scan->stream.row, 0, i);
+        scan->rows.cells[i] = (rvi_sql_cell){(const uint8_t *)value, len};
+        bytes += 4 + len;
     }
     return bytes;
-}
-
-static bool page_is_full(const rv_page_limits *limits, const rv_batch *out)
-{
-    return out->rows >= limits->units || (limits->max_rows > 0 && out->rows >= limits->max_rows);
 }
 
 /* Rows of the FETCH in flight into the batch, to its end. If rows are suddenly so large that the page is full
@@ -78,13 +71,13 @@ static rv_code append_fetched(rvi_pg_scan *scan, const rv_page_limits *limits, r
     for (bool fits = true; fits;) {
         if (scan->stream.row == NULL && fetch->in_flight)
             RV_TRY(rvi_pg_fetch_row(scan->pg, fetch, scan->request.schema, &scan->stream.row, err));
-        if (scan->stream.row == NULL || page_is_full(limits, out))
+        if (scan->stream.row == NULL || out->rows >= rv_page_rows(limits))
             break;
         size_t bytes = take_row(scan);
-        fits = rvi_pg_rows_has_room(&scan->rows, bytes);
+        fits = rvi_sql_rows_has_room(&scan->rows, bytes);
         if (!fits && out->rows > 0)
             break;
-        RV_TRY(rvi_pg_rows_append(&scan->rows, err));
+        RV_TRY(rvi_sql_rows_append(&scan->rows, err));
         fetch->bytes += (int64_t)bytes;
         drop_row(scan);
     }
@@ -105,7 +98,7 @@ static rv_code fetch_page(rvi_pg_scan *scan, const rv_page_limits *limits, rv_ba
                           rv_error *err)
 {
     int64_t started_us = rvi_pg_now_us();
-    rvi_pg_rows_start(&scan->rows, out, limits->max_bytes);
+    rvi_sql_rows_start(&scan->rows, out, limits->max_bytes);
     /* Twice when the last page was full with the last row of its FETCH, whose end alone makes no page. */
     while (out->rows == 0 && (scan->stream.row != NULL || !scan->stream.exhausted)) {
         if (scan->stream.row == NULL && !scan->stream.fetch.in_flight)

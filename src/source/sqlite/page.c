@@ -489,10 +489,8 @@ rv_code rvi_sqlite_scan_next(rv_scan *base, const rv_page_limits *limits, rv_bat
 {
     scan *s = (scan *)base;
     int64_t started_us = rvi_sqlite_start(s->session);
-    int64_t most = limits->units;
+    int64_t most = rv_page_rows(limits);
     size_t max_bytes = limits->max_bytes > 0 ? limits->max_bytes : SIZE_MAX, bytes = 0;
-    if (limits->max_rows > 0 && limits->max_rows < most)
-        most = limits->max_rows;
     if (!s->exhausted && s->by_rowid)
         RV_TRY(page_by_rowid(s, most, max_bytes, out, &bytes, err));
     else if (!s->exhausted && s->key != NULL)

@@ -90,7 +90,7 @@ void decoding_start(decoding *d)
     d->batch = NULL;
     assert_int_equal(rv_batch_new(&d->batch, &d->schema, NULL, NULL), RV_OK);
     assert_int_equal(rvi_my_rows_init(&d->rows, d->arena, &d->schema, d->types, 0, NULL), RV_OK);
-    rvi_my_rows_start(&d->rows, d->batch, SIZE_MAX);
+    rvi_sql_rows_start(&d->rows.base, d->batch, SIZE_MAX);
 }
 
 void decoding_override(decoding *d, rv_type type)

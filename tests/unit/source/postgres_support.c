@@ -92,14 +92,14 @@ void decoding_start(decoding *d)
     d->batch = NULL;
     assert_int_equal(rv_batch_new(&d->batch, &d->schema, NULL, NULL), RV_OK);
     assert_int_equal(rvi_pg_rows_init(&d->rows, d->arena, &d->schema, d->types, 0, NULL), RV_OK);
-    rvi_pg_rows_start(&d->rows, d->batch, SIZE_MAX);
+    rvi_sql_rows_start(&d->rows, d->batch, SIZE_MAX);
 }
 
 rv_code decode_bytes(decoding *d, const void *bytes, size_t len)
 {
     d->err = (rv_error){0};
-    d->rows.cells[0] = (rvi_pg_cell){bytes, bytes != NULL ? (int32_t)len : -1};
-    return rvi_pg_rows_append(&d->rows, &d->err);
+    d->rows.cells[0] = (rvi_sql_cell){bytes, len};
+    return rvi_sql_rows_append(&d->rows, &d->err);
 }
 
 rv_code decode_wire(decoding *d, const wire *w)

@@ -37,7 +37,7 @@ typedef struct decoding {
     rv_field fields[2]; /* "c"; some tests add a key "k" */
     rv_schema schema;
     rvi_pg_type types[2];
-    rvi_pg_rows rows;
+    rvi_sql_rows rows;
     rv_batch *batch;
     rv_error err;
 } decoding;

@@ -634,7 +634,7 @@ static void a_value_over_the_limit_is_refused_before_it_is_copied(void **state)
         decoding d;
         decoding_open(&d, scalar(forms[i] == RVI_MY_WIRE_TEXT ? RV_TYPE_STRING : RV_TYPE_BINARY), forms[i]);
         assert_int_equal(rvi_my_rows_init(&d.rows, d.arena, &d.schema, d.types, 3, NULL), RV_OK);
-        rvi_my_rows_start(&d.rows, d.batch, SIZE_MAX);
+        rvi_sql_rows_start(&d.rows.base, d.batch, SIZE_MAX);
         assert_int_equal(decode_bytes(&d, "abc", 3), RV_OK);
         assert_int_equal(decode_bytes(&d, "abcd", 4), RV_E_VALUE_TOO_LARGE);
         assert_int_equal(d.batch->columns[0].data_len, 3);

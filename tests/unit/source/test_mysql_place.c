@@ -157,21 +157,23 @@ static void labels_are_counted(void **state)
 
 static void a_place_that_does_not_move_is_an_error(void **state)
 {
-    rvi_my_place place;
-    rvi_my_last_key last = {.n = 1, .wire = {RVI_MY_WIRE_UINT1}, .bytes = {RV_BYTES_INIT(16)}};
+    rvi_sql_place place;
+    rvi_sql_last_key last = {.n = 1, .bytes = {RV_BYTES_INIT(16)}};
+    rvi_my_wire wire = RVI_MY_WIRE_UINT1;
+    const rvi_my_rows rows = {.base = {.last_key = &last}, .wires = &wire};
     const rvi_my_key_type type = {.form = RVI_MY_KEY_NUMBER};
     rv_key_value value = {0};
     rv_error err = {0};
     (void)state;
-    rvi_my_place_init(&place);
+    rvi_sql_place_init(&place, RVI_MY_KEY_CELL_BYTES);
     assert_int_equal(rv_bytes_append(&last.bytes[0], "\7", 1, NULL), RV_OK);
-    assert_int_equal(rvi_my_place_advance(&place, &last, &type, &err), RV_OK);
-    assert_int_equal(rvi_my_place_advance(&place, &last, &type, &err), RV_E_SOURCE_PROTOCOL);
-    assert_int_equal(rvi_my_place_value(&place, &value, &err), RV_OK);
+    assert_int_equal(rvi_my_place_advance(&place, &rows, &type, &err), RV_OK);
+    assert_int_equal(rvi_my_place_advance(&place, &rows, &type, &err), RV_E_SOURCE_PROTOCOL);
+    assert_int_equal(rvi_sql_place_value(&place, &value, &err), RV_OK);
     assert_int_equal(value.n, 1);
     assert_string_equal(value.cells[0], "7");
     rv_bytes_deinit(&last.bytes[0]);
-    rvi_my_place_deinit(&place);
+    rvi_sql_place_deinit(&place);
 }
 
 /* ---- middles ---- */

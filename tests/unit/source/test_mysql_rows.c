@@ -28,7 +28,7 @@ static void wide_open(wide *t)
     assert_int_equal(rv_arena_new(&t->arena, 1 << 20, NULL), RV_OK);
     assert_int_equal(rv_batch_new(&t->batch, &t->schema, NULL, NULL), RV_OK);
     assert_int_equal(rvi_my_rows_init(&t->rows, t->arena, &t->schema, t->types, 0, NULL), RV_OK);
-    rvi_my_rows_start(&t->rows, t->batch, SIZE_MAX);
+    rvi_sql_rows_start(&t->rows.base, t->batch, SIZE_MAX);
 }
 
 static void wide_close(wide *t)
@@ -155,7 +155,7 @@ static void a_page_that_is_full_asks_for_a_smaller_one(void **state)
     int64_t n = 0;
     (void)state;
     decoding_open(&d, scalar(RV_TYPE_STRING), RVI_MY_WIRE_TEXT);
-    rvi_my_rows_start(&d.rows, d.batch, LIMIT);
+    rvi_sql_rows_start(&d.rows.base, d.batch, LIMIT);
     for (; rc == RV_OK && n < LIMIT; n++)
         rc = decode_bytes(&d, "0123456789012345678901234567890123456789", 40);
     assert_int_equal(rc, RV_E_LIMIT_EXCEEDED);
@@ -169,11 +169,11 @@ static void a_page_that_is_full_asks_for_a_smaller_one(void **state)
 static void the_key_of_the_last_row_is_kept_as_it_came(void **state)
 {
     decoding d;
-    rvi_my_last_key key = {.n = 1, .cell = {1}, .bytes = {RV_BYTES_INIT(64)}};
+    rvi_sql_last_key key = {.n = 1, .cell = {1}, .bytes = {RV_BYTES_INIT(64)}};
     (void)state;
     decoding_open(&d, scalar(RV_TYPE_STRING), RVI_MY_WIRE_TEXT);
-    d.rows.last_key = &key;
-    d.rows.wires[d.rows.n_cells++] = RVI_MY_WIRE_UINT8; /* a cell that is in no column */
+    d.rows.base.last_key = &key;
+    d.rows.wires[d.rows.base.n_cells++] = RVI_MY_WIRE_UINT8; /* a cell that is in no column */
     for (uint64_t id = 7; id < 9; id++) {
         wire row = {.len = 0};
         wire_row(&row, 2, 0);

@@ -109,7 +109,7 @@ static rv_code execute(session *s, rvi_my_statement *statement, int64_t after, i
     rvi_my_param param = {.type = MYSQL_TYPE_LONGLONG, .number = after};
     rv_page page = {0};
     rv_batch_reset(s->rows.batch);
-    rvi_my_rows_start(&s->rows.rows, s->rows.batch, SIZE_MAX);
+    rvi_sql_rows_start(&s->rows.rows.base, s->rows.batch, SIZE_MAX);
     return rvi_my_execute(statement, &param, 1, &s->rows.rows, max_rows, rvi_my_control_deadline(), &page,
                           end, &s->err);
 }
@@ -292,7 +292,7 @@ static void a_full_page_of_a_stream_keeps_its_row_for_the_next(void **state)
     rvi_my_statement *statement = prepare(s, "SELECT c FROM rivet_session ORDER BY c");
     for (; !end; pages++) {
         rv_batch_reset(s->rows.batch);
-        rvi_my_rows_start(&s->rows.rows, s->rows.batch, 2000);
+        rvi_sql_rows_start(&s->rows.rows.base, s->rows.batch, 2000);
         rv_code rc = pages == 0 ? rvi_my_execute(statement, NULL, 0, &s->rows.rows, TABLE_ROWS,
                                                  rvi_my_control_deadline(), &page, &end, &s->err)
                                 : rvi_my_fetch(statement, &s->rows.rows, TABLE_ROWS,
@@ -315,7 +315,7 @@ static void a_row_beyond_what_its_values_may_have_is_refused_before_it_is_held(v
     rv_bytes sql = RV_BYTES_INIT(4096);
     const char *text = NULL;
     NEED_SERVER(s);
-    s->rows.rows.columns[0].max_bytes = 1000;
+    s->rows.rows.base.columns[0].max_bytes = 1000;
     assert_int_equal(rv_bytes_append_str(&sql, "SELECT c", NULL), RV_OK);
     for (int i = 0; i < 30; i++)
         assert_int_equal(rv_bytes_append_str(&sql, ", REPEAT('x', 3000000)", NULL), RV_OK);

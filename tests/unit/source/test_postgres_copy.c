@@ -159,7 +159,7 @@ static void a_full_page_is_given_up_and_may_be_asked_for_smaller(void **state)
     wire w = three_rows();
     (void)state;
     open_list(&d);
-    rvi_pg_rows_start(&d.rows, d.batch, 100);
+    rvi_sql_rows_start(&d.rows, d.batch, 100);
     assert_int_equal(feed_in_pieces(&d, &w, WIRE_BYTES, "3"), RV_E_LIMIT_EXCEEDED);
     assert_int_equal(d.err.retry, RV_RETRY_SMALLER);
     assert_true(rv_batch_bytes(d.batch) <= 100);
@@ -174,8 +174,8 @@ static void a_page_is_filled_up_to_its_limit(void **state)
     decoding d;
     (void)state;
     decoding_open(&d, scalar(RV_TYPE_BINARY), RVI_PG_WIRE_BYTEA);
-    rvi_pg_rows_start(&d.rows, d.batch, LIMIT);
-    while (rvi_pg_rows_has_room(&d.rows, VALUE + 6))
+    rvi_sql_rows_start(&d.rows, d.batch, LIMIT);
+    while (rvi_sql_rows_has_room(&d.rows, VALUE + 6))
         assert_int_equal(decode_bytes(&d, value, VALUE), RV_OK);
     assert_true(rv_batch_bytes(d.batch) <= LIMIT);
     assert_true(rv_batch_bytes(d.batch) > LIMIT - 4 * (VALUE + 100));

@@ -445,7 +445,7 @@ static void a_value_over_the_limit_is_refused_before_it_is_copied(void **state)
     (void)state;
     decoding_open(&d, scalar(RV_TYPE_STRING), RVI_PG_WIRE_TEXT);
     assert_int_equal(rvi_pg_rows_init(&d.rows, d.arena, &d.schema, d.types, 3, NULL), RV_OK);
-    rvi_pg_rows_start(&d.rows, d.batch, SIZE_MAX);
+    rvi_sql_rows_start(&d.rows, d.batch, SIZE_MAX);
     assert_int_equal(decode_bytes(&d, "abc", 3), RV_OK);
     assert_int_equal(decode_bytes(&d, "abcd", 4), RV_E_VALUE_TOO_LARGE);
     assert_int_equal(d.batch->columns[0].data_len, 3);
@@ -594,7 +594,7 @@ static void a_refused_value_names_its_row_by_the_key(void **state)
     d.types[1] = (rvi_pg_type){.natural = scalar(RV_TYPE_INT32), .wire = RVI_PG_WIRE_INT4};
     d.schema.n_fields = 2;
     decoding_start(&d);
-    d.rows.cells[1] = (rvi_pg_cell){key.bytes, (int32_t)key.len};
+    d.rows.cells[1] = (rvi_sql_cell){key.bytes, key.len};
     assert_int_equal(decode_wire(&d, &date), RV_E_VALUE_INFINITE);
     assert_non_null(strstr(d.err.message, "column 'c'"));
     assert_string_equal(d.err.frame[0], "the row with k=42 of public.t");

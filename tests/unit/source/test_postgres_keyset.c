@@ -393,19 +393,19 @@ static void a_page_that_ends_where_it_was_to_begin_is_an_error(void **state)
 {
     const rv_key_value seventeen = {1, {"17"}};
     const rvi_pg_key_form forms[RV_MAX_KEY_COLUMNS] = {RVI_PG_KEY_INT};
-    rvi_pg_last_key key = {.n = 1, .bytes = {RV_BYTES_INIT(16)}};
-    rvi_pg_place place;
+    rvi_sql_last_key key = {.n = 1, .bytes = {RV_BYTES_INIT(16)}};
+    rvi_sql_place place;
     rv_key_value at = {0};
     (void)state;
-    rvi_pg_place_init(&place);
-    assert_int_equal(rvi_pg_place_set(&place, &seventeen, NULL), RV_OK);
+    rvi_sql_place_init(&place, RVI_PG_KEY_CELL_BYTES);
+    assert_int_equal(rvi_sql_place_set(&place, &seventeen, NULL), RV_OK);
     assert_int_equal(rv_bytes_append(&key.bytes[0], "\0\0\0\021", 4, NULL), RV_OK);
     assert_int_equal(rvi_pg_place_advance(&place, &key, forms, NULL), RV_E_SOURCE_PROTOCOL);
     key.bytes[0].data[3] = 18;
     assert_int_equal(rvi_pg_place_advance(&place, &key, forms, NULL), RV_OK);
-    assert_int_equal(rvi_pg_place_value(&place, &at, NULL), RV_OK);
+    assert_int_equal(rvi_sql_place_value(&place, &at, NULL), RV_OK);
     assert_string_equal(at.cells[0], "18");
-    rvi_pg_place_deinit(&place);
+    rvi_sql_place_deinit(&place);
     rv_bytes_deinit(&key.bytes[0]);
 }
 
