@@ -34,12 +34,12 @@ static rv_code start_query(ends_query *q, const char *what, rv_error *err)
     RV_TRY(rvi_my_append_from(&q->from, sql, err));
     RV_TRY(rv_bytes_append_str(sql, " WHERE TRUE", err));
     for (int i = 0; i < q->n_within; i++)
-        RV_TRY(rvi_my_append_range(&q->from, &q->query, &q->operands[1 + i], q->within[i], RVI_MY_WITH_START,
+        RV_TRY(rvi_my_append_range(&q->from, &q->query, &q->operands[1 + i], q->within[i], RVI_SQL_WITH_START,
                                    err));
     return RV_OK;
 }
 
-static rv_code find_end(ends_query *q, rvi_my_order order, rv_arena *arena, rv_key_value *out, rv_error *err)
+static rv_code find_end(ends_query *q, rvi_sql_order order, rv_arena *arena, rv_key_value *out, rv_error *err)
 {
     rv_bytes *sql = &q->query.sql;
     RV_TRY(start_query(q, NULL, err));
@@ -69,7 +69,7 @@ static rv_code find_null(ends_query *q, rv_arena *scratch, bool *out, rv_error *
     rv_key_value found = {0};
     if (can_be_null(q)) {
         RV_TRY(start_query(q, "1", err));
-        RV_TRY(rvi_my_append_range(&q->from, &q->query, key, &nulls, RVI_MY_WITH_START, err));
+        RV_TRY(rvi_my_append_range(&q->from, &q->query, key, &nulls, RVI_SQL_WITH_START, err));
         RV_TRY(rv_bytes_append_str(&q->query.sql, " LIMIT 1", err));
         RV_TRY(rvi_my_probe(q->from.my, &q->query, &number, 1, scratch, &found, err));
     }
@@ -77,29 +77,16 @@ static rv_code find_null(ends_query *q, rv_arena *scratch, bool *out, rv_error *
     return RV_OK;
 }
 
-/* Only where the ranges do not ask for another index. */
-static const char *index_to_force(const ends_query *q)
-{
-    const rvi_my_operand *key = &q->operands[0];
-    const rv_index *index = rvi_my_index_along(q->from.info, key->key);
-    for (int i = 0; i < q->n_within; i++)
-        if (strcmp(q->within[i]->key->columns[0], key->key->columns[0]) != 0)
-            return NULL;
-    return index != NULL && key->fallback == NULL ? index->name : NULL;
-}
-
 static rv_code ask_ends(ends_query *q, rv_arena *arena, rv_key_ends *out, rv_error *err)
 {
     RV_AUTO(rv_arena_free) rv_arena *scratch = NULL;
     rv_key_ends ends = {0};
-    RV_TRY(rvi_my_check_key(&q->from, q->operands[0].key, err));
-    for (int i = 0; i < q->n_within; i++)
-        RV_TRY(rvi_my_check_range(&q->from, q->within[i], err));
     RV_TRY(rv_arena_new(&scratch, ENDS_ARENA_BYTES, err));
     RV_TRY(rvi_my_bind_operands(&q->from, q->operands, 1 + q->n_within, scratch, err));
-    q->from.index = index_to_force(q);
-    RV_TRY(find_end(q, RVI_MY_FORWARDS, arena, &ends.first, err));
-    RV_TRY(find_end(q, RVI_MY_BACKWARDS, arena, &ends.last, err));
+    if (q->operands[0].fallback == NULL)
+        q->from.index = rvi_my_index_to_force(q->from.info, q->operands[0].key, q->within, q->n_within);
+    RV_TRY(find_end(q, RVI_SQL_FORWARDS, arena, &ends.first, err));
+    RV_TRY(find_end(q, RVI_SQL_BACKWARDS, arena, &ends.last, err));
     RV_TRY(find_null(q, scratch, &ends.has_null, err));
     ends.empty = ends.first.n == 0 || ends.last.n == 0; /* also when the last row went away in between */
     if (ends.empty)

@@ -29,17 +29,6 @@ static const rvi_my_operand *key_of(const rvi_my_scan *scan)
 
 /* ---- opening ---- */
 
-/* A range over another column may be better served by another index and a sort: then the server decides. */
-static const char *index_to_force(const rvi_my_scan *scan)
-{
-    const rv_bounds *bounds = &scan->request.bounds;
-    const rv_index *index = rvi_my_index_along(scan->request.info, bounds->key);
-    for (int i = 0; i < bounds->n_ranges; i++)
-        if (strcmp(bounds->ranges[i]->key->columns[0], bounds->key->columns[0]) != 0)
-            return NULL;
-    return index != NULL ? index->name : NULL;
-}
-
 /* Which cell of a row tells key column i: one of the schema's fields, else a further one that is added. */
 static rv_code find_cell(rvi_my_scan *scan, int i, rv_bytes *columns, rv_error *err)
 {
@@ -66,8 +55,10 @@ static rv_code find_cell(rvi_my_scan *scan, int i, rv_bytes *columns, rv_error *
 rv_code rvi_my_keyset_prepare(rvi_my_scan *scan, rv_bytes *columns, rv_error *err)
 {
     rvi_my_keyset *keyset = &scan->keyset;
-    keyset->last.n = scan->request.bounds.key->n_columns;
-    scan->from.index = index_to_force(scan);
+    const rv_bounds *bounds = &scan->request.bounds;
+    keyset->last.n = bounds->key->n_columns;
+    scan->from.index =
+        rvi_my_index_to_force(scan->request.info, bounds->key, bounds->ranges, bounds->n_ranges);
     for (int i = 0; i < keyset->last.n; i++)
         RV_TRY(find_cell(scan, i, columns, err));
     scan->rows.base.last_key = &keyset->last;
@@ -103,7 +94,7 @@ static rv_code append_after(rvi_my_scan *scan, rv_error *err)
     if (after.n == 0)
         return RV_OK;
     RV_TRY(rv_bytes_append_str(&keyset->query.sql, " AND ", err));
-    return rvi_my_append_side(&scan->from, &keyset->query, key_of(scan), RVI_MY_AFTER, &after, err);
+    return rvi_my_append_side(&scan->from, &keyset->query, key_of(scan), RVI_SQL_AFTER, &after, err);
 }
 
 static rv_code page_query(rvi_my_scan *scan, int64_t n, rv_error *err)
@@ -114,7 +105,7 @@ static rv_code page_query(rvi_my_scan *scan, int64_t n, rv_error *err)
     RV_TRY(append_after(scan, err));
     RV_TRY(rvi_my_append_ranges(scan, query, err));
     RV_TRY(rv_bytes_append_str(&query->sql, " ORDER BY ", err));
-    RV_TRY(rvi_my_append_order(&scan->from, &query->sql, key_of(scan), RVI_MY_FORWARDS, err));
+    RV_TRY(rvi_my_append_order(&scan->from, &query->sql, key_of(scan), RVI_SQL_FORWARDS, err));
     RV_TRY(rv_bytes_append_str(&query->sql, " LIMIT ", err));
     return rvi_my_append_number(query, n, err);
 }

@@ -163,7 +163,10 @@ rv_code rvi_my_bind_operands(const rvi_my_from *from, rvi_my_operand *operands, 
     for (int o = 0; o < n; o++)
         for (int i = 0; i < operands[o].key->n_columns; i++) {
             const rv_field *field = rv_schema_field(&from->info->schema, operands[o].key->columns[i]);
-            if (field == NULL || !rvi_my_key_type_of(field, &operands[o].types[i]))
+            if (field == NULL)
+                return rv_fail(err, RV_E_SOURCE_NOT_FOUND, "%s has no column '%s'", from->info->schema.origin,
+                               operands[o].key->columns[i]);
+            if (!rvi_my_key_type_of(field, &operands[o].types[i]))
                 return without_order(operands[o].key->columns[i], err);
             /* COALESCE may have another character set than the column; what a query's strings are is not known. */
             if (operands[o].types[i].form == RVI_MY_KEY_CHARS && (!is_table || operands[o].fallback != NULL))

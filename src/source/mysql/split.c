@@ -54,7 +54,7 @@ static rv_code no_memory(rv_error *err)
     return rv_fail(err, RV_E_OUT_OF_MEMORY, "the places that cut a key");
 }
 
-static rv_code append_side(split *s, rvi_my_side side, const char *text, rv_error *err)
+static rv_code append_side(split *s, rvi_sql_side side, const char *text, rv_error *err)
 {
     const rv_key_value place = {.n = 1, .cells = {text}};
     RV_TRY(rv_bytes_append_str(&s->query.sql, " AND ", err));
@@ -67,8 +67,8 @@ static rv_code append_span(split *s, const span *within, rv_error *err)
     RV_TRY(rv_bytes_append_str(&s->query.sql, " FROM ", err));
     RV_TRY(rvi_my_append_from(&s->from, &s->query.sql, err));
     RV_TRY(rv_bytes_append_str(&s->query.sql, " WHERE TRUE", err));
-    RV_TRY(append_side(s, RVI_MY_FROM, within->low, err));
-    return append_side(s, RVI_MY_UP_TO, within->high, err);
+    RV_TRY(append_side(s, RVI_SQL_FROM, within->low, err));
+    return append_side(s, RVI_SQL_UP_TO, within->high, err);
 }
 
 /* ---- how many rows ---- */
@@ -125,8 +125,8 @@ static bool middle_of(const split *s, const span *of, double share, char out[RVI
 }
 
 /* The value of the span next to `middle`: the last one before it, or the first one from it on; NULL: none. */
-static rv_code neighbour(split *s, const span *within, const char *middle, rvi_my_side side, const char **out,
-                         rv_error *err)
+static rv_code neighbour(split *s, const span *within, const char *middle, rvi_sql_side side,
+                         const char **out, rv_error *err)
 {
     rvi_my_wire wire = RVI_MY_WIRE_TEXT;
     rv_key_value found = {0};
@@ -137,7 +137,7 @@ static rv_code neighbour(split *s, const span *within, const char *middle, rvi_m
     RV_TRY(append_side(s, side, middle, err));
     RV_TRY(rv_bytes_append_str(&s->query.sql, " ORDER BY ", err));
     RV_TRY(rvi_my_append_order(&s->from, &s->query.sql, &s->column,
-                               side == RVI_MY_FROM ? RVI_MY_FORWARDS : RVI_MY_BACKWARDS, err));
+                               side == RVI_SQL_FROM ? RVI_SQL_FORWARDS : RVI_SQL_BACKWARDS, err));
     RV_TRY(rv_bytes_append_str(&s->query.sql, " LIMIT 1", err));
     RV_TRY(rvi_my_probe(s->from.my, &s->query, &s->column, 1, s->arena, &found, err));
     *out = found.n > 0 ? found.cells[0] : NULL;
@@ -154,9 +154,9 @@ static rv_code find_middle(split *s, const span *of, const char **below, const c
     for (size_t i = 0; i < n && (*below == NULL || *from == NULL); i++) {
         if (!middle_of(s, of, shares[i], middle))
             return RV_OK;
-        RV_TRY(neighbour(s, of, middle, RVI_MY_BEFORE, below, err));
+        RV_TRY(neighbour(s, of, middle, RVI_SQL_BEFORE, below, err));
         if (*below != NULL)
-            RV_TRY(neighbour(s, of, middle, RVI_MY_FROM, from, err));
+            RV_TRY(neighbour(s, of, middle, RVI_SQL_FROM, from, err));
     }
     return RV_OK;
 }

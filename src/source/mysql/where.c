@@ -29,12 +29,22 @@ static bool goes_along(const rv_key *index, const rv_key *key)
     return true;
 }
 
-const rv_index *rvi_my_index_along(const rv_relation_info *info, const rv_key *key)
+static const rv_index *index_along(const rv_relation_info *info, const rv_key *key)
 {
     for (int i = 0; i < info->n_indexes; i++)
         if (goes_along(&info->indexes[i].key, key))
             return &info->indexes[i];
     return NULL;
+}
+
+const char *rvi_my_index_to_force(const rv_relation_info *info, const rv_key *key,
+                                  const rv_range *const *ranges, int n)
+{
+    const rv_index *index = index_along(info, key);
+    for (int i = 0; i < n; i++)
+        if (strcmp(ranges[i]->key->columns[0], key->columns[0]) != 0)
+            return NULL;
+    return index != NULL ? index->name : NULL;
 }
 
 /* ---- a statement in the making ---- */
@@ -180,10 +190,10 @@ rv_code rvi_my_append_cell(const rvi_my_from *from, rv_bytes *sql, const rvi_my_
 }
 
 rv_code rvi_my_append_order(const rvi_my_from *from, rv_bytes *sql, const rvi_my_operand *operand,
-                            rvi_my_order order, rv_error *err)
+                            rvi_sql_order order, rv_error *err)
 {
     for (int i = 0; i < operand->key->n_columns; i++) {
-        bool descending = operand->key->descending[i] != (order == RVI_MY_BACKWARDS);
+        bool descending = operand->key->descending[i] != (order == RVI_SQL_BACKWARDS);
         RV_TRY(rv_bytes_append_str(sql, i > 0 ? ", " : "", err));
         RV_TRY(rvi_my_append_value(from, sql, operand, i, err));
         RV_TRY(rv_bytes_append_str(sql, descending ? " DESC" : "", err));
@@ -348,10 +358,9 @@ static rv_code append_cell(rvi_my_query *query, const rvi_my_operand *operand, i
 typedef enum comparison { LESS = 0, UP_TO, EQUAL, FROM, GREATER } comparison;
 static const char *const operators[] = {" < ", " <= ", " = ", " >= ", " > "};
 
-static comparison comparison_of(const rvi_my_operand *operand, int i, rvi_my_side side, bool strict)
+static comparison comparison_of(const rvi_my_operand *operand, int i, rvi_sql_side side, bool strict)
 {
-    bool after = side == RVI_MY_AFTER || side == RVI_MY_FROM;
-    bool greater = after != operand->key->descending[i];
+    bool greater = rvi_sql_is_greater(side, operand->key, i);
     return greater ? (strict ? GREATER : FROM) : (strict ? LESS : UP_TO);
 }
 
@@ -412,15 +421,14 @@ static rv_code append_step(const rvi_my_from *from, rvi_my_query *query, const r
 }
 
 rv_code rvi_my_append_side(const rvi_my_from *from, rvi_my_query *query, const rvi_my_operand *operand,
-                           rvi_my_side side, const rv_key_value *place, rv_error *err)
+                           rvi_sql_side side, const rv_key_value *place, rv_error *err)
 {
-    bool strict = side == RVI_MY_AFTER || side == RVI_MY_BEFORE;
     RV_TRY(rv_bytes_append_str(&query->sql, "(", err));
     for (int i = 0; i < place->n; i++) {
         bool last = i + 1 == place->n;
         RV_TRY(rv_bytes_append_str(&query->sql, i > 0 ? " OR (" : "", err));
-        RV_TRY(append_step(from, query, operand, comparison_of(operand, i, side, !last || strict), place, i,
-                           err));
+        RV_TRY(append_step(from, query, operand,
+                           comparison_of(operand, i, side, !last || rvi_sql_is_strict(side)), place, i, err));
         RV_TRY(rv_bytes_append_str(&query->sql, i > 0 ? ")" : "", err));
     }
     return rv_bytes_append_str(&query->sql, ")", err);
@@ -463,56 +471,25 @@ static rv_code append_null_only(const rvi_my_from *from, rv_bytes *sql, const rv
 }
 
 static rv_code append_sides(const rvi_my_from *from, rvi_my_query *query, const rvi_my_operand *operand,
-                            const rv_range *range, rvi_my_start start, rv_error *err)
+                            const rv_range *range, rvi_sql_start start, rv_error *err)
 {
-    if (range->lo.n > 0 && start == RVI_MY_WITH_START) {
+    if (range->lo.n > 0 && start == RVI_SQL_WITH_START) {
         RV_TRY(rv_bytes_append_str(&query->sql, " AND ", err));
-        RV_TRY(rvi_my_append_side(from, query, operand, range->lo_inclusive ? RVI_MY_FROM : RVI_MY_AFTER,
+        RV_TRY(rvi_my_append_side(from, query, operand, range->lo_inclusive ? RVI_SQL_FROM : RVI_SQL_AFTER,
                                   &range->lo, err));
     }
     if (range->hi.n > 0) {
         RV_TRY(rv_bytes_append_str(&query->sql, " AND ", err));
-        RV_TRY(rvi_my_append_side(from, query, operand, range->hi_inclusive ? RVI_MY_UP_TO : RVI_MY_BEFORE,
+        RV_TRY(rvi_my_append_side(from, query, operand, range->hi_inclusive ? RVI_SQL_UP_TO : RVI_SQL_BEFORE,
                                   &range->hi, err));
     }
     return range->lo.n > 0 || range->hi.n > 0 ? append_not_null(from, &query->sql, operand, err) : RV_OK;
 }
 
 rv_code rvi_my_append_range(const rvi_my_from *from, rvi_my_query *query, const rvi_my_operand *operand,
-                            const rv_range *range, rvi_my_start start, rv_error *err)
+                            const rv_range *range, rvi_sql_start start, rv_error *err)
 {
     if (range->null_only)
         return append_null_only(from, &query->sql, operand, err);
     return append_sides(from, query, operand, range, start, err);
-}
-
-/* ---- checks ---- */
-
-static rv_code malformed(rv_error *err, const char *what)
-{
-    return rv_fail(err, RV_E_INTERNAL, "a range that cannot be read: %s", what);
-}
-
-rv_code rvi_my_check_key(const rvi_my_from *from, const rv_key *key, rv_error *err)
-{
-    if (key == NULL || key->n_columns < 1 || key->n_columns > RV_MAX_KEY_COLUMNS)
-        return malformed(err, "its key has no columns, or too many");
-    for (int i = 0; i < key->n_columns; i++)
-        if (rv_schema_field(&from->info->schema, key->columns[i]) == NULL)
-            return rv_fail(err, RV_E_SOURCE_NOT_FOUND, "%s has no column '%s'", from->info->schema.origin,
-                           key->columns[i]);
-    return RV_OK;
-}
-
-rv_code rvi_my_check_range(const rvi_my_from *from, const rv_range *range, rv_error *err)
-{
-    RV_TRY(rvi_my_check_key(from, range->key, err));
-    if (range->lo.n > range->key->n_columns || range->hi.n > range->key->n_columns)
-        return malformed(err, "a place has more values than its key has columns");
-    if (range->fallback != NULL && range->key->n_columns != 1)
-        return malformed(err, "a fallback goes with one column");
-    if (range->history != NULL)
-        return rv_fail(err, RV_E_SOURCE_UNSUPPORTED,
-                       "rows of a MySQL or MariaDB server do not show which transaction wrote them");
-    return RV_OK;
 }

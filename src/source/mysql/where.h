@@ -8,6 +8,7 @@
 
 #include "internal.h"
 #include "place.h"
+#include "source/sql/range.h"
 
 /* What is read. All of it is borrowed. */
 typedef struct rvi_my_from {
@@ -64,22 +65,16 @@ rv_code rvi_my_append_value(const rvi_my_from *from, rv_bytes *sql, const rvi_my
 rv_code rvi_my_append_cell(const rvi_my_from *from, rv_bytes *sql, const rvi_my_operand *operand, int i,
                            rvi_my_wire *wire, rv_error *err) RV_MUST_CHECK;
 /* _rivet.`a`, _rivet.`b` DESC; the other way round if `backwards`. */
-typedef enum rvi_my_order { RVI_MY_FORWARDS = 0, RVI_MY_BACKWARDS } rvi_my_order;
 rv_code rvi_my_append_order(const rvi_my_from *from, rv_bytes *sql, const rvi_my_operand *operand,
-                            rvi_my_order order, rv_error *err) RV_MUST_CHECK;
+                            rvi_sql_order order, rv_error *err) RV_MUST_CHECK;
 /* The rows on one side of a place, as a condition that is one operand of AND. A place of fewer values than the key
  * has columns stands for all rows that begin with them. Fails CONFIG_VALUE when a value is none of its column. */
-typedef enum rvi_my_side { RVI_MY_AFTER = 0, RVI_MY_FROM, RVI_MY_BEFORE, RVI_MY_UP_TO } rvi_my_side;
 rv_code rvi_my_append_side(const rvi_my_from *from, rvi_my_query *query, const rvi_my_operand *operand,
-                           rvi_my_side side, const rv_key_value *place, rv_error *err) RV_MUST_CHECK;
+                           rvi_sql_side side, const rv_key_value *place, rv_error *err) RV_MUST_CHECK;
 /* The rows of a range, as operands of AND: each begins with " AND ". `operand` is the range's own. A range that is
  * open is nothing. The start can be left out where what is read lies behind it anyway. */
-typedef enum rvi_my_start { RVI_MY_WITH_START = 0, RVI_MY_WITHOUT_START } rvi_my_start;
 rv_code rvi_my_append_range(const rvi_my_from *from, rvi_my_query *query, const rvi_my_operand *operand,
-                            const rv_range *range, rvi_my_start start, rv_error *err) RV_MUST_CHECK;
-/* Can this be asked of the relation at all? Fails SOURCE_UNSUPPORTED, SOURCE_NOT_FOUND (columns), INTERNAL. */
-rv_code rvi_my_check_range(const rvi_my_from *from, const rv_range *range, rv_error *err) RV_MUST_CHECK;
-rv_code rvi_my_check_key(const rvi_my_from *from, const rv_key *key, rv_error *err) RV_MUST_CHECK;
+                            const rv_range *range, rvi_sql_start start, rv_error *err) RV_MUST_CHECK;
 
 /* operand.c: fill in the operands' types; asks the server for character sets where columns have one. Fails
  * SOURCE_UNSUPPORTED (a column without an order), SOURCE_NOT_FOUND and SOURCE_QUERY (a table that was altered since it
@@ -90,7 +85,9 @@ rv_code rvi_my_bind_operands(const rvi_my_from *from, rvi_my_operand *operands, 
 rv_code rvi_my_check_operands(const rvi_my_from *from, rvi_my_operand *operands, int n,
                               rv_error *err) RV_MUST_CHECK;
 
-/* The index whose own order begins with this key, read either way; NULL: none. */
-const rv_index *rvi_my_index_along(const rv_relation_info *info, const rv_key *key);
+/* The index whose own order begins with this key, read either way; NULL: none, or the server decides because a range is
+ * over another column, which another index and a sort may serve better. */
+const char *rvi_my_index_to_force(const rv_relation_info *info, const rv_key *key,
+                                  const rv_range *const *ranges, int n);
 
 #endif

@@ -19,12 +19,13 @@ typedef struct ends_query {
 static rv_code append_conditions(const ends_query *q, rv_bytes *sql, rv_error *err)
 {
     for (int i = 0; i < q->n_within; i++)
-        RV_TRY(rvi_pg_append_range(&q->from, sql, &q->operands[1 + i], q->within[i], RVI_PG_WITH_START, err));
+        RV_TRY(
+            rvi_pg_append_range(&q->from, sql, &q->operands[1 + i], q->within[i], RVI_SQL_WITH_START, err));
     return RV_OK;
 }
 
 /* (SELECT v::text FROM … WHERE … AND v IS NOT NULL ORDER BY v LIMIT 1) */
-static rv_code append_end(const ends_query *q, rvi_pg_order order, rv_bytes *sql, rv_error *err)
+static rv_code append_end(const ends_query *q, rvi_sql_order order, rv_bytes *sql, rv_error *err)
 {
     RV_TRY(rv_bytes_append_str(sql, "(SELECT ", err));
     RV_TRY(rvi_pg_append_value(&q->from, sql, &q->operands[0], 0, err));
@@ -58,16 +59,16 @@ static rv_code append_has_null(const ends_query *q, rv_bytes *sql, rv_error *err
     RV_TRY(rvi_pg_append_from(&q->from, sql, err));
     RV_TRY(rv_bytes_append_str(sql, " WHERE true", err));
     RV_TRY(append_conditions(q, sql, err));
-    RV_TRY(rvi_pg_append_range(&q->from, sql, &q->operands[0], &nulls, RVI_PG_WITH_START, err));
+    RV_TRY(rvi_pg_append_range(&q->from, sql, &q->operands[0], &nulls, RVI_SQL_WITH_START, err));
     return rv_bytes_append_str(sql, ")", err);
 }
 
 static rv_code ends_sql(const ends_query *q, rv_bytes *sql, const char **out, rv_error *err)
 {
     RV_TRY(rv_bytes_append_str(sql, "SELECT ", err));
-    RV_TRY(append_end(q, RVI_PG_FORWARDS, sql, err));
+    RV_TRY(append_end(q, RVI_SQL_FORWARDS, sql, err));
     RV_TRY(rv_bytes_append_str(sql, ", ", err));
-    RV_TRY(append_end(q, RVI_PG_BACKWARDS, sql, err));
+    RV_TRY(append_end(q, RVI_SQL_BACKWARDS, sql, err));
     RV_TRY(rv_bytes_append_str(sql, ", ", err));
     RV_TRY(append_has_null(q, sql, err));
     return rv_bytes_cstr(sql, out, err);
@@ -79,9 +80,8 @@ static rv_code ask_ends(ends_query *q, PGresult **out, rv_error *err)
     RV_AUTO(rv_arena_free) rv_arena *scratch = NULL;
     rvi_pg_statement statement = {0};
     rvi_pg *pg = q->from.pg;
-    RV_TRY(rvi_pg_check_key(&q->from, q->operands[0].key, err));
     for (int i = 0; i < q->n_within; i++)
-        RV_TRY(rvi_pg_check_range(&q->from, q->within[i], err));
+        RV_TRY(rvi_pg_check_history(&q->from, q->within[i], err));
     RV_TRY(rv_arena_new(&scratch, ENDS_ARENA_BYTES, err));
     RV_TRY(rvi_pg_bind_operands(&q->from, q->operands, 1 + q->n_within, scratch, err));
     RV_TRY(ends_sql(q, &sql, &statement.sql, err));

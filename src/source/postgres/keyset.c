@@ -133,7 +133,7 @@ static rv_code append_after(rvi_pg_scan *scan, rv_bytes *sql, rv_error *err)
         return RV_OK;
     RV_TRY(rv_bytes_append_str(sql, " AND ", err));
     if (rv_key_sorts_one_way(scan->request.bounds.key, after.n))
-        return rvi_pg_append_side(&scan->from, sql, key_of(scan), RVI_PG_AFTER, &after, err);
+        return rvi_pg_append_side(&scan->from, sql, key_of(scan), RVI_SQL_AFTER, &after, err);
     return rvi_pg_append_after_prefix(&scan->from, sql, key_of(scan), &after, keyset->n_equal, err);
 }
 
@@ -147,7 +147,7 @@ static rv_code append_copy(rvi_pg_scan *scan, int64_t n, rv_bytes *sql, rv_error
     RV_TRY(append_after(scan, sql, err));
     RV_TRY(rvi_pg_append_ranges(scan, sql, err));
     RV_TRY(rv_bytes_append_str(sql, " ORDER BY ", err));
-    RV_TRY(rvi_pg_append_order(&scan->from, sql, key_of(scan), RVI_PG_FORWARDS, err));
+    RV_TRY(rvi_pg_append_order(&scan->from, sql, key_of(scan), RVI_SQL_FORWARDS, err));
     return rv_bytes_printf(sql, err, " LIMIT %" PRId64 ") TO STDOUT (FORMAT binary);", n);
 }
 

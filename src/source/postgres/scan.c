@@ -67,7 +67,7 @@ rv_code rvi_pg_append_ranges(const rvi_pg_scan *scan, rv_bytes *sql, rv_error *e
         bool behind =
             scan->keyset.delivered && range->fallback == NULL && rv_key_begins_with(bounds->key, range->key);
         RV_TRY(rvi_pg_append_range(&scan->from, sql, &scan->operands[i], range,
-                                   behind ? RVI_PG_WITHOUT_START : RVI_PG_WITH_START, err));
+                                   behind ? RVI_SQL_WITHOUT_START : RVI_SQL_WITH_START, err));
     }
     return RV_OK;
 }
@@ -171,13 +171,12 @@ static rv_code take_operands(rvi_pg_scan *scan, rv_error *err)
     const rv_bounds *bounds = &scan->request.bounds;
     const rv_key_value *after = scan->request.after;
     for (int i = 0; i < bounds->n_ranges; i++) {
-        RV_TRY(rvi_pg_check_range(&scan->from, bounds->ranges[i], err));
+        RV_TRY(rvi_pg_check_history(&scan->from, bounds->ranges[i], err));
         scan->operands[scan->n_operands++] =
             (rvi_pg_operand){.key = bounds->ranges[i]->key, .fallback = bounds->ranges[i]->fallback};
     }
     if (bounds->kind != RV_BOUNDS_KEY)
         return RV_OK;
-    RV_TRY(rvi_pg_check_key(&scan->from, bounds->key, err));
     if (after != NULL && after->n != 0 && after->n != bounds->key->n_columns)
         return rv_fail(err, RV_E_INTERNAL, "a scan is to go on after %d values of a key of %d columns",
                        after->n, bounds->key->n_columns);

@@ -242,7 +242,7 @@ static uint64_t width(const point *from, const point *to)
 }
 
 /* (SELECT ordinal FROM t WHERE c >= middle ORDER BY c LIMIT 1), or the last one below it. */
-static rv_code append_neighbour(const split *s, int64_t middle, rvi_pg_order order, rv_bytes *sql,
+static rv_code append_neighbour(const split *s, int64_t middle, rvi_sql_order order, rv_bytes *sql,
                                 rv_error *err)
 {
     RV_TRY(rv_bytes_append_str(sql, "(SELECT ", err));
@@ -254,7 +254,7 @@ static rv_code append_neighbour(const split *s, int64_t middle, rvi_pg_order ord
     RV_TRY(rv_bytes_append_str(sql, " WHERE ", err));
     RV_TRY(rvi_pg_append_value(&s->from, sql, &s->column, 0, err));
     RV_TRY(rv_bytes_printf(sql, err, " %s %s'%" PRId64 "'::pg_catalog.int8%s ORDER BY ",
-                           order == RVI_PG_FORWARDS ? ">=" : "<", s->ordinals->from_before, middle,
+                           order == RVI_SQL_FORWARDS ? ">=" : "<", s->ordinals->from_before, middle,
                            s->ordinals->from_after));
     RV_TRY(rvi_pg_append_order(&s->from, sql, &s->column, order, err));
     return rv_bytes_append_str(sql, " LIMIT 1) AS t)", err);
@@ -266,9 +266,9 @@ static rv_code probe(const split *s, int64_t middle, int64_t *below, int64_t *fr
     RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
     RV_AUTO(PQclear) PGresult *result = NULL;
     RV_TRY(rv_bytes_append_str(&sql, "SELECT ", err));
-    RV_TRY(append_neighbour(s, middle, RVI_PG_BACKWARDS, &sql, err));
+    RV_TRY(append_neighbour(s, middle, RVI_SQL_BACKWARDS, &sql, err));
     RV_TRY(rv_bytes_append_str(&sql, ", ", err));
-    RV_TRY(append_neighbour(s, middle, RVI_PG_FORWARDS, &sql, err));
+    RV_TRY(append_neighbour(s, middle, RVI_SQL_FORWARDS, &sql, err));
     RV_TRY(query(s, &sql, NULL, 0, &result, err));
     *below = rvi_pg_get_i64(result, 0, 0, middle);
     *from = rvi_pg_get_i64(result, 0, 1, middle);

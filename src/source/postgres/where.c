@@ -62,10 +62,10 @@ rv_code rvi_pg_append_value(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg
 }
 
 rv_code rvi_pg_append_order(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_operand *operand,
-                            rvi_pg_order order, rv_error *err)
+                            rvi_sql_order order, rv_error *err)
 {
     for (int i = 0; i < operand->key->n_columns; i++) {
-        bool descending = operand->key->descending[i] != (order == RVI_PG_BACKWARDS);
+        bool descending = operand->key->descending[i] != (order == RVI_SQL_BACKWARDS);
         RV_TRY(rv_bytes_append_str(sql, i > 0 ? ", " : "", err));
         RV_TRY(rvi_pg_append_value(from, sql, operand, i, err));
         RV_TRY(rv_bytes_append_str(sql, descending ? " DESC" : "", err));
@@ -75,16 +75,10 @@ rv_code rvi_pg_append_order(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg
 
 /* ---- comparisons ---- */
 
-static bool is_strict(rvi_pg_side side)
-{
-    return side == RVI_PG_AFTER || side == RVI_PG_BEFORE;
-}
-
 /* "<", ">=" … for values of column i on this side of a place. */
-static const char *operator_for(const rvi_pg_operand *operand, int i, rvi_pg_side side, bool strict)
+static const char *operator_for(const rvi_pg_operand *operand, int i, rvi_sql_side side, bool strict)
 {
-    bool after = side == RVI_PG_AFTER || side == RVI_PG_FROM;
-    bool greater = after != operand->key->descending[i];
+    bool greater = rvi_sql_is_greater(side, operand->key, i);
     if (strict)
         return greater ? " > " : " < ";
     return greater ? " >= " : " <= ";
@@ -108,14 +102,14 @@ static rv_code append_comparison(const rvi_pg_from *from, rv_bytes *sql, const r
 
 /* (a, b) > ('1'::int8, '2'::int8) */
 static rv_code append_row_comparison(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_operand *operand,
-                                     rvi_pg_side side, const rv_key_value *place, rv_error *err)
+                                     rvi_sql_side side, const rv_key_value *place, rv_error *err)
 {
     for (int i = 0; i < place->n; i++) {
         RV_TRY(rv_bytes_append_str(sql, i == 0 ? "(" : ", ", err));
         RV_TRY(rvi_pg_append_value(from, sql, operand, i, err));
     }
     RV_TRY(rv_bytes_append_str(sql, ")", err));
-    RV_TRY(rv_bytes_append_str(sql, operator_for(operand, 0, side, is_strict(side)), err));
+    RV_TRY(rv_bytes_append_str(sql, operator_for(operand, 0, side, rvi_sql_is_strict(side)), err));
     for (int i = 0; i < place->n; i++) {
         RV_TRY(rv_bytes_append_str(sql, i == 0 ? "(" : ", ", err));
         RV_TRY(append_cell(from, sql, operand, place, i, err));
@@ -125,14 +119,15 @@ static rv_code append_row_comparison(const rvi_pg_from *from, rv_bytes *sql, con
 
 /* a >= x AND (a > x OR a = x AND (b < y OR b = y AND (c > z))) */
 static rv_code append_mixed(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_operand *operand,
-                            rvi_pg_side side, const rv_key_value *place, rv_error *err)
+                            rvi_sql_side side, const rv_key_value *place, rv_error *err)
 {
     RV_TRY(append_comparison(from, sql, operand, operator_for(operand, 0, side, false), place, 0, err));
     for (int i = 0; i < place->n; i++) {
         bool last = i + 1 == place->n;
         RV_TRY(rv_bytes_append_str(sql, " AND (", err));
-        RV_TRY(append_comparison(from, sql, operand, operator_for(operand, i, side, !last || is_strict(side)),
-                                 place, i, err));
+        RV_TRY(append_comparison(from, sql, operand,
+                                 operator_for(operand, i, side, !last || rvi_sql_is_strict(side)), place, i,
+                                 err));
         if (last)
             break;
         RV_TRY(rv_bytes_append_str(sql, " OR ", err));
@@ -144,11 +139,11 @@ static rv_code append_mixed(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg
 }
 
 rv_code rvi_pg_append_side(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_operand *operand,
-                           rvi_pg_side side, const rv_key_value *place, rv_error *err)
+                           rvi_sql_side side, const rv_key_value *place, rv_error *err)
 {
     if (place->n == 1)
-        return append_comparison(from, sql, operand, operator_for(operand, 0, side, is_strict(side)), place,
-                                 0, err);
+        return append_comparison(from, sql, operand, operator_for(operand, 0, side, rvi_sql_is_strict(side)),
+                                 place, 0, err);
     if (rv_key_sorts_one_way(operand->key, place->n))
         return append_row_comparison(from, sql, operand, side, place, err);
     return append_mixed(from, sql, operand, side, place, err);
@@ -161,7 +156,8 @@ rv_code rvi_pg_append_after_prefix(const rvi_pg_from *from, rv_bytes *sql, const
         RV_TRY(append_comparison(from, sql, operand, " = ", place, i, err));
         RV_TRY(rv_bytes_append_str(sql, " AND ", err));
     }
-    return append_comparison(from, sql, operand, operator_for(operand, n, RVI_PG_AFTER, true), place, n, err);
+    return append_comparison(from, sql, operand, operator_for(operand, n, RVI_SQL_AFTER, true), place, n,
+                             err);
 }
 
 /* ---- history ---- */
@@ -201,7 +197,7 @@ static rv_code append_late(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_
                            const rv_range *range, rv_error *err)
 {
     RV_TRY(rv_bytes_append_str(sql, " AND (", err));
-    RV_TRY(rvi_pg_append_side(from, sql, operand, range->lo_inclusive ? RVI_PG_FROM : RVI_PG_AFTER,
+    RV_TRY(rvi_pg_append_side(from, sql, operand, range->lo_inclusive ? RVI_SQL_FROM : RVI_SQL_AFTER,
                               &range->lo, err));
     RV_TRY(rv_bytes_append_str(sql, " OR ", err));
     RV_TRY(append_not_before(sql, range->history->since, err));
@@ -240,18 +236,18 @@ static rv_code append_null_only(const rvi_pg_from *from, rv_bytes *sql, const rv
 }
 
 static rv_code append_sides(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_operand *operand,
-                            const rv_range *range, rvi_pg_start start, rv_error *err)
+                            const rv_range *range, rvi_sql_start start, rv_error *err)
 {
     bool late = has_late_rows(range);
     const rv_key_value *first = late ? &range->history->late_from : &range->lo;
-    if (first->n > 0 && start == RVI_PG_WITH_START) {
+    if (first->n > 0 && start == RVI_SQL_WITH_START) {
         RV_TRY(rv_bytes_append_str(sql, " AND ", err));
         RV_TRY(rvi_pg_append_side(from, sql, operand,
-                                  late || range->lo_inclusive ? RVI_PG_FROM : RVI_PG_AFTER, first, err));
+                                  late || range->lo_inclusive ? RVI_SQL_FROM : RVI_SQL_AFTER, first, err));
     }
     if (range->hi.n > 0) {
         RV_TRY(rv_bytes_append_str(sql, " AND ", err));
-        RV_TRY(rvi_pg_append_side(from, sql, operand, range->hi_inclusive ? RVI_PG_UP_TO : RVI_PG_BEFORE,
+        RV_TRY(rvi_pg_append_side(from, sql, operand, range->hi_inclusive ? RVI_SQL_UP_TO : RVI_SQL_BEFORE,
                                   &range->hi, err));
     }
     if (late)
@@ -260,7 +256,7 @@ static rv_code append_sides(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg
 }
 
 rv_code rvi_pg_append_range(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_operand *operand,
-                            const rv_range *range, rvi_pg_start start, rv_error *err)
+                            const rv_range *range, rvi_sql_start start, rv_error *err)
 {
     if (range->null_only)
         RV_TRY(append_null_only(from, sql, operand, err));
@@ -279,22 +275,13 @@ static rv_code malformed(rv_error *err, const char *what)
     return rv_fail(err, RV_E_INTERNAL, "a range that cannot be read: %s", what);
 }
 
-rv_code rvi_pg_check_key(const rvi_pg_from *from, const rv_key *key, rv_error *err)
-{
-    if (key == NULL || key->n_columns < 1 || key->n_columns > RV_MAX_KEY_COLUMNS)
-        return malformed(err, "its key has no columns, or too many");
-    for (int i = 0; i < key->n_columns; i++)
-        if (rv_schema_field(&from->info->schema, key->columns[i]) == NULL)
-            return rv_fail(err, RV_E_SOURCE_NOT_FOUND, "%s has no column '%s'", from->info->schema.origin,
-                           key->columns[i]);
-    return RV_OK;
-}
-
-static rv_code check_history(const rvi_pg_from *from, const rv_range *range, rv_error *err)
+rv_code rvi_pg_check_history(const rvi_pg_from *from, const rv_range *range, rv_error *err)
 {
     static const char *const kinds[] = {"table", RVI_PG_PARTITIONED, "materialized view"};
     const rv_history *history = range->history;
     bool stored = false;
+    if (history == NULL)
+        return RV_OK;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         stored = stored || strcmp(from->info->kind, kinds[i]) == 0;
     if (!stored)
@@ -306,18 +293,9 @@ static rv_code check_history(const rvi_pg_from *from, const rv_range *range, rv_
         return malformed(err, "a mark in its history is not a transaction's number");
     if (has_late_rows(range) && (history->since == NULL || range->lo.n == 0))
         return malformed(err, "its late rows have no mark, or no place up to which they go");
-    return RV_OK;
-}
-
-rv_code rvi_pg_check_range(const rvi_pg_from *from, const rv_range *range, rv_error *err)
-{
-    RV_TRY(rvi_pg_check_key(from, range->key, err));
-    int n = range->key->n_columns;
-    if (range->lo.n > n || range->hi.n > n || (has_late_rows(range) && range->history->late_from.n > n))
+    if (history->late_from.n > range->key->n_columns)
         return malformed(err, "a place has more values than its key has columns");
-    if (range->fallback != NULL && n != 1)
-        return malformed(err, "a fallback goes with one column");
-    return range->history != NULL ? check_history(from, range, err) : RV_OK;
+    return RV_OK;
 }
 
 /* ---- types ---- */

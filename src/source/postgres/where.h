@@ -7,6 +7,7 @@
 #define SOURCE_POSTGRES_WHERE_H
 
 #include "internal.h"
+#include "source/sql/range.h"
 
 /* What is read. All of it is borrowed. */
 typedef struct rvi_pg_from {
@@ -23,9 +24,6 @@ typedef struct rvi_pg_operand {
     const char *types[RV_MAX_KEY_COLUMNS];
 } rvi_pg_operand;
 
-/* Where a place cuts a key's order. */
-typedef enum rvi_pg_side { RVI_PG_AFTER = 0, RVI_PG_FROM, RVI_PG_BEFORE, RVI_PG_UP_TO } rvi_pg_side;
-
 /* ONLY "schema"."table" AS _rivet, or (query) AS _rivet(c1, …). */
 rv_code rvi_pg_append_from(const rvi_pg_from *from, rv_bytes *sql, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_pg_append_column(const rvi_pg_from *from, rv_bytes *sql, const char *name,
@@ -34,24 +32,21 @@ rv_code rvi_pg_append_column(const rvi_pg_from *from, rv_bytes *sql, const char 
 rv_code rvi_pg_append_value(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_operand *operand, int i,
                             rv_error *err) RV_MUST_CHECK;
 /* _rivet."a", _rivet."b" DESC; the other way round if `backwards`. */
-typedef enum rvi_pg_order { RVI_PG_FORWARDS = 0, RVI_PG_BACKWARDS } rvi_pg_order;
 rv_code rvi_pg_append_order(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_operand *operand,
-                            rvi_pg_order order, rv_error *err) RV_MUST_CHECK;
+                            rvi_sql_order order, rv_error *err) RV_MUST_CHECK;
 /* The rows on one side of a place, as a condition that is one operand of AND. A place of fewer values than the key
  * has columns stands for all rows that begin with them. */
 rv_code rvi_pg_append_side(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_operand *operand,
-                           rvi_pg_side side, const rv_key_value *place, rv_error *err) RV_MUST_CHECK;
+                           rvi_sql_side side, const rv_key_value *place, rv_error *err) RV_MUST_CHECK;
 /* The rows that begin with the first n values of the place, and come after its next one. */
 rv_code rvi_pg_append_after_prefix(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_operand *operand,
                                    const rv_key_value *place, int n, rv_error *err) RV_MUST_CHECK;
 /* The rows of a range, as operands of AND: each begins with " AND ". `operand` is the range's own. A range that is
  * open is nothing. The start can be left out where what is read lies behind it anyway. */
-typedef enum rvi_pg_start { RVI_PG_WITH_START = 0, RVI_PG_WITHOUT_START } rvi_pg_start;
 rv_code rvi_pg_append_range(const rvi_pg_from *from, rv_bytes *sql, const rvi_pg_operand *operand,
-                            const rv_range *range, rvi_pg_start start, rv_error *err) RV_MUST_CHECK;
-/* Can this be asked of the relation at all? Fails SOURCE_UNSUPPORTED, SOURCE_NOT_FOUND (columns), INTERNAL. */
-rv_code rvi_pg_check_range(const rvi_pg_from *from, const rv_range *range, rv_error *err) RV_MUST_CHECK;
-rv_code rvi_pg_check_key(const rvi_pg_from *from, const rv_key *key, rv_error *err) RV_MUST_CHECK;
+                            const rv_range *range, rvi_sql_start start, rv_error *err) RV_MUST_CHECK;
+/* Can the range's history, if it has one, be asked of the relation? Fails SOURCE_UNSUPPORTED, INTERNAL. */
+rv_code rvi_pg_check_history(const rvi_pg_from *from, const rv_range *range, rv_error *err) RV_MUST_CHECK;
 
 /* Fill in the operands' types, asking the server what the values' are. In a transaction of the caller's. */
 rv_code rvi_pg_bind_operands(const rvi_pg_from *from, rvi_pg_operand *operands, int n, rv_arena *arena,
