@@ -6,11 +6,10 @@
 
 static const rv_field *field(const server_fixture *f, const char *name)
 {
-    for (int i = 0; i < f->info.schema.n_fields; i++)
-        if (strcmp(f->info.schema.fields[i].name, name) == 0)
-            return &f->info.schema.fields[i];
-    fail_msg("there is no column %s", name);
-    return NULL;
+    const rv_field *found = rv_schema_field(&f->info.schema, name);
+    if (found == NULL)
+        fail_msg("there is no column %s", name);
+    return found;
 }
 
 static void assert_field(const server_fixture *f, const char *name, const char *type)
@@ -33,13 +32,13 @@ static rv_code try_describe(server_fixture *f, const char *schema, const char *t
 static void use_database(server_fixture *f)
 {
     char sql[128];
-    snprintf(sql, sizeof sql, "USE %s", f->database);
+    snprintf(sql, sizeof sql, "USE %s", f->schema);
     server_assert_ok(f, rvi_my_run((rvi_my *)f->source, sql, rvi_my_control_deadline(), &f->err));
 }
 
 static bool is_mysql_8(const server_fixture *f)
 {
-    return !f->mariadb && f->version >= 80000;
+    return !server_is_mariadb(f) && f->server.version_number >= 80000;
 }
 
 static void columns_are_described_as_they_are_declared(void **state)
@@ -65,7 +64,7 @@ static void columns_are_described_as_they_are_declared(void **state)
     assert_true(field(f, "amount")->nullable);
     assert_string_equal(field(f, "amount")->native_type, "decimal(65,30)");
     assert_string_equal(f->info.kind, "table");
-    assert_string_equal(f->info.namespace, f->database);
+    assert_string_equal(f->info.namespace, f->schema);
     assert_int_equal(field(f, "label")->ordinal, 7);
 }
 
@@ -73,7 +72,7 @@ static void invisible_columns_are_columns(void **state)
 {
     server_fixture *f = *state;
     NEEDS_SERVER(f);
-    if (!f->mariadb && f->version < 80023)
+    if (!server_is_mariadb(f) && f->server.version_number < 80023)
         skip();
     server_execute(f, "CREATE TABLE t (id int PRIMARY KEY, hidden int INVISIBLE DEFAULT 7)");
     server_describe(f, "t");
@@ -90,7 +89,7 @@ static void json_is_json_on_every_server(void **state)
     server_describe(f, "t");
     assert_field(f, "j", "json");
     assert_field(f, "a`b", "json");
-    assert_int_equal(field(f, "j")->loose, f->mariadb); /* whose check can be switched off */
+    assert_int_equal(field(f, "j")->loose, server_is_mariadb(f)); /* whose check can be switched off */
     assert_field(f, "plain", "string");
     server_describe(f, "v");
     assert_field(f, "j", "json");
@@ -133,13 +132,13 @@ static void kinds_are_told_apart(void **state)
     server_execute(f, "CREATE TABLE t (id int PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 3");
     server_describe(f, "t");
     assert_string_equal(f->info.kind, "partitioned table");
-    if (!f->mariadb)
+    if (!server_is_mariadb(f))
         return;
     server_execute(f, "CREATE TABLE s (id int PRIMARY KEY) WITH SYSTEM VERSIONING");
     server_describe(f, "s");
     assert_string_equal(f->info.kind, "system-versioned table");
     server_execute(f, "CREATE SEQUENCE q");
-    assert_int_equal(try_describe(f, f->database, "q"), RV_E_SOURCE_UNSUPPORTED);
+    assert_int_equal(try_describe(f, f->schema, "q"), RV_E_SOURCE_UNSUPPORTED);
 }
 
 /* MySQL 8 shows the statistics of up to a day ago; what is planned with must be what the optimizer knows now. */
@@ -208,7 +207,7 @@ static void what_is_not_there_is_named_with_what_is_near(void **state)
     server_fixture *f = *state;
     NEEDS_SERVER(f);
     server_execute(f, "CREATE TABLE customers (id int PRIMARY KEY)");
-    assert_int_equal(try_describe(f, f->database, "custommers"), RV_E_SOURCE_NOT_FOUND);
+    assert_int_equal(try_describe(f, f->schema, "custommers"), RV_E_SOURCE_NOT_FOUND);
     assert_non_null(strstr(f->err.hint, "did you mean 'customers'?"));
     assert_int_equal(try_describe(f, "no_such_database_of_ours", "t"), RV_E_SOURCE_NOT_FOUND);
 }
@@ -218,7 +217,7 @@ static void a_table_is_described_from_its_own_database(void **state)
 {
     server_fixture *f = *state;
     NEEDS_SERVER(f);
-    const char *other = rv_arena_printf(f->arena, "%s_other", f->database);
+    const char *other = rv_arena_printf(f->arena, "%s_other", f->schema);
     char sql[256];
     assert_non_null(other);
     server_execute(f, "CREATE TABLE t (id int PRIMARY KEY, v enum('a','b'))");
@@ -242,7 +241,7 @@ static void a_broken_view_is_refused(void **state)
     server_execute(f, "CREATE TABLE t (id int PRIMARY KEY)");
     server_execute(f, "CREATE VIEW v AS SELECT * FROM t");
     server_execute(f, "DROP TABLE t");
-    assert_int_equal(try_describe(f, f->database, "v"), RV_E_SOURCE_DENIED);
+    assert_int_equal(try_describe(f, f->schema, "v"), RV_E_SOURCE_DENIED);
     assert_non_null(strstr(f->err.hint, "view"));
 }
 
@@ -255,17 +254,17 @@ static void a_column_that_was_not_granted_is_not_left_out(void **state)
     snprintf(user, sizeof user, "rivet_partly");
     server_execute(f, "CREATE TABLE t (id int PRIMARY KEY, salary int)");
     snprintf(sql, sizeof sql, "CREATE USER IF NOT EXISTS '%s'@'%%'", user);
-    if (!f->mariadb && f->version < 50706)
+    if (!server_is_mariadb(f) && f->server.version_number < 50706)
         skip();
     server_execute(f, sql);
-    snprintf(sql, sizeof sql, "GRANT SELECT (id) ON %s.t TO '%s'@'%%'", f->database, user);
+    snprintf(sql, sizeof sql, "GRANT SELECT (id) ON %s.t TO '%s'@'%%'", f->schema, user);
     server_execute(f, sql);
     rv_source_config config = f->config;
     config.user = user;
     config.password = NULL;
-    config.database = f->database;
+    config.database = f->schema;
     rv_source *partly = NULL;
-    rv_relation relation = {.kind = RV_RELATION_TABLE, .schema = f->database, .table = "t"};
+    rv_relation relation = {.kind = RV_RELATION_TABLE, .schema = f->schema, .table = "t"};
     rv_relation_info info;
     rv_code opened = rv_source_open(&partly, &config, NULL, &f->err), rc = RV_OK;
     if (opened == RV_OK)
@@ -313,9 +312,9 @@ static void tables_and_views_are_listed_by_name(void **state)
     server_execute(f, "CREATE TABLE b (id int PRIMARY KEY)");
     server_execute(f, "CREATE TABLE `a b` (id int PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 2");
     server_execute(f, "CREATE VIEW v AS SELECT * FROM b");
-    if (f->mariadb)
+    if (server_is_mariadb(f))
         server_execute(f, "CREATE SEQUENCE s");
-    server_assert_ok(f, rv_source_list(f->source, f->database, on_table, &all, &f->err));
+    server_assert_ok(f, rv_source_list(f->source, f->schema, on_table, &all, &f->err));
     assert_string_equal(all.text, "a b:partitioned table b:table v:view ");
 }
 

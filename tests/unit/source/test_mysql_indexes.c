@@ -77,8 +77,8 @@ static void indexes_are_offered_as_far_as_they_can_be_used(void **state)
     NEEDS_SERVER(f);
     for (size_t i = 0; i < sizeof index_cases / sizeof *index_cases; i++) {
         const index_case *c = &index_cases[i];
-        int since = f->mariadb ? c->since_mariadb : c->since_mysql;
-        if (since < 0 || f->version < since)
+        int since = server_is_mariadb(f) ? c->since_mariadb : c->since_mysql;
+        if (since < 0 || f->server.version_number < since)
             continue;
         snprintf(definition, sizeof definition, "PRIMARY KEY (id), %s", c->definition);
         create(f, definition, "ENGINE=InnoDB");

@@ -101,8 +101,8 @@ static const key_type key_types[] = {
 
 static bool is_there(const server_fixture *f, const key_type *type)
 {
-    int since = f->mariadb ? type->since_mariadb : type->since_mysql;
-    return since >= 0 && f->version >= since;
+    int since = server_is_mariadb(f) ? type->since_mariadb : type->since_mysql;
+    return since >= 0 && f->server.version_number >= since;
 }
 
 /* One row for each value, each by itself, so that it is read as the column's type; values that are equal to another under

@@ -122,8 +122,8 @@ static void keys_are_cut_into_even_parts(void **state)
     server_fixture *f = *state;
     NEEDS_SERVER(f);
     for (size_t i = 0; i < sizeof split_cases / sizeof *split_cases; i++) {
-        int since = f->mariadb ? split_cases[i].since_mariadb : split_cases[i].since_mysql;
-        if (since < 0 || f->version < since)
+        int since = server_is_mariadb(f) ? split_cases[i].since_mariadb : split_cases[i].since_mysql;
+        if (since < 0 || f->server.version_number < since)
             continue;
         create(f, &split_cases[i], "PRIMARY KEY (k)");
         assert_even(f, &split_cases[i], "PRIMARY");
