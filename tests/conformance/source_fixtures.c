@@ -40,6 +40,52 @@ void suite_quote_text(char *out, size_t size, const char *text)
     out[n] = '\0';
 }
 
+void suite_literal_sql(char *out, size_t size, suite_type type, const char *text)
+{
+    if (text == NULL)
+        snprintf(out, size, "NULL");
+    else if (type == SUITE_TEXT)
+        suite_quote_text(out, size, text);
+    else
+        snprintf(out, size, type == SUITE_BLOB ? "X'%s'" : "%s", text);
+}
+
+void suite_select_sql(char *out, size_t size, const char *prefix, const char *table)
+{
+    char name[512];
+    suite_quote(name, sizeof name, table);
+    snprintf(out, size, "SELECT * FROM %s%s", prefix, name);
+}
+
+void suite_insert_sql(const char *prefix, const char *table, const char *literals,
+                      void (*execute)(const char *sql))
+{
+    char sql[1024], name[512];
+    suite_quote(name, sizeof name, table);
+    snprintf(sql, sizeof sql, "INSERT INTO %s%s VALUES (%s)", prefix, name, literals);
+    execute(sql);
+}
+
+/* ---- servers ---- */
+
+static rv_secret *password; /* of the configuration last made; the arena does not own it */
+
+void suite_server_config(const char *variable, rv_arena *arena, rv_source_config *out)
+{
+    rv_redactor *redactor = NULL;
+    assert_int_equal(rv_redactor_new(&redactor, NULL), RV_OK);
+    assert_int_equal(rv_source_config_from_url(arena, getenv(variable), redactor, out, NULL), RV_OK);
+    rv_redactor_free(redactor);
+    suite_server_forget();
+    password = out->password;
+}
+
+void suite_server_forget(void)
+{
+    rv_secret_free(password);
+    password = NULL;
+}
+
 static void append(rv_bytes *sql, const char *text)
 {
     assert_int_equal(rv_bytes_append_str(sql, text, NULL), RV_OK);

@@ -16,7 +16,6 @@
 #define SCHEMA "rivet_source_suite"
 
 static MYSQL *writer;
-static rv_secret *password; /* of the configuration last made; the arena does not own it */
 
 static const char *why_not(void)
 {
@@ -31,13 +30,7 @@ static void execute(const char *sql)
 
 static void config(rv_arena *arena, rv_source_config *out)
 {
-    rv_redactor *redactor = NULL;
-    assert_int_equal(rv_redactor_new(&redactor, NULL), RV_OK);
-    assert_int_equal(rv_source_config_from_url(arena, getenv("RIVET_TEST_MYSQL_URL"), redactor, out, NULL),
-                     RV_OK);
-    rv_redactor_free(redactor);
-    rv_secret_free(password);
-    password = out->password;
+    suite_server_config("RIVET_TEST_MYSQL_URL", arena, out);
 }
 
 static void connect_writer(void)
@@ -49,8 +42,9 @@ static void connect_writer(void)
     writer = mysql_init(NULL);
     assert_non_null(writer);
     mysql_options(writer, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-    if (mysql_real_connect(writer, cfg.host, cfg.user, password != NULL ? rv_secret_reveal(password) : "",
-                           NULL, (unsigned)cfg.port, NULL, 0) == NULL)
+    if (mysql_real_connect(writer, cfg.host, cfg.user,
+                           cfg.password != NULL ? rv_secret_reveal(cfg.password) : "", NULL,
+                           (unsigned)cfg.port, NULL, 0) == NULL)
         fail_msg("%s", mysql_error(writer));
     rv_arena_free(arena);
 }
@@ -69,24 +63,13 @@ static void teardown(void)
 {
     execute("DROP DATABASE " SCHEMA);
     mysql_close(writer);
-    rv_secret_free(password);
-    password = NULL;
+    suite_server_forget();
 }
 
 static void create(const suite_table *table)
 {
     suite_create_sql(table, SCHEMA, execute);
     suite_create_indexes_sql(table, "", SCHEMA ".", execute);
-}
-
-static void literal(char *out, size_t size, suite_type type, const char *text)
-{
-    if (text == NULL)
-        snprintf(out, size, "NULL");
-    else if (type == SUITE_TEXT)
-        suite_quote_text(out, size, text);
-    else
-        snprintf(out, size, type == SUITE_BLOB ? "X'%s'" : "%s", text);
 }
 
 static void select_all(char *out, size_t size, const char *table)
@@ -96,9 +79,7 @@ static void select_all(char *out, size_t size, const char *table)
 
 static void insert(const char *table, const char *literals)
 {
-    char sql[1024];
-    snprintf(sql, sizeof sql, "INSERT INTO " SCHEMA ".`%s` VALUES (%s)", table, literals);
-    execute(sql);
+    suite_insert_sql(SCHEMA ".", table, literals, execute);
 }
 
 static const suite_typed typed[] = {
@@ -159,7 +140,7 @@ const suite_driver suite_mysql = {
     .teardown = teardown,
     .config = config,
     .create = create,
-    .literal = literal,
+    .literal = suite_literal_sql,
     .select_all = select_all,
     .insert = insert,
     .schema = SCHEMA,

@@ -16,7 +16,6 @@
 #define SCHEMA "rivet_source_suite"
 
 static PGconn *writer;
-static rv_secret *password; /* of the configuration last made; the arena does not own it */
 
 static const char *why_not(void)
 {
@@ -47,19 +46,12 @@ static void teardown(void)
 {
     execute("DROP SCHEMA " SCHEMA " CASCADE");
     PQfinish(writer);
-    rv_secret_free(password);
-    password = NULL;
+    suite_server_forget();
 }
 
 static void config(rv_arena *arena, rv_source_config *out)
 {
-    rv_redactor *redactor = NULL;
-    assert_int_equal(rv_redactor_new(&redactor, NULL), RV_OK);
-    assert_int_equal(rv_source_config_from_url(arena, getenv("RIVET_TEST_PG_URL"), redactor, out, NULL),
-                     RV_OK);
-    rv_redactor_free(redactor);
-    rv_secret_free(password);
-    password = out->password;
+    suite_server_config("RIVET_TEST_PG_URL", arena, out);
 }
 
 static void create(const suite_table *table)
@@ -70,27 +62,20 @@ static void create(const suite_table *table)
 
 static void literal(char *out, size_t size, suite_type type, const char *text)
 {
-    if (text == NULL)
-        snprintf(out, size, "NULL");
-    else if (type == SUITE_TEXT)
-        suite_quote_text(out, size, text);
+    if (type == SUITE_BLOB && text != NULL)
+        snprintf(out, size, "'\\x%s'", text);
     else
-        snprintf(out, size, type == SUITE_BLOB ? "'\\x%s'" : "%s", text);
+        suite_literal_sql(out, size, type, text);
 }
 
 static void select_all(char *out, size_t size, const char *table)
 {
-    char name[512];
-    suite_quote(name, sizeof name, table);
-    snprintf(out, size, "SELECT * FROM " SCHEMA ".%s", name);
+    suite_select_sql(out, size, SCHEMA ".", table);
 }
 
 static void insert(const char *table, const char *literals)
 {
-    char sql[1024], name[512];
-    suite_quote(name, sizeof name, table);
-    snprintf(sql, sizeof sql, "INSERT INTO " SCHEMA ".%s VALUES (%s)", name, literals);
-    execute(sql);
+    suite_insert_sql(SCHEMA ".", table, literals, execute);
 }
 
 static const suite_typed typed[] = {

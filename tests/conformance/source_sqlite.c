@@ -53,29 +53,14 @@ static void create(const suite_table *table)
     execute("COMMIT");
 }
 
-static void literal(char *out, size_t size, suite_type type, const char *text)
-{
-    if (text == NULL)
-        snprintf(out, size, "NULL");
-    else if (type == SUITE_TEXT)
-        suite_quote_text(out, size, text);
-    else
-        snprintf(out, size, type == SUITE_BLOB ? "x'%s'" : "%s", text);
-}
-
 static void select_all(char *out, size_t size, const char *table)
 {
-    char name[512];
-    suite_quote(name, sizeof name, table);
-    snprintf(out, size, "SELECT * FROM %s", name);
+    suite_select_sql(out, size, "", table);
 }
 
 static void insert(const char *table, const char *literals)
 {
-    char sql[1024], name[512];
-    suite_quote(name, sizeof name, table);
-    snprintf(sql, sizeof sql, "INSERT INTO %s VALUES (%s)", name, literals);
-    execute(sql);
+    suite_insert_sql("", table, literals, execute);
 }
 
 static const suite_typed typed[] = {
@@ -131,7 +116,7 @@ const suite_driver suite_sqlite = {
     .teardown = teardown,
     .config = config,
     .create = create,
-    .literal = literal,
+    .literal = suite_literal_sql,
     .select_all = select_all,
     .insert = insert,
     .schema = "main",

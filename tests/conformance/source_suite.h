@@ -143,4 +143,16 @@ void suite_quote(char *out, size_t size, const char *name);
 /* A text between single quotes, those within doubled. */
 void suite_quote_text(char *out, size_t size, const char *text);
 
+/* A literal, where bytes are written as X'00ff'; NULL: of a NULL. */
+void suite_literal_sql(char *out, size_t size, suite_type type, const char *text);
+/* SELECT * of a table, and INSERT into it, its name in double quotes behind `prefix`. */
+void suite_select_sql(char *out, size_t size, const char *prefix, const char *table);
+void suite_insert_sql(const char *prefix, const char *table, const char *literals,
+                      void (*execute)(const char *sql));
+
+/* For drivers of servers: the configuration in the URL that the environment's `variable` holds. Its password lives until
+ * the next call, or until the suite is told to forget it. */
+void suite_server_config(const char *variable, rv_arena *arena, rv_source_config *out);
+void suite_server_forget(void);
+
 #endif
