@@ -2,23 +2,9 @@
 #ifndef TESTS_UNIT_SOURCE_MYSQL_SUPPORT_H
 #define TESTS_UNIT_SOURCE_MYSQL_SUPPORT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "source/mysql/internal.h"
+#include "unit/source/wire.h"
 
-/* Bytes as the server sends them, at most WIRE_BYTES. */
-enum { WIRE_BYTES = 4096 };
-typedef struct wire {
-    uint8_t bytes[WIRE_BYTES];
-    size_t len;
-} wire;
-
-void wire_raw(wire *w, const void *bytes, size_t len);
 void wire_number(wire *w, uint64_t value, int width); /* little-endian */
 /* A value with its length before it, of one byte. */
 void wire_value(wire *w, const void *bytes, size_t len);
@@ -55,15 +41,5 @@ rv_code decode_wire(decoding *d, const wire *value);
 /* Canonical text of the last row's "c"; "NULL" for a NULL. Lives until the next call. */
 const char *decoded(decoding *d);
 int64_t policy_uses(const decoding *d, rv_invalid invalid_class);
-
-static inline rv_type scalar(rv_type_id id)
-{
-    return (rv_type){.id = id};
-}
-
-static inline rv_type decimal(int precision, int scale)
-{
-    return (rv_type){.id = RV_TYPE_DECIMAL, .precision = (uint8_t)precision, .scale = (uint8_t)scale};
-}
 
 #endif

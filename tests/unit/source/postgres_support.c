@@ -2,13 +2,6 @@
 
 #include <string.h>
 
-void wire_raw(wire *w, const void *bytes, size_t len)
-{
-    assert_true(len <= WIRE_BYTES - w->len);
-    memcpy(w->bytes + w->len, bytes, len);
-    w->len += len;
-}
-
 static void wire_big_endian(wire *w, uint64_t value, int width)
 {
     uint8_t bytes[8];
@@ -109,15 +102,5 @@ rv_code decode_wire(decoding *d, const wire *w)
 
 const char *decoded(decoding *d)
 {
-    static char text[WIRE_BYTES];
-    rv_bytes bytes = RV_BYTES_INIT(WIRE_BYTES - 1);
-    const rv_column *column = &d->batch->columns[0];
-    assert_true(d->batch->rows > 0);
-    if (rv_column_is_null(column, d->batch->rows - 1))
-        return "NULL";
-    assert_int_equal(rv_column_text(column, d->batch->rows - 1, &bytes, NULL), RV_OK);
-    memcpy(text, bytes.data, bytes.len);
-    text[bytes.len] = '\0';
-    rv_bytes_deinit(&bytes);
-    return text;
+    return wire_decoded(d->batch);
 }

@@ -2,23 +2,9 @@
 #ifndef TESTS_UNIT_SOURCE_POSTGRES_SUPPORT_H
 #define TESTS_UNIT_SOURCE_POSTGRES_SUPPORT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "source/postgres/internal.h"
+#include "unit/source/wire.h"
 
-/* Bytes in network order, at most WIRE_BYTES. */
-enum { WIRE_BYTES = 4096 };
-typedef struct wire {
-    uint8_t bytes[WIRE_BYTES];
-    size_t len;
-} wire;
-
-void wire_raw(wire *w, const void *bytes, size_t len);
 void wire_i16(wire *w, int16_t value);
 void wire_i32(wire *w, int32_t value);
 void wire_i64(wire *w, int64_t value);
@@ -50,16 +36,6 @@ rv_code decode_bytes(decoding *d, const void *bytes, size_t len);
 rv_code decode_wire(decoding *d, const wire *w);
 /* Canonical text of the last row's "c"; "NULL" for a NULL. Lives until the next call. */
 const char *decoded(decoding *d);
-
-static inline rv_type scalar(rv_type_id id)
-{
-    return (rv_type){.id = id};
-}
-
-static inline rv_type decimal(int precision, int scale)
-{
-    return (rv_type){.id = RV_TYPE_DECIMAL, .precision = (uint8_t)precision, .scale = (uint8_t)scale};
-}
 
 static inline rv_type list_of(rv_type element)
 {
