@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A lower layer never includes a higher one, and the four plug-in families do not know each other.
+"""A lower layer never includes a higher one, the four plug-in families do not know each other, and neither do the
+drivers of the source family, which share source/sql only.
 
 Reads the #include lines of src/ and include/rivet/ and fails with one line per violation."""
 import pathlib
@@ -45,6 +46,13 @@ def included_module(line_target, path):
     return module_of(path), line_target
 
 
+def knows_another_driver(where, target):
+    """Does a file below src/source/X include one of src/source/Y? All may know sql, which may know none of them."""
+    mine, other = where.parts[1:4], target.split("/")
+    return (mine[0] == "source" and len(mine) == 3 and other[0] == "source" and len(other) == 3
+            and other[1] not in (mine[1], "sql"))
+
+
 def check(path, problems):
     module = module_of(path)
     where = path.relative_to(ROOT)
@@ -60,6 +68,8 @@ def check(path, problems):
             problems.append(f"{where}:{number}: {match.group(1)} belongs to no module")
         elif (module, header) in EXCEPTIONS:
             continue
+        elif knows_another_driver(where, match.group(1)):
+            problems.append(f"{where}:{number}: drivers must not know each other: {match.group(1)}")
         elif LAYER[target] > LAYER[module]:
             problems.append(f"{where}:{number}: {module} (L{LAYER[module]}) includes {target} (L{LAYER[target]})")
         elif target != module and target in FAMILIES and module in FAMILIES:
