@@ -139,6 +139,52 @@ def test_a_key_that_changes_its_type_under_a_run(program, pg15, feed):
     assert values(program) == list(range(1, ROWS + 1))
 
 
+# A type whose `>` is true of equal values, and whose index agrees: each page begins with the row that the last one ended
+# with.
+LIAR = """
+CREATE TYPE liar;
+CREATE FUNCTION liar_in(cstring) RETURNS liar AS 'int4in' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION liar_out(liar) RETURNS cstring AS 'int4out' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION liar_recv(internal) RETURNS liar AS 'int4recv' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION liar_send(liar) RETURNS bytea AS 'int4send' LANGUAGE internal IMMUTABLE STRICT;
+CREATE TYPE liar (INPUT = liar_in, OUTPUT = liar_out, RECEIVE = liar_recv, SEND = liar_send, LIKE = int4);
+CREATE CAST (int4 AS liar) WITHOUT FUNCTION;
+CREATE FUNCTION liar_cmp(liar, liar) RETURNS int4 AS 'btint4cmp' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION liar_lt(liar, liar) RETURNS bool AS 'int4lt' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION liar_le(liar, liar) RETURNS bool AS 'int4le' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION liar_eq(liar, liar) RETURNS bool AS 'int4eq' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION liar_ge(liar, liar) RETURNS bool AS 'int4ge' LANGUAGE internal IMMUTABLE STRICT;
+CREATE FUNCTION liar_gt(liar, liar) RETURNS bool AS 'int4gt' LANGUAGE internal IMMUTABLE STRICT;
+CREATE OPERATOR < (LEFTARG = liar, RIGHTARG = liar, FUNCTION = liar_lt);
+CREATE OPERATOR <= (LEFTARG = liar, RIGHTARG = liar, FUNCTION = liar_le);
+CREATE OPERATOR = (LEFTARG = liar, RIGHTARG = liar, FUNCTION = liar_eq);
+CREATE OPERATOR > (LEFTARG = liar, RIGHTARG = liar, FUNCTION = liar_ge);
+CREATE OPERATOR >= (LEFTARG = liar, RIGHTARG = liar, FUNCTION = liar_gt);
+CREATE OPERATOR >> (LEFTARG = liar, RIGHTARG = liar, FUNCTION = liar_gt);
+CREATE OPERATOR CLASS liar_ops DEFAULT FOR TYPE liar USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =,
+    OPERATOR 4 >, OPERATOR 5 >>, FUNCTION 1 liar_cmp(liar, liar);
+"""
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+def test_a_key_that_does_not_advance(program, pg15, database, rows):
+    """Whether a page holds the last row again and nothing else, or others behind it."""
+    pg15.execute(LIAR, database)
+    pg15.execute(
+        "CREATE TABLE t (id liar PRIMARY KEY, v int);"
+        "INSERT INTO t SELECT i::int4::liar, i FROM generate_series(1, 100) i; ANALYZE t",
+        database,
+    )
+    keys = {"mode": "chunked", "chunk_by_key": "id", "tuning": {"batch_size": rows, "max_retries": 5}}
+    program.configure(pg15.url(database), program.export("t", **keys))
+    result = program.run().failed(1, "RIVET_SOURCE_UNSUPPORTED")
+    assert "does not advance" in result.err and "chunk_by_key" in result.err
+    assert not parts(program) and not list(program.out.glob("manifest*"))
+    assert program.listing("metrics")[0]["retries"] == 0, "asking again would not help"
+    program.configure(pg15.url(database), program.export("t", mode="full")).run().ok()
+    assert values(program) == list(range(1, 101))
+
+
 @pytest.mark.parametrize(
     "way_out, change, named",
     [

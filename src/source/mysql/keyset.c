@@ -169,6 +169,7 @@ static rv_code read_rows(rvi_my_scan *scan, int64_t n, size_t max_bytes, rv_batc
     if (out->rows == 0)
         return RV_OK;
     RV_TRY(rvi_my_place_advance(&keyset->after, &scan->rows, key_of(scan)->types, err));
+    rvi_sql_last_key_hand_on(&keyset->last);
     keyset->delivered = true;
     return RV_OK;
 }

@@ -49,7 +49,7 @@ rv_code rvi_my_key_text(const rvi_my_key_type *type, rvi_my_wire wire, const rv_
                         rv_error *err) RV_MUST_CHECK;
 
 /* Move to the key that was read last, rows->base.last_key; `types` has one for each column. Stays where it is on
- * failure: SOURCE_PROTOCOL when that is where it stands already, OUT_OF_MEMORY. */
+ * failure: SOURCE_UNSUPPORTED when that is where it stands already, OUT_OF_MEMORY. */
 rv_code rvi_my_place_advance(rvi_sql_place *place, const rvi_my_rows *rows, const rvi_my_key_type *types,
                              rv_error *err) RV_MUST_CHECK;
 

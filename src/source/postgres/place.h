@@ -20,7 +20,7 @@ typedef enum rvi_pg_key_form {
 /* Can a field that arrives like this tell the key's exact text? */
 bool rvi_pg_key_form_of(const rvi_pg_type *type, rvi_pg_key_form *out);
 
-/* Move to the key that was read last. Stays where it is on failure: SOURCE_PROTOCOL when that is where it stands
+/* Move to the key that was read last. Stays where it is on failure: SOURCE_UNSUPPORTED when that is where it stands
  * already, OUT_OF_MEMORY. */
 rv_code rvi_pg_place_advance(rvi_sql_place *place, const rvi_sql_last_key *key, const rvi_pg_key_form *forms,
                              rv_error *err) RV_MUST_CHECK;

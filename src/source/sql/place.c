@@ -43,11 +43,22 @@ static bool stands_at(const rvi_sql_place *place, const rvi_sql_place *next)
 rv_code rvi_sql_place_move(rvi_sql_place *place, rvi_sql_place *next, rv_error *err)
 {
     if (stands_at(place, next))
-        return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the page ends with the key after which it was to begin");
+        return rvi_sql_key_stalled(err);
     rvi_sql_place before = *place;
     *place = *next;
     *next = before;
     return RV_OK;
+}
+
+rv_code rvi_sql_key_stalled(rv_error *err)
+{
+    rv_code rc = rv_fail(err, RV_E_SOURCE_UNSUPPORTED,
+                         "the key does not advance: a page that was to begin after a row has it again");
+    rv_hint(err,
+            "the source does not keep to the key's own order: its index may be damaged (rebuild it), or its "
+            "type or collation may compare values wrongly; read it along another key (chunk_by_key), or "
+            "without one");
+    return rc;
 }
 
 rv_code rvi_sql_place_value(rvi_sql_place *place, rv_key_value *out, rv_error *err)

@@ -21,10 +21,13 @@ static inline void rvi_sql_place_deinit_auto(rvi_sql_place *place) /* RV_AUTO on
 }
 /* Fails OUT_OF_MEMORY, LIMIT_EXCEEDED (cell_bytes). */
 rv_code rvi_sql_place_set(rvi_sql_place *place, const rv_key_value *value, rv_error *err) RV_MUST_CHECK;
-/* To `next`, which then is where `place` stood. Fails SOURCE_PROTOCOL where that is the same place, and nothing moves:
- * the same page would be read for ever. */
+/* To `next`, which then is where `place` stood. Fails SOURCE_UNSUPPORTED (rvi_sql_key_stalled()) where that is the same
+ * place, and nothing moves: the same page would be read for ever. */
 rv_code rvi_sql_place_move(rvi_sql_place *place, rvi_sql_place *next, rv_error *err) RV_MUST_CHECK;
 /* A view of it, good until it moves. Fails OUT_OF_MEMORY. */
 rv_code rvi_sql_place_value(rvi_sql_place *place, rv_key_value *out, rv_error *err) RV_MUST_CHECK;
+/* A page begins, or ends, with the key after which it was to begin: what it fails with, SOURCE_UNSUPPORTED. The
+ * connection is not at fault, so the same page would be no better another time. */
+rv_code rvi_sql_key_stalled(rv_error *err);
 
 #endif

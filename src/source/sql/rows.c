@@ -2,9 +2,11 @@
 #include "source/sql/rows.h"
 
 #include "rivet/checked.h"
+#include "source/sql/place.h"
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
     KEY_BYTES = 64 << 10, /* of one key's text; a message shows far less */
@@ -17,13 +19,25 @@ void rvi_sql_last_key_init(rvi_sql_last_key *key, size_t cell_bytes)
 {
     *key = (rvi_sql_last_key){.n = 0};
     for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
-        key->bytes[i] = RV_BYTES_INIT(cell_bytes);
+        key->bytes[i] = key->handed_on[i] = RV_BYTES_INIT(cell_bytes);
 }
 
 void rvi_sql_last_key_deinit(rvi_sql_last_key *key)
 {
-    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++)
+    for (int i = 0; i < RV_MAX_KEY_COLUMNS; i++) {
         rv_bytes_deinit(&key->bytes[i]);
+        rv_bytes_deinit(&key->handed_on[i]);
+    }
+}
+
+void rvi_sql_last_key_hand_on(rvi_sql_last_key *key)
+{
+    for (int i = 0; i < key->n; i++) {
+        const rv_bytes older = key->handed_on[i];
+        key->handed_on[i] = key->bytes[i];
+        key->bytes[i] = older;
+    }
+    key->has_handed_on = true;
 }
 
 rv_code rvi_sql_rows_init(rvi_sql_rows *rows, rv_arena *arena, const rv_schema *schema, size_t growth,
@@ -146,10 +160,28 @@ static rv_code append_cells(rvi_sql_rows *rows, rv_error *err)
     return RV_OK;
 }
 
+static bool is_handed_on(const rvi_sql_rows *rows)
+{
+    const rvi_sql_last_key *key = rows->last_key;
+    if (!key->has_handed_on)
+        return false;
+    for (int i = 0; i < key->n; i++) {
+        const rvi_sql_cell *cell = &rows->cells[key->cell[i]];
+        const rv_bytes *last = &key->handed_on[i];
+        bool same = cell->bytes != NULL && cell->len == last->len &&
+                    (last->len == 0 || memcmp(cell->bytes, last->data, last->len) == 0);
+        if (!same)
+            return false;
+    }
+    return true;
+}
+
 /* Which row of a page is its last one, nobody knows before its end. */
 static rv_code keep_key(const rvi_sql_rows *rows, rv_error *err)
 {
     rvi_sql_last_key *key = rows->last_key;
+    if (rows->batch->rows == 0 && is_handed_on(rows))
+        return rvi_sql_key_stalled(err);
     for (int i = 0; i < key->n; i++) {
         const rvi_sql_cell *cell = &rows->cells[key->cell[i]];
         if (cell->bytes == NULL)

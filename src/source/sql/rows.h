@@ -36,11 +36,16 @@ typedef struct rvi_sql_last_key {
     int n;
     int cell[RV_MAX_KEY_COLUMNS];
     rv_bytes bytes[RV_MAX_KEY_COLUMNS];
+    rv_bytes handed_on[RV_MAX_KEY_COLUMNS]; /* of the page before; the next page begins with another */
+    bool has_handed_on;
 } rvi_sql_last_key;
 
 /* cell_bytes: the most that one cell may take. */
 void rvi_sql_last_key_init(rvi_sql_last_key *key, size_t cell_bytes);
 void rvi_sql_last_key_deinit(rvi_sql_last_key *key);
+/* The page, which had rows, is handed on: the next one begins strictly after its last row. `bytes` is good for nothing
+ * until another row is appended. */
+void rvi_sql_last_key_hand_on(rvi_sql_last_key *key);
 
 /* Where rows go. The driver fills `cells` and asks for one append after the other. */
 typedef struct rvi_sql_rows {
@@ -66,7 +71,8 @@ bool rvi_sql_rows_has_room(rvi_sql_rows *rows, size_t row_bytes);
 /* What a page without room fails with: LIMIT_EXCEEDED and RV_RETRY_SMALLER. */
 rv_code rvi_sql_rows_full(const rvi_sql_rows *rows, rv_error *err);
 /* The row in `cells`. A failure names the row, by its primary key if it has one; the page is then good for nothing.
- * Fails VALUE_*, SOURCE_PROTOCOL (a key without a value), OUT_OF_MEMORY, MEMORY_BUDGET. */
+ * Fails VALUE_*, SOURCE_PROTOCOL (a key without a value), SOURCE_UNSUPPORTED (the first row of a page has the key that
+ * was handed on), OUT_OF_MEMORY, MEMORY_BUDGET. */
 rv_code rvi_sql_rows_append(rvi_sql_rows *rows, rv_error *err) RV_MUST_CHECK;
 
 #endif

@@ -168,7 +168,7 @@ static void a_place_that_does_not_move_is_an_error(void **state)
     rvi_sql_place_init(&place, RVI_MY_KEY_CELL_BYTES);
     assert_int_equal(rv_bytes_append(&last.bytes[0], "\7", 1, NULL), RV_OK);
     assert_int_equal(rvi_my_place_advance(&place, &rows, &type, &err), RV_OK);
-    assert_int_equal(rvi_my_place_advance(&place, &rows, &type, &err), RV_E_SOURCE_PROTOCOL);
+    assert_int_equal(rvi_my_place_advance(&place, &rows, &type, &err), RV_E_SOURCE_UNSUPPORTED);
     assert_int_equal(rvi_sql_place_value(&place, &value, &err), RV_OK);
     assert_int_equal(value.n, 1);
     assert_string_equal(value.cells[0], "7");

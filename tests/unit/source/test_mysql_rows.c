@@ -191,6 +191,40 @@ static void the_key_of_the_last_row_is_kept_as_it_came(void **state)
     decoding_close(&d);
 }
 
+/* One row of a page of its own, "a" and behind it the key. */
+static rv_code append_first(decoding *d, uint64_t id)
+{
+    wire row = {.len = 0};
+    wire_row(&row, 2, 0);
+    wire_value(&row, "a", 1);
+    wire_number(&row, id, 8);
+    rv_batch_reset(d->batch);
+    rvi_sql_rows_start(&d->rows.base, d->batch, SIZE_MAX);
+    return rvi_my_rows_append(&d->rows, row.bytes, row.len, &d->err);
+}
+
+static void a_page_that_begins_with_the_key_handed_on_is_an_error(void **state)
+{
+    decoding d;
+    rvi_sql_last_key key;
+    (void)state;
+    decoding_open(&d, scalar(RV_TYPE_STRING), RVI_MY_WIRE_TEXT);
+    rvi_sql_last_key_init(&key, 64);
+    key.n = key.cell[0] = 1;
+    d.rows.base.last_key = &key;
+    d.rows.wires[d.rows.base.n_cells++] = RVI_MY_WIRE_UINT8;
+    assert_int_equal(append_first(&d, 7), RV_OK);
+    assert_int_equal(append_first(&d, 7), RV_OK); /* the page was given up, and is read again */
+    for (uint64_t id = 7; id < 10; id++) {
+        rvi_sql_last_key_hand_on(&key);
+        assert_int_equal(append_first(&d, id), RV_E_SOURCE_UNSUPPORTED);
+        assert_int_equal(d.err.retry, RV_RETRY_NEVER);
+        assert_int_equal(append_first(&d, id + 1), RV_OK);
+    }
+    rvi_sql_last_key_deinit(&key);
+    decoding_close(&d);
+}
+
 static void null_in_a_not_null_column_is_refused(void **state)
 {
     decoding d;
@@ -247,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_row_cut_anywhere_is_broken_protocol),
         cmocka_unit_test(a_page_that_is_full_asks_for_a_smaller_one),
         cmocka_unit_test(the_key_of_the_last_row_is_kept_as_it_came),
+        cmocka_unit_test(a_page_that_begins_with_the_key_handed_on_is_an_error),
         cmocka_unit_test(null_in_a_not_null_column_is_refused),
         cmocka_unit_test(a_policy_puts_no_null_where_the_file_has_no_room_for_one),
         cmocka_unit_test(a_refused_value_names_its_row_by_the_key),

@@ -400,7 +400,7 @@ static void a_page_that_ends_where_it_was_to_begin_is_an_error(void **state)
     rvi_sql_place_init(&place, RVI_PG_KEY_CELL_BYTES);
     assert_int_equal(rvi_sql_place_set(&place, &seventeen, NULL), RV_OK);
     assert_int_equal(rv_bytes_append(&key.bytes[0], "\0\0\0\021", 4, NULL), RV_OK);
-    assert_int_equal(rvi_pg_place_advance(&place, &key, forms, NULL), RV_E_SOURCE_PROTOCOL);
+    assert_int_equal(rvi_pg_place_advance(&place, &key, forms, NULL), RV_E_SOURCE_UNSUPPORTED);
     key.bytes[0].data[3] = 18;
     assert_int_equal(rvi_pg_place_advance(&place, &key, forms, NULL), RV_OK);
     assert_int_equal(rvi_sql_place_value(&place, &at, NULL), RV_OK);
