@@ -1,6 +1,6 @@
 #include "internal.h"
 
-#include <sys/resource.h>
+#include <sched.h>
 
 rv_code rvi_thread_start(rvi_thread *thread, void *(*body)(void *), void *argument, const char *name,
                          rv_error *err)
@@ -12,12 +12,16 @@ rv_code rvi_thread_start(rvi_thread *thread, void *(*body)(void *), void *argume
     return RV_OK;
 }
 
-/* On Linux the priority is a thread's own, not the process's: setpriority(2), "C library/kernel differences". */
+/* Linux: policy and priority are a thread's own (sched_setscheduler(2), setpriority(2)). SCHED_IDLE rather than a nice
+ * value, since a core that only such threads use counts as idle when the kernel looks for one for somebody who wakes up
+ * (sched(7)); <sched.h> has its number for _GNU_SOURCE only. */
 void rvi_thread_give_way(const rvi_run *run)
 {
-    enum { NICE = 19, THIS_THREAD = 0 };
+    enum { LINUX_SCHED_IDLE = 5, THIS_THREAD = 0 };
+    const struct sched_param none = {.sched_priority = 0};
     if (run->export_config->tuning.gives_way)
-        (void)setpriority(PRIO_PROCESS, THIS_THREAD, NICE); /* as it is, where the system does not let us */
+        (void)sched_setscheduler(THIS_THREAD, LINUX_SCHED_IDLE,
+                                 &none); /* as it is, where the system has none */
 }
 
 void rvi_thread_join(rvi_thread *thread)

@@ -34,7 +34,7 @@ static void make_user(server_fixture *f, const char *name, const char *privilege
     server_execute(f, sql);
     snprintf(sql, sizeof sql, "CREATE USER %s IDENTIFIED WITH mysql_native_password", name);
     server_execute(f, sql);
-    snprintf(sql, sizeof sql, "GRANT %s ON %s.* TO %s", privileges, f->database, name);
+    snprintf(sql, sizeof sql, "GRANT %s ON %s.* TO %s", privileges, f->schema, name);
     server_execute(f, sql);
 }
 
@@ -49,7 +49,7 @@ static MYSQL *connect_as(const server_fixture *f, const char *user)
 {
     MYSQL *other = mysql_init(NULL);
     assert_non_null(other);
-    if (mysql_real_connect(other, f->config.host, user, "", f->database, (unsigned)f->config.port, NULL, 0) ==
+    if (mysql_real_connect(other, f->config.host, user, "", f->schema, (unsigned)f->config.port, NULL, 0) ==
         NULL)
         fail_msg("%s", mysql_error(other));
     return other;
@@ -103,7 +103,7 @@ static void reopen_as(server_fixture *f, const char *user)
     rv_source_close(f->source);
     f->source = NULL;
     f->config.user = user;
-    f->config.database = f->database; /* the only one that it may use */
+    f->config.database = f->schema; /* the only one that it may use */
     server_assert_ok(f, rv_source_open(&f->source, &f->config, NULL, &f->err));
 }
 
