@@ -53,14 +53,13 @@ typedef struct recorder {
     bool waits[RVI_MAX_LANES];
 } recorder;
 
-static void journal_claim(rvi_run *run, const rv_chunk *chunk)
+static json_t *claim_detail(const rv_chunk *chunk)
 {
     char bounds[256];
     rv_bounds_text(bounds, sizeof bounds, &chunk->bounds);
-    rvi_run_journal(run, "ChunkStarted",
-                    json_pack("{s:I,s:I,s:I,s:s}", "chunk_index", (json_int_t)chunk->index, "start_key",
-                              (json_int_t)chunk->bounds.first, "end_key", (json_int_t)chunk->bounds.last,
-                              "bounds", bounds));
+    return json_pack("{s:I,s:I,s:I,s:s}", "chunk_index", (json_int_t)chunk->index, "start_key",
+                     (json_int_t)chunk->bounds.first, "end_key", (json_int_t)chunk->bounds.last, "bounds",
+                     bounds);
 }
 
 static rv_code send_claim(rvi_lane *lane, const rvi_claim *claim, rv_error *err)
@@ -94,12 +93,14 @@ static rv_code answer_claim(recorder *r, rvi_lane *lane, bool patient, rv_error 
     r->waits[lane->index] = !claim.found && claim.n_open > 0 && patient;
     if (r->waits[lane->index])
         return RV_OK;
-    if (claim.found) {
-        run->n_held++;
-        journal_claim(run, &claim.chunk);
-        RV_CRASH_POINT("after-chunk-claim");
-    }
-    return send_claim(lane, &claim, err);
+    if (!claim.found)
+        return send_claim(lane, &claim, err);
+    run->n_held++;
+    RV_CRASH_POINT("after-chunk-claim");
+    json_t *detail = claim_detail(&claim.chunk); /* now: the chunk lies in the lane's arena */
+    rc = send_claim(lane, &claim, err);
+    rvi_run_journal(run, "ChunkStarted", detail); /* while the lane reads */
+    return rc;
 }
 
 static rv_code answer_waiting(recorder *r, bool patient, rv_error *err)

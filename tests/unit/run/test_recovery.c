@@ -153,6 +153,9 @@ static void an_unpublished_run_whose_export_has_changed_leaves_nothing(void **st
     write_numbered(b, 20, "", "");
     fail_at_rename(b, RENAME_OWN_MANIFEST);
     b->export_config.format.csv.delimiter = ';';
+    assert_int_equal(bench_run(b), RV_E_RUN_CHANGED);
+    assert_int_equal(runs_with(b, RV_RUN_INTERRUPTED), 0); /* it is still what it was */
+    b->context.force = true;
     assert_int_equal(bench_run(b), RV_OK);
     assert_int_equal(runs_with(b, RV_RUN_INTERRUPTED), 1);
     assert_int_equal(count_files(b, ".csv"), 1);
@@ -253,6 +256,8 @@ static void a_run_is_not_resumed_from_another_source(void **state)
     assert_int_equal(rename(b->script, other), 0);
     write_numbered(b, 20, "", "");
     b->config.source.path = other;
+    assert_int_equal(bench_run(b), RV_E_RUN_CHANGED);
+    b->context.force = true;
     assert_int_equal(bench_run(b), RV_OK);
     assert_false(b->summary.resumed);
     assert_rows_once(b, 20);
