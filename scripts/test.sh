@@ -28,7 +28,7 @@ mysql_tests() {
     $python -m support.servers mysql80 -- \
         meson test -C build/asan --no-rebuild --quiet --print-errorlogs --timeout-multiplier 3 \
         source_mysql_catalog source_mysql_faults source_mysql_indexes source_mysql_keyset source_mysql_place \
-        source_mysql_session source_mysql_split source_suite_mysql
+        source_mysql_session source_mysql_split source_mysql_watch source_suite_mysql
 }
 
 threaded="base_cancel base_clock base_queue base_workers format_parquet_writer run_executor run_lanes run_retry"
