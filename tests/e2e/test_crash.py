@@ -122,7 +122,9 @@ def test_a_changed_export_does_not_resume_the_old_run(program, pg15, big, shop):
     program.configure(pg15.url(big), program.export("sparse", compression="none"))
     assert program.run(env={"RIVET_CRASH_AT": "after-chunk-complete:2"}).rc == -signal.SIGKILL
     program.configure(pg15.url(big), program.export("sparse", query="SELECT 1 AS id"))
-    program.run().ok()
+    refused = program.run()
+    assert refused.rc == 1 and "RIVET_RUN_CHANGED" in refused.err
+    program.run("--force").ok()
     [manifest] = check_delivery(program.out)
     assert manifest["row_count"] == 1
     assert [run["status"] for run in program.listing("metrics")] == ["success", "interrupted"]

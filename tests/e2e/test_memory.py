@@ -178,14 +178,14 @@ def test_such_a_value_is_refused_under_a_limit(release: Program, pg15: PostgresS
 @pytest.fixture(scope="module")
 def mysql_tables(mariadb: MysqlServer) -> str:
     """Rows of a usual width, once and three times as many; many columns that may be 4 GB long and are not."""
-    database = new_database(mariadb, 300_000)
+    database = new_database(mariadb, 750_000)
     columns = ", ".join(f"c{i} longtext" for i in range(200))
     values = ", ".join("MD5(i)" if i % 3 else "NULL" for i in range(200))
     mariadb.execute(
         "CREATE TABLE thrice (id bigint PRIMARY KEY, n int, price decimal(10,2), at timestamp(6) NULL, v varchar(200))",
         "INSERT INTO thrice SELECT i, i % 1000, i / 100, '2024-01-01' + INTERVAL i SECOND, REPEAT(MD5(i), 3) FROM numbers",
         "CREATE TABLE once LIKE thrice",
-        "INSERT INTO once SELECT * FROM thrice WHERE id <= 100000",
+        "INSERT INTO once SELECT * FROM thrice WHERE id <= 250000",
         f"CREATE TABLE wide (id bigint PRIMARY KEY, {columns})",
         f"INSERT INTO wide SELECT i, {values} FROM numbers WHERE i <= 5000",
         "CREATE TABLE large (id int PRIMARY KEY, v longblob)",

@@ -244,8 +244,8 @@ static rv_code append_year(rvi_my_query *query, const rvi_my_operand *operand, i
     if (len == 0 || len > 4 || strspn(text, "0123456789") != len)
         return not_a_value(operand, i, text, err);
     char padded[] = "0000";
-    for (size_t i = 0; i < len; i++)
-        padded[sizeof padded - 1 - len + i] = text[i];
+    for (size_t digit = 0; digit < len; digit++)
+        padded[sizeof padded - 1 - len + digit] = text[digit];
     return append_bytes(query, MYSQL_TYPE_STRING, padded, 4, err);
 }
 
