@@ -80,7 +80,7 @@ def mydumper(server, table, folder):
     out = pathlib.Path(folder, "mydumper")
     subprocess.run(["mydumper", "-h", "127.0.0.1", "-P", str(server.port), "-u", USER, "-B", "bench", "-T", table,
                     "--no-locks", "-o", out], check=True)
-    if not (out / f"bench.{table}.sql").stat().st_size > 0:
+    if (out / f"bench.{table}.sql").stat().st_size == 0:
         raise RuntimeError(f"mydumper has written nothing of {table}")
 
 

@@ -26,14 +26,6 @@ static int count_added(const rv_meta_columns *columns)
     return columns->exported_at + columns->row_hash;
 }
 
-static int find_field(const rv_schema *schema, const char *name)
-{
-    for (int i = 0; i < schema->n_fields; i++)
-        if (strcmp(schema->fields[i].name, name) == 0)
-            return i;
-    return -1;
-}
-
 static rv_code refuse_unknown(rv_arena *arena, const rv_schema *source, const char *name, rv_error *err)
 {
     const char **names = rv_arena_alloc(arena, (size_t)source->n_fields, sizeof *names);
@@ -55,7 +47,7 @@ static rv_code check_names(rv_arena *arena, const rv_schema *source, const rv_me
     const char *added[] = {columns->exported_at ? RV_META_EXPORTED_AT : NULL,
                            columns->row_hash ? RV_META_ROW_HASH : NULL};
     for (size_t i = 0; i < sizeof added / sizeof added[0]; i++) {
-        if (added[i] == NULL || find_field(source, added[i]) < 0)
+        if (added[i] == NULL || rv_schema_field(source, added[i]) == NULL)
             continue;
         rv_fail(err, RV_E_CONFIG_VALUE,
                 "%s has a column '%s' already, and meta_columns adds one of that name", source->origin,
@@ -64,7 +56,7 @@ static rv_code check_names(rv_arena *arena, const rv_schema *source, const rv_me
         return RV_E_CONFIG_VALUE;
     }
     for (int i = 0; columns->row_hash && i < columns->n_row_hash_columns; i++)
-        if (find_field(source, columns->row_hash_columns[i]) < 0)
+        if (rv_schema_field(source, columns->row_hash_columns[i]) == NULL)
             return refuse_unknown(arena, source, columns->row_hash_columns[i], err);
     return RV_OK;
 }

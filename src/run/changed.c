@@ -17,14 +17,6 @@ typedef struct column_changes {
     int n;         /* gone, or of another type; at most COLUMNS_NAMED of them are in the text */
 } column_changes;
 
-static const rv_field *find_field(const rv_schema *schema, const char *name)
-{
-    for (int i = 0; i < schema->n_fields; i++)
-        if (strcmp(schema->fields[i].name, name) == 0)
-            return &schema->fields[i];
-    return NULL;
-}
-
 static rv_code compare_column(column_changes *out, const json_t *column, const rv_schema *now, rv_error *err)
 {
     const char *name = json_string_value(json_object_get(column, "name"));
@@ -33,7 +25,7 @@ static rv_code compare_column(column_changes *out, const json_t *column, const r
     if (name == NULL || native == NULL || type == NULL)
         return rv_fail(err, RV_E_STATE_CORRUPT, "the columns of an open run cannot be read");
     char type_now[RV_TYPE_TEXT_BYTES] = "";
-    const rv_field *field = find_field(now, name);
+    const rv_field *field = rv_schema_field(now, name);
     if (field != NULL)
         (void)rv_type_text(type_now, field->type);
     if (field != NULL && strcmp(field->native_type, native) == 0 && strcmp(type_now, type) == 0)

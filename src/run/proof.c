@@ -48,14 +48,6 @@ static bool all_along(const rv_plan *plan, const char *column)
     return plan->n_chunks > 0;
 }
 
-static const rv_field *field_of(const rv_schema *schema, const char *name)
-{
-    for (int i = 0; i < schema->n_fields; i++)
-        if (strcmp(schema->fields[i].name, name) == 0)
-            return &schema->fields[i];
-    return NULL;
-}
-
 rv_code rvi_prove_unique(rvi_run *run, rv_error *err)
 {
     const rv_quality_config *config = &run->export_config->quality;
@@ -67,7 +59,7 @@ rv_code rvi_prove_unique(rvi_run *run, rv_error *err)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the quality gates");
     for (int i = 0; i < config->n_unique_columns; i++) {
         const char *column = config->unique_columns[i];
-        const rv_field *field = field_of(&plan->schema, column);
+        const rv_field *field = rv_schema_field(&plan->schema, column);
         const rv_index *index = unique_index(&plan->info, column);
         if (field == NULL || index == NULL || !keeps_values_apart(field) ||
             !(one_moment || all_along(plan, column)))

@@ -117,13 +117,17 @@ static rv_code put_marker(rv_dest *dest, const rv_bytes *manifest, rv_error *err
     return rv_dest_put_bytes(dest, "_SUCCESS", text, strlen(text), err);
 }
 
+static rv_code parse_own(const rvi_place *place, rv_bytes *text, rv_manifest *out, bool *found, rv_error *err)
+{
+    const char *name = NULL;
+    RV_TRY(read_own(place, text, &name, found, err));
+    return *found ? rv_manifest_parse(text->data, text->len, place->arena, out, err) : RV_OK;
+}
+
 rv_code rvi_read_published(const rvi_place *place, rv_manifest *out, bool *found, rv_error *err)
 {
     rv_bytes own = RV_BYTES_INIT(RV_MANIFEST_MAX_BYTES);
-    const char *name = NULL;
-    rv_code rc = read_own(place, &own, &name, found, err);
-    if (rc == RV_OK && *found)
-        rc = rv_manifest_parse(own.data, own.len, place->arena, out, err);
+    rv_code rc = parse_own(place, &own, out, found, err);
     rv_bytes_deinit(&own);
     return rc;
 }
@@ -131,10 +135,7 @@ rv_code rvi_read_published(const rvi_place *place, rv_manifest *out, bool *found
 rv_code rvi_publish_again(const rvi_place *place, rv_manifest *out, bool *found, rv_error *err)
 {
     rv_bytes own = RV_BYTES_INIT(RV_MANIFEST_MAX_BYTES);
-    const char *name = NULL;
-    rv_code rc = read_own(place, &own, &name, found, err);
-    if (rc == RV_OK && *found)
-        rc = rv_manifest_parse(own.data, own.len, place->arena, out, err);
+    rv_code rc = parse_own(place, &own, out, found, err);
     if (rc == RV_OK && *found)
         rc = rv_dest_put_bytes(place->dest, "manifest.json", own.data, own.len, err);
     if (rc == RV_OK && *found)

@@ -46,14 +46,6 @@ enum index_column {
     IDX_CORRELATION
 };
 
-static const rv_field *find_field(const rv_schema *schema, const char *name)
-{
-    for (int i = 0; i < schema->n_fields; i++)
-        if (strcmp(schema->fields[i].name, name) == 0)
-            return &schema->fields[i];
-    return NULL;
-}
-
 /* The rows [row, end) of one index. An index without any usable column keeps a key of none. */
 static rv_code read_index(const PGresult *result, int row, int end, const rv_schema *schema, rv_arena *arena,
                           rv_index *out, rv_error *err)
@@ -69,7 +61,7 @@ static rv_code read_index(const PGresult *result, int row, int end, const rv_sch
     if (index.name == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "the indexes of a relation");
     for (; row < end && index.key.n_columns < RV_MAX_KEY_COLUMNS; row++) {
-        const rv_field *field = find_field(schema, PQgetvalue(result, row, IDX_COLUMN));
+        const rv_field *field = rv_schema_field(schema, PQgetvalue(result, row, IDX_COLUMN));
         if (field == NULL || !rvi_pg_get_bool(result, row, IDX_PLAIN))
             break;
         index.key.columns[index.key.n_columns] = field->name;

@@ -56,8 +56,10 @@ void server_connect(server_fixture *f)
     server_execute(f, sql);
     snprintf(sql, sizeof sql, "USE %s", f->schema);
     server_execute(f, sql);
-    server_execute(f, "SET SESSION sql_mode = 'ALLOW_INVALID_DATES,STRICT_ALL_TABLES', time_zone = '+00:00',"
-                      " group_concat_max_len = 1000000");
+    server_execute(
+        f,
+        "SET SESSION sql_mode = 'ALLOW_INVALID_DATES,STRICT_ALL_TABLES', time_zone = '+00:00',"
+        " group_concat_max_len = 1000000, lock_wait_timeout = 60"); /* a test that fails with a table in use must end */
 }
 
 void server_disconnect(server_fixture *f)

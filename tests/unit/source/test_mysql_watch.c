@@ -241,7 +241,7 @@ typedef struct ending {
     server_fixture *f; /* its writer, while the thread runs */
     MYSQL *first, *second;
     int64_t selects_before;
-    atomic_bool done;
+    atomic_bool done, settled;
 } ending;
 
 static int64_t selects_so_far(server_fixture *f)
@@ -265,7 +265,10 @@ static void *end_later(void *argument)
     ending *e = argument;
     mysql_thread_init();
     while (selects_so_far(e->f) < e->selects_before + TWO_LOOKS)
-        ;
+        if (atomic_load(&e->settled)) { /* without having looked twice: the test fails, and does not hang */
+            mysql_thread_end();
+            return NULL;
+        }
     say(e->second, "BEGIN");
     say(e->second, "INSERT INTO t VALUES (8, 8)");
     atomic_store(&e->done, true);
@@ -288,6 +291,7 @@ static void what_was_open_is_waited_for_and_what_came_later_is_not(void **state)
     e.selects_before = selects_so_far(f);
     assert_int_equal(pthread_create(&thread, NULL, end_later, &e), 0);
     rv_code rc = rv_source_settle(f->source, LONG_MS, &since_us, &f->err);
+    atomic_store(&e.settled, true);
     assert_int_equal(pthread_join(thread, NULL), 0);
     server_assert_ok(f, rc);
     assert_true(atomic_load(&e.done));
