@@ -106,10 +106,22 @@ class Listener:
             ready = [side for side in (client, server) if isinstance(side, ssl.SSLSocket) and side.pending()]
             readable = ready or select.select([client, server], [], [], LISTEN_SECONDS)[0]
             for side, other in ((client, server), (server, client)):
-                if side in readable:
-                    if not (data := side.recv(BLOCK)):
+                if side in readable and (data := received(side)) is not None:
+                    if not data:
                         return
                     other.sendall(self.heard(data, side is client))
+
+
+def received(side: socket.socket) -> bytes | None:
+    """What there is to read. None: what came was TLS's own, as a session's ticket, and more may never come unless the
+    other side is heard meanwhile."""
+    side.settimeout(0)
+    try:
+        return side.recv(BLOCK)
+    except ssl.SSLWantReadError:
+        return None
+    finally:
+        side.settimeout(SECONDS)
 
 
 class Relay(Listener):
