@@ -4,6 +4,9 @@
  * stores shrinks to roughly a third in compressed Parquet (docs/benchmarks.md), so more of it goes into a part. */
 enum { PART_BYTES = 256 << 20, COMPRESSED_PARQUET_RATIO = 3 };
 
+/* What is worth a lane: reading less takes hardly longer than connecting does. */
+enum { LANE_BYTES = 16 << 20 };
+
 static int64_t at_most(int64_t value, int64_t most)
 {
     return value < most ? value : most;
@@ -15,11 +18,16 @@ static int64_t divide_up(int64_t a, int64_t b)
     return (a - 1) / b + 1;
 }
 
-int64_t rvi_chunk_count(int64_t est_bytes, const rv_format_config *format)
+/* Of the source's bytes, for one chunk. Lanes that were asked for get one each, where the table is large enough. */
+static int64_t target_bytes(const rvi_planner *p)
 {
+    const rv_format_config *format = &p->config->format;
     bool shrinks = format->kind == RV_FORMAT_PARQUET && format->codec != RV_CODEC_NONE;
     int64_t target = (int64_t)PART_BYTES * (shrinks ? COMPRESSED_PARQUET_RATIO : 1);
-    return est_bytes <= target ? 1 : at_most(divide_up(est_bytes, target), RV_MAX_CHUNKS);
+    if (p->config->parallel <= 1 || p->info->est_bytes <= 0)
+        return target;
+    int64_t share = divide_up(p->info->est_bytes, p->config->parallel);
+    return at_most(share > LANE_BYTES ? share : LANE_BYTES, target);
 }
 
 int64_t rvi_chunk_rows(const rv_chunk_config *chunk, int64_t est_rows, int64_t est_bytes)
@@ -40,7 +48,8 @@ int64_t rvi_plan_n_chunks(const rvi_planner *p, int64_t est_rows, int64_t est_by
         return 1;
     if (rows > 0 && est_rows >= 0)
         return est_rows <= rows ? 1 : at_most(divide_up(est_rows, rows), RV_MAX_CHUNKS);
-    return rvi_chunk_count(est_bytes, &p->config->format);
+    int64_t target = target_bytes(p);
+    return est_bytes <= target ? 1 : at_most(divide_up(est_bytes, target), RV_MAX_CHUNKS);
 }
 
 /* The number of units can be 2^64 (all of int64), so spans are kept as `last - first` in uint64 and one unit is

@@ -41,11 +41,10 @@ rv_range *rvi_plan_range(rvi_planner *p, const rv_range *from); /* a copy; NULL:
 
 /* ---- chunk.c: how many ---- */
 
-/* How many chunks a relation of est_bytes (-1: unknown) becomes, at least 1, at most RV_MAX_CHUNKS. */
-int64_t rvi_chunk_count(int64_t est_bytes, const rv_format_config *format);
 /* Rows that the configuration wants in a chunk; 0: it does not say. */
 int64_t rvi_chunk_rows(const rv_chunk_config *chunk, int64_t est_rows, int64_t est_bytes);
-/* The two together. */
+/* How many chunks est_rows and est_bytes (-1: unknown) of the relation become, at least 1, at most RV_MAX_CHUNKS: as the
+ * configuration wants, else by size, and no fewer than there are lanes for what is worth one. */
 int64_t rvi_plan_n_chunks(const rvi_planner *p, int64_t est_rows, int64_t est_bytes);
 
 /* ---- keys.c: which index ---- */

@@ -153,6 +153,27 @@ static void a_large_table_becomes_several_chunks_but_one_for_a_stream(void **sta
     assert_int_equal(b->plan.n_chunks, 1);
 }
 
+static void each_lane_gets_a_chunk_that_is_worth_one(void **state)
+{
+    bench *b = *state;
+    const struct {
+        int parallel;
+        int64_t mib, n_chunks;
+    } cases[] = {{1, 200, 1}, {2, 200, 2}, {4, 200, 4},  {64, 200, 13},
+                 {4, 32, 2},  {4, 16, 1},  {2, 1024, 4}, {4, -1, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        b->export_config.parallel = cases[i].parallel;
+        b->info.est_bytes = cases[i].mib < 0 ? -1 : cases[i].mib << 20;
+        assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_SHARED_SNAPSHOT), RV_OK);
+        assert_int_equal(b->plan.n_chunks, cases[i].n_chunks);
+        assert_true(b->plan.lanes == cases[i].parallel || b->plan.lanes == b->plan.n_chunks);
+    }
+    b->export_config.dest = (rv_dest_config){.kind = "stdout"};
+    b->info.est_bytes = INT64_C(1) << 30;
+    assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_SHARED_SNAPSHOT), RV_OK);
+    assert_int_equal(b->plan.n_chunks, 1);
+}
+
 static void no_rows_are_no_chunks_but_one_for_a_stream(void **state)
 {
     bench *b = *state;
@@ -303,9 +324,9 @@ static void lanes_share_a_snapshot_or_are_one(void **state)
     assert_int_equal(b->plan.n_notes, 1);
     assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_SHARED_SNAPSHOT), RV_OK);
     assert_int_equal(b->plan.lanes, 3);
-    b->export_config.parallel = 30;
+    b->export_config.chunk.size = 500;
     assert_int_equal(make(b, ALL_CAPS | RV_SOURCE_CAP_SHARED_SNAPSHOT), RV_OK);
-    assert_int_equal(b->plan.lanes, 4); /* chunks */
+    assert_int_equal(b->plan.lanes, 2); /* chunks */
 }
 
 /* ---- fingerprints ---- */
@@ -525,6 +546,7 @@ int main(void)
         plan_test(a_table_is_read_in_storage_order_under_a_snapshot),
         plan_test(without_a_snapshot_ranges_that_need_one_are_not_used),
         plan_test(a_large_table_becomes_several_chunks_but_one_for_a_stream),
+        plan_test(each_lane_gets_a_chunk_that_is_worth_one),
         plan_test(no_rows_are_no_chunks_but_one_for_a_stream),
         plan_test(encodings_are_checked_against_the_columns),
         plan_test(what_cannot_be_read_is_refused_with_the_reason),
