@@ -6,6 +6,8 @@
  * sent to a server whose certificate was verified. */
 #include "internal.h"
 
+#include "source/sql/farewell.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,7 +298,10 @@ void rvi_my_close(rv_source *source)
         return;
     if (my->begun && my->pooled) /* the server connection lives on, and so would its settings */
         rvi_my_txn_end(my);
+    bool at_rest = my->conn != NULL && my->in_flight == NULL;
+    int held = at_rest ? rvi_sql_hold((int)mysql_get_socket(my->conn)) : -1;
     rvi_my_drop(my);
+    rvi_sql_see_off(held);
     rv_bytes_deinit(&my->undo);
     free(my);
 }

@@ -1,6 +1,8 @@
 /* connect.c - a session with a server: the handshake, and what kind of server answers. */
 #include "internal.h"
 
+#include "source/sql/farewell.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +109,9 @@ void rvi_pg_close(rv_source *source)
     rvi_pg *pg = (rvi_pg *)source;
     if (pg == NULL)
         return;
-    PQfinish(pg->conn); /* NULL is fine */
+    bool at_rest = PQstatus(pg->conn) == CONNECTION_OK && PQtransactionStatus(pg->conn) != PQTRANS_ACTIVE;
+    int held = at_rest ? rvi_sql_hold(PQsocket(pg->conn)) : -1;
+    PQfinish(pg->conn); /* NULL is fine, here and above */
+    rvi_sql_see_off(held);
     free(pg);
 }
