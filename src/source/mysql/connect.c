@@ -205,7 +205,7 @@ rv_code rvi_my_connect(rvi_my *my, int64_t deadline_us, rv_error *err)
     my->conn = mysql_init(NULL);
     if (my->conn == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "a connection to MySQL");
-    mysql_optionsv(my->conn, MARIADB_OPT_IO_WAIT, rvi_my_on_wait);
+    mysql_optionsv(my->conn, MARIADB_OPT_IO_WAIT, rvi_my_on_wait_for_rows);
     rv_code rc = set_options(my->conn, my->config, &to, err);
     if (rc == RV_OK)
         rc = shake_hands(my, &to, deadline_us, err);

@@ -2,6 +2,7 @@
  *
  *   connect.c  a session: the handshake, TLS, what kind of server it is; pooler.c  what stands in between
  *   session.c  waiting and statements of the text protocol: every wait has a deadline and hears the cancel token
+ *   gather.c   how many bytes of rows are worth waking up for
  *   statement.c  prepared statements, whose rows are decoded from the network's buffer
  *   settings.c  what begin() and end() do: session settings, transactions
  *   errors.c   what a statement failed of, by errno
@@ -105,6 +106,11 @@ rv_code rvi_my_ask(rvi_my *my, const char *sql, MYSQL_RES **out, rv_error *err) 
 /* `a`, quoted as a name; a text as a literal that no character set or sql_mode reads otherwise. */
 rv_code rvi_my_append_name(rv_bytes *sql, const char *name, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_my_append_literal(rv_bytes *sql, const char *text, rv_error *err) RV_MUST_CHECK;
+
+/* gather.c: the hook that the library calls: first for a handful of rows, if it was told to, then as above. */
+int rvi_my_on_wait_for_rows(my_socket fd, my_bool is_read, int timeout_ms);
+/* So many bytes of rows are likely to come: reads wait for a handful of them, for a moment. 0: for any byte. */
+void rvi_my_gather(my_socket fd, int64_t bytes_to_come);
 
 /* statement.c: a statement that the server has prepared, asked again and again with other values. */
 typedef struct rvi_my_param {
@@ -221,6 +227,7 @@ bool rvi_my_json_valid(const uint8_t *text, size_t len);
 typedef struct rvi_my_rows {
     rvi_sql_rows base;
     rvi_my_wire *wires; /* base.n_cells: how each cell arrives */
+    int64_t asked;      /* rows that the page being read has at most, and likely has; 0: nobody knows */
 } rvi_my_rows;
 
 /* `types` (n_fields) says how each field arrives. Fails OUT_OF_MEMORY. */

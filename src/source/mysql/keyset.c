@@ -162,6 +162,7 @@ static rv_code read_rows(rvi_my_scan *scan, int64_t n, size_t max_bytes, rv_batc
     RV_TRY(rvi_my_query_finish(&keyset->query, &sql, err));
     RV_TRY(prepare_page(scan, sql, err));
     rvi_sql_rows_start(&scan->rows.base, out, max_bytes);
+    scan->rows.asked = n;
     RV_TRY(rvi_my_execute(keyset->statement, keyset->query.params, keyset->query.n_params, &scan->rows, 0,
                           rvi_my_statement_deadline(scan->my), page, &end, err));
     if (out->rows > n)

@@ -17,7 +17,7 @@ rv_code rvi_my_rows_init(rvi_my_rows *rows, rv_arena *arena, const rv_schema *sc
                          const rvi_my_type *types, uint64_t max_value_bytes, rv_error *err)
 {
     size_t n = (size_t)schema->n_fields;
-    rvi_my_rows made;
+    rvi_my_rows made = {.asked = 0};
     RV_TRY(rvi_sql_rows_init(&made.base, arena, schema, CONTENT_PER_WIRE_BYTE, max_value_bytes, err));
     made.wires = rv_arena_alloc(arena, n + RV_MAX_KEY_COLUMNS, sizeof *made.wires);
     if (made.wires == NULL)

@@ -224,6 +224,14 @@ static rv_code look_around(rvi_my *my, rv_error *err)
     return rvi_my_call_failed(my, NULL, err);
 }
 
+/* After n rows of the page: by their average, what is still to come of it. The last rows come one by one, since nothing
+ * tells that no more follow. */
+static int64_t bytes_to_come(const rvi_my_rows *rows, int64_t n, const rv_page *page)
+{
+    int64_t more = rows->asked - n;
+    return more > ROWS_BETWEEN_LOOKS ? (int64_t)((double)page->wire_bytes / (double)n * (double)more) : 0;
+}
+
 /* The row in hand goes into the batch; if the page is full, it stays in hand and *full is set. */
 static rv_code append_row(rvi_my_statement *statement, rvi_my_rows *rows, int64_t max_rows, bool *full,
                           rv_error *err)
@@ -245,12 +253,16 @@ static rv_code read_rows(rvi_my_statement *statement, rvi_my_rows *rows, int64_t
     enum { PACKET_HEADER = 4 };
     bool full = false;
     for (int64_t n = 0; !full && (max_rows == 0 || n < max_rows); n++) {
-        if (n % ROWS_BETWEEN_LOOKS == ROWS_BETWEEN_LOOKS - 1)
+        if (n % ROWS_BETWEEN_LOOKS == ROWS_BETWEEN_LOOKS - 1) {
             RV_TRY(look_around(statement->my, err));
+            rvi_my_gather(mysql_get_socket(statement->my->conn), bytes_to_come(rows, n, page));
+        }
         if (!statement->kept) {
             RV_TRY(next_row(statement, end, err));
-            if (*end)
+            if (*end) {
+                rvi_my_gather(mysql_get_socket(statement->my->conn), 0);
                 return RV_OK;
+            }
             page->wire_bytes += PACKET_HEADER + statement->row_len;
         }
         RV_TRY(append_row(statement, rows, max_rows, &full, err));

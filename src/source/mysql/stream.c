@@ -77,6 +77,7 @@ rv_code rvi_my_stream_next(rvi_my_scan *scan, const rv_page_limits *limits, rv_b
                            rv_error *err)
 {
     rvi_sql_rows_start(&scan->rows.base, out, limits->max_bytes);
+    scan->rows.asked = rv_page_rows(limits);
     rv_code rc = read_page(scan, limits, page, err);
     if (rc != RV_OK)
         return stream_failed(scan, rc, err);

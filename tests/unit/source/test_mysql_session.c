@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { TABLE_ROWS = 1000, SOON_US = 5 * 1000000 };
 
@@ -308,6 +309,43 @@ static void a_full_page_of_a_stream_keeps_its_row_for_the_next(void **state)
     assert_int_equal(sum, (int64_t)TABLE_ROWS * (TABLE_ROWS - 1) / 2);
 }
 
+static int low_water(const session *s)
+{
+    int bytes = 0;
+    socklen_t len = sizeof bytes;
+    assert_int_equal(getsockopt(mysql_get_socket(s->my->conn), SOL_SOCKET, SO_RCVLOWAT, &bytes, &len), 0);
+    return bytes;
+}
+
+/* It gathers until it has waited in vain once: so some page is seen that has not. */
+static void rows_are_gathered_while_many_are_to_come_and_never_after_the_last(void **state)
+{
+    enum { ONE_LOOK = 256, MOST_PAGES = 2000 };
+    session *s = *state;
+    bool end = false;
+    int bytes = 1;
+    rv_page page = {0};
+    NEED_SERVER(s);
+    rvi_my_statement *statement =
+        prepare(s, "SELECT a.c FROM rivet_session AS a, rivet_session AS b WHERE a.c >= ?");
+    s->rows.rows.asked = (int64_t)TABLE_ROWS * TABLE_ROWS;
+    assert_int_equal(execute(s, statement, 0, ONE_LOOK - 1, &end), RV_OK);
+    assert_int_equal(low_water(s), 1); /* so few rows are not worth it */
+    for (int i = 0; i < MOST_PAGES && bytes == 1; i++, bytes = low_water(s)) {
+        rv_batch_reset(s->rows.batch);
+        rvi_sql_rows_start(&s->rows.rows.base, s->rows.batch, SIZE_MAX);
+        assert_int_equal(
+            rvi_my_fetch(statement, &s->rows.rows, ONE_LOOK, rvi_my_control_deadline(), &page, &end, &s->err),
+            RV_OK);
+    }
+    assert_int_equal(bytes, 64 << 10);
+    assert_true(rvi_my_abandon_statement(s->my));
+    assert_int_equal(execute(s, statement, TABLE_ROWS - 1, 0, &end), RV_OK); /* fewer rows than asked for */
+    assert_int_equal(low_water(s), 1);
+    assert_string_equal(ask(s, "SELECT 'alive'"), "alive");
+    rvi_my_statement_close(statement);
+}
+
 static void a_row_beyond_what_its_values_may_have_is_refused_before_it_is_held(void **state)
 {
     session *s = *state;
@@ -436,6 +474,7 @@ int main(void)
         SESSION_TEST(a_request_that_finds_its_statement_finished_hits_no_other),
         SESSION_TEST(a_column_that_was_altered_between_two_pages_is_noticed),
         SESSION_TEST(a_full_page_of_a_stream_keeps_its_row_for_the_next),
+        SESSION_TEST(rows_are_gathered_while_many_are_to_come_and_never_after_the_last),
         SESSION_TEST(a_row_beyond_what_its_values_may_have_is_refused_before_it_is_held),
         SESSION_TEST(a_cancelled_wait_ends_soon_and_so_does_its_statement),
         SESSION_TEST(a_wait_past_its_deadline_is_given_up_and_so_is_its_statement),
