@@ -19,6 +19,7 @@ LINK_BYTES_PER_S = 40 * 1000 * 1000
 LINK_DELAY_S = 0.005
 TARGET_MS = 250  # statement_target_ms of the default profile
 PROBE_S = 20
+BARE_PAGE_ROWS = 100_000  # about 100 ms
 PROBE_RATE = 200  # transactions a second, far below what the server can do
 MIB = 1024 * 1024
 
@@ -170,8 +171,18 @@ class Modes:
             subprocess.run([sys.executable, Path(__file__).with_name("rivals.py"), name, str(self.bench.args.port),
                             "orders", file], capture_output=True, cwd=self.work, check=True)
 
+        rows = self.bench.rows["orders"]
+        pages = "".join(f"COPY (SELECT * FROM orders WHERE id > {at} AND id <= {at + BARE_PAGE_ROWS} ORDER BY id) TO STDOUT (FORMAT binary);\n"
+                        "SELECT pg_sleep(0.1);\n" for at in range(0, rows, BARE_PAGE_ROWS))
+
+        def bare():
+            """A client that reads as `safe` does, half of the time, and throws everything away."""
+            subprocess.run([self.bench.args.psql, "-X", "-q", "-h", "127.0.0.1", "-p", str(self.bench.args.port), "-U", "postgres",
+                            "-d", "bench"], input=pages.encode(), stdout=subprocess.DEVNULL, cwd=self.work, check=True)
+
         calm = statistics.median(self.probe_p99_ms() for _ in range(2))
         found = {"nothing": calm, "rivet, safe": self.probe_p99_ms(lambda: self.rivet("gentle")),
+                 "psql that reads as much as often and throws it away": self.probe_p99_ms(bare),
                  "rivet, balanced": self.probe_p99_ms(lambda: self.rivet("usual"))}
         for name in ("chdb", "connectorx"):
             try:
