@@ -216,7 +216,9 @@ typedef struct rv_source_ops {
     /* CAP_SETTLE, between begin() and end(), no scan open: waits, at most timeout_ms, until every statement and every
      * transaction of others that was under way when it was called, and that has written or may be writing, has ended.
      * What they wrote is decided then, for a snapshot that is taken afterwards. *open_since_us: 0: all of them have
-     * ended; UNIX time: when the oldest of the others began; -1: this user may not see what others do. */
+     * ended; UNIX time: when the oldest of the others began; -1: this user may not see what others do. What could be
+     * seen and is not, because the server shows only what was some time ago, fails with SOURCE_BUSY: nobody may take
+     * the past for the present. To see anything at all may take a few seconds more than timeout_ms. */
     rv_code (*settle)(rv_source *src, int64_t timeout_ms, int64_t *open_since_us, rv_error *err);
     /* CAP_PRESSURE, outside of begin() and end(), on a source of its own. */
     rv_code (*pressure)(rv_source *src, rv_pressure *out, rv_error *err);

@@ -23,9 +23,10 @@
 #include <string.h>
 
 enum {
-    ALIGN_MS = 3000, /* how long it is tried to begin together */
-    LOOK_AGAIN_MS =
-        120, /* INNODB_TRX is a copy that is up to 100 ms old (trx0i_s.cc, CACHE_MIN_IDLE_TIME_NS) */
+    ALIGN_MS = 3000,        /* how long it is tried to begin together */
+    LOOK_AGAIN_MS = 120,    /* longer than INNODB_TRX must be left alone; see look() */
+    LOOK_LATER_MS = 960,    /* and what that grows to while others read it as well */
+    SEE_ANYTHING_MS = 2000, /* how long a first look is tried for, whatever the time allowed */
     MAX_WRITERS = 1 << 16,
 };
 #define MOST_S 1e11 /* a time beyond every calendar of a server */
@@ -319,29 +320,24 @@ static rv_code add_writer(writers *list, const writer *seen, rv_error *err)
 /* thread, number, seconds that it has lasted, the server's time in seconds since 1970; the last two as decimal numbers.
  * What is not known in microseconds is taken to have begun a second earlier. By the server's clock, because a cursor's
  * values, which this is compared with, were taken from that one. */
-static rv_code add_rows(rvi_my *my, const char *sql, bool of_statements, writers *list, rv_error *err)
+static rv_code add_row(MYSQL_ROW row, bool is_statement, writers *list, rv_error *err)
 {
-    RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
-    RV_TRY(rvi_my_ask(my, sql, &result, err));
-    for (MYSQL_ROW row; (row = mysql_fetch_row(result)) != NULL;) {
-        uint64_t number = strtoull(cell(row, 1), NULL, 10);
-        double lasted_s = strtod(cell(row, 2), NULL), now_s = strtod(cell(row, 3), NULL);
-        if (!(now_s > 0 && now_s < MOST_S))
-            return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the server does not tell the time");
-        if (!(lasted_s >= 0 && lasted_s < now_s))
-            lasted_s = 0;
-        const writer seen = {.thread = strtoull(cell(row, 0), NULL, 10),
-                             .statement = of_statements ? number : 0,
-                             .trx = of_statements ? 0 : number,
-                             .since_us = (int64_t)((now_s - lasted_s - 1) * 1e6)};
-        RV_TRY(add_writer(list, &seen, err));
-    }
-    return RV_OK;
+    uint64_t number = strtoull(cell(row, 1), NULL, 10);
+    double lasted_s = strtod(cell(row, 2), NULL), now_s = strtod(cell(row, 3), NULL);
+    if (!(now_s > 0 && now_s < MOST_S))
+        return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the server does not tell the time");
+    if (!(lasted_s >= 0 && lasted_s < now_s))
+        lasted_s = 0;
+    const writer seen = {.thread = strtoull(cell(row, 0), NULL, 10),
+                         .statement = is_statement ? number : 0,
+                         .trx = is_statement ? 0 : number,
+                         .since_us = (int64_t)((now_s - lasted_s - 1) * 1e6)};
+    return add_writer(list, &seen, err);
 }
 
 /* Statements that only read cannot write late; one that calls a function which writes is inside a transaction that
- * has written. trx_started and NOW() are in the session's zone alike. */
-static rv_code list_writers(rvi_my *my, writers *list, rv_error *err)
+ * has written. */
+static rv_code add_statements(rvi_my *my, writers *list, rv_error *err)
 {
     static const char mariadb_sql[] =
         "SELECT ID, QUERY_ID, TIME_MS / 1000, UNIX_TIMESTAMP(SYSDATE(6)) FROM information_schema.PROCESSLIST"
@@ -355,12 +351,38 @@ static rv_code list_writers(rvi_my *my, writers *list, rv_error *err)
         " AND t.PROCESSLIST_ID <> CONNECTION_ID() AND s.NESTING_EVENT_LEVEL = 0"
         " AND s.EVENT_NAME NOT IN ('statement/sql/select', 'statement/com/Binlog Dump',"
         " 'statement/com/Binlog Dump GTID')";
-    static const char trx_sql[] =
-        "SELECT trx_mysql_thread_id, trx_id, TIMESTAMPDIFF(SECOND, trx_started, NOW()),"
-        " UNIX_TIMESTAMP(SYSDATE(6)) FROM information_schema.INNODB_TRX"
-        " WHERE trx_mysql_thread_id <> CONNECTION_ID() AND trx_rows_modified > 0";
-    RV_TRY(add_rows(my, my->mariadb ? mariadb_sql : mysql_sql, true, list, err));
-    return add_rows(my, trx_sql, false, list, err);
+    RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
+    RV_TRY(rvi_my_ask(my, my->mariadb ? mariadb_sql : mysql_sql, &result, err));
+    for (MYSQL_ROW row; (row = mysql_fetch_row(result)) != NULL;)
+        RV_TRY(add_row(row, true, list, err));
+    return RV_OK;
+}
+
+/* INNODB_TRX is a copy, which a reader renews only when nobody has read it for 100 ms. Where something reads it
+ * more often than that, it stays as it is without an end, and a transaction that has begun since is not in it. So the
+ * statement that reads it carries a mark, by which it knows itself in the column that tells what our own transaction
+ * (show_ourselves()) is running: a copy that shows it was made while the statement ran. trx_started and NOW() are in
+ * the session's zone alike.
+ * Source: storage/innobase/trx/trx0i_s.cc, CACHE_MIN_IDLE_TIME_NS, can_cache_be_updated(). */
+static rv_code add_transactions(rvi_my *my, writers *list, bool *is_fresh, rv_error *err)
+{
+    enum { OURS = 4, SQL_BYTES = 512 };
+    char sql[SQL_BYTES];
+    RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
+    snprintf(sql, sizeof sql,
+             "SELECT trx_mysql_thread_id, trx_id, TIMESTAMPDIFF(SECOND, trx_started, NOW()),"
+             " UNIX_TIMESTAMP(SYSDATE(6)), CASE WHEN trx_mysql_thread_id = CONNECTION_ID()"
+             " THEN LOCATE('rivet looks at %" PRId64 "', trx_query) END FROM information_schema.INNODB_TRX"
+             " WHERE trx_mysql_thread_id = CONNECTION_ID() OR trx_rows_modified > 0",
+             rvi_my_now_us());
+    *is_fresh = false;
+    RV_TRY(rvi_my_ask(my, sql, &result, err));
+    for (MYSQL_ROW row; (row = mysql_fetch_row(result)) != NULL;)
+        if (row[OURS] != NULL)
+            *is_fresh = number_of(row[OURS], 0) > 0;
+        else
+            RV_TRY(add_row(row, false, list, err));
+    return RV_OK;
 }
 
 /* A statement that has ended may have left its transaction open: from then on that one counts. */
@@ -375,50 +397,123 @@ static void follow(writer *tracked, const writer *now)
     tracked->ended = tracked->trx == 0 || now == NULL || now->trx != tracked->trx;
 }
 
-static rv_code follow_all(rvi_my *my, writers *tracked, int64_t *oldest_us, rv_error *err)
+static rv_code rest(const rvi_my *my, int64_t ms, rv_error *err)
+{
+    const rv_clock *clock = rv_clock_system();
+    (void)clock->sleep_us(clock, ms * 1000, my->base.cancel);
+    return rvi_my_check_stop(my, err);
+}
+
+/* Who writes at this moment; tried until it is seen or the time is over, at least once. *is_fresh false: it was
+ * not seen. Each look keeps the copy as it is for everybody else, too, and several of us may be looking: so the
+ * pauses grow, and what is left over of the clock's microseconds makes them differ. */
+static rv_code look(rvi_my *my, int64_t until_us, writers *list, bool *is_fresh, rv_error *err)
+{
+    for (int64_t pause_ms = LOOK_AGAIN_MS;;) {
+        list->n = 0;
+        RV_TRY(add_statements(my, list, err));
+        RV_TRY(add_transactions(my, list, is_fresh, err)); /* after what may leave one behind */
+        int64_t now_us = rvi_my_now_us();
+        if (*is_fresh || now_us >= until_us)
+            return RV_OK;
+        int64_t left_ms = (until_us - now_us) / 1000 + 1, rest_ms = pause_ms + now_us % pause_ms;
+        RV_TRY(rest(my, rest_ms < left_ms ? rest_ms : left_ms, err));
+        pause_ms = pause_ms < LOOK_LATER_MS ? 2 * pause_ms : LOOK_LATER_MS;
+    }
+}
+
+static int64_t oldest_of(const writers *tracked)
+{
+    int64_t oldest_us = 0;
+    for (int64_t i = 0; i < tracked->n; i++)
+        if (!tracked->items[i].ended && (oldest_us == 0 || tracked->items[i].since_us < oldest_us))
+            oldest_us = tracked->items[i].since_us;
+    return oldest_us;
+}
+
+/* What was not seen to end has not ended. */
+static rv_code follow_all(rvi_my *my, int64_t until_us, writers *tracked, rv_error *err)
 {
     RV_AUTO(writers) writers now = {0};
-    RV_TRY(list_writers(my, &now, err));
-    *oldest_us = 0;
-    for (int64_t i = 0; i < tracked->n; i++) {
+    bool is_fresh = false;
+    RV_TRY(look(my, until_us, &now, &is_fresh, err));
+    for (int64_t i = 0; i < tracked->n && is_fresh; i++) {
         writer *w = &tracked->items[i];
         if (!w->ended)
             follow(w, find_writer(&now, w->thread, w->trx));
-        if (!w->ended && (*oldest_us == 0 || w->since_us < *oldest_us))
-            *oldest_us = w->since_us;
     }
     return RV_OK;
 }
 
-static rv_code rest(const rvi_my *my, rv_error *err)
+static rv_code sees_only_the_past(rv_error *err)
 {
-    const rv_clock *clock = rv_clock_system();
-    (void)clock->sleep_us(clock, LOOK_AGAIN_MS * 1000, my->base.cancel);
-    return rvi_my_check_stop(my, err);
+    rv_fail(err, RV_E_SOURCE_BUSY,
+            "which transactions are open cannot be seen: something else reads information_schema.INNODB_TRX "
+            "more than ten times a second, and meanwhile the server does not bring it up to date");
+    rv_hint(err, "let that read it less often; or take PROCESS from Rivet's user: then cursor_lookback alone "
+                 "decides how late a row may come");
+    return RV_E_SOURCE_BUSY;
+}
+
+/* *is_allowed false: this user may not see what others do. */
+static rv_code look_first(rvi_my *my, int64_t until_us, writers *list, bool *is_allowed, rv_error *err)
+{
+    int64_t patience_us = rvi_my_now_us() + SEE_ANYTHING_MS * 1000;
+    rv_error failure = {0};
+    bool is_fresh = false;
+    rv_code rc = look(my, until_us > patience_us ? until_us : patience_us, list, &is_fresh, &failure);
+    *is_allowed = rc == RV_OK || rc == RV_E_CANCELLED || my->conn == NULL || rc == RV_E_OUT_OF_MEMORY;
+    if (!*is_allowed)
+        return RV_OK;
+    if (rc != RV_OK && err != NULL)
+        *err = failure;
+    RV_TRY(rc);
+    return is_fresh ? RV_OK : sees_only_the_past(err);
+}
+
+static rv_code wait_for_writers(rvi_my *my, int64_t until_us, int64_t *open_since_us, rv_error *err)
+{
+    RV_AUTO(writers) writers tracked = {0};
+    bool is_allowed = false;
+    RV_TRY(look_first(my, until_us, &tracked, &is_allowed, err));
+    *open_since_us = is_allowed ? oldest_of(&tracked) : -1;
+    while (*open_since_us > 0 && rvi_my_now_us() < until_us) {
+        RV_TRY(rest(my, LOOK_AGAIN_MS, err));
+        RV_TRY(follow_all(my, until_us, &tracked, err));
+        *open_since_us = oldest_of(&tracked);
+    }
+    return RV_OK;
+}
+
+/* A transaction of this session that INNODB_TRX lists: of one that has no snapshot the storage engine does not
+ * know yet. Where one is open already, it is ended by this. */
+static rv_code show_ourselves(rvi_my *my, rv_error *err)
+{
+    RV_TRY(rvi_my_run(my, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", rvi_my_control_deadline(),
+                      err));
+    my->in_transaction = true;
+    return RV_OK;
+}
+
+static rv_code hide_ourselves(rvi_my *my, rv_error *err)
+{
+    if (my->pooled) /* the transaction that keeps a proxy from going elsewhere must see what is committed */
+        return rvi_my_txn_renew(my, err);
+    my->in_transaction = false;
+    return rvi_my_run(my, "COMMIT", rvi_my_control_deadline(), err);
 }
 
 rv_code rvi_my_settle(rv_source *source, int64_t timeout_ms, int64_t *open_since_us, rv_error *err)
 {
     rvi_my *my = (rvi_my *)source;
-    RV_AUTO(writers) writers tracked = {0};
-    rv_error failure = {0};
     int64_t until_us = rvi_my_now_us() + timeout_ms * 1000;
-    RV_TRY(rest(my, err)); /* what INNODB_TRX shows then is not older than this call */
-    rv_code rc = list_writers(my, &tracked, &failure);
-    if (rc != RV_OK && rc != RV_E_CANCELLED && my->conn != NULL && rc != RV_E_OUT_OF_MEMORY) {
-        *open_since_us = -1;
-        return RV_OK;
-    }
-    if (rc != RV_OK && err != NULL)
-        *err = failure;
-    RV_TRY(rc);
-    int64_t oldest_us = tracked.n > 0;
-    while (oldest_us != 0 && rvi_my_now_us() < until_us) {
-        RV_TRY(rest(my, err));
-        RV_TRY(follow_all(my, &tracked, &oldest_us, err));
-    }
-    *open_since_us = oldest_us;
-    return RV_OK;
+    bool is_shown = my->in_transaction && my->options.snapshot;
+    RV_TRY(rvi_my_check_stop(my, err));
+    if (is_shown)
+        return wait_for_writers(my, until_us, open_since_us, err);
+    RV_TRY(show_ourselves(my, err));
+    RV_TRY(wait_for_writers(my, until_us, open_since_us, err));
+    return hide_ourselves(my, err);
 }
 
 /* ---- pressure ---- */
@@ -449,7 +544,8 @@ static rv_code ask_lag(rvi_my *my, int64_t *out, rv_error *err)
 
 /* Sessions of this user are taken for ours; its own rows any user may see. Threads_running counts the event scheduler
  * (which MySQL 8 has always running) as one that runs; it is taken off where this user sees it. Waits for row locks alone: for a table's
- * metadata lock somebody may wait because we read. */
+ * metadata lock somebody may wait because we read. Whether that copy is up to date is not asked here: it only sets
+ * the pace, and the one counter that is no copy (Innodb_row_lock_current_waits) drifts. */
 rv_code rvi_my_pressure(rv_source *source, rv_pressure *out, rv_error *err)
 {
     static const char waits_sql[] =

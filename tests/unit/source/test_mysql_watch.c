@@ -261,11 +261,13 @@ static int64_t selects_so_far(server_fixture *f)
 
 static void *end_later(void *argument)
 {
-    enum { TWO_LOOKS = 4 }; /* statements and transactions, and both once more */
+    /* Statements and transactions: once too soon after the last look to count, once more, and then to follow. */
+    enum { LOOKS = 6 };
     ending *e = argument;
     mysql_thread_init();
-    while (selects_so_far(e->f) < e->selects_before + TWO_LOOKS)
-        if (atomic_load(&e->settled)) { /* without having looked twice: the test fails, and does not hang */
+    while (selects_so_far(e->f) < e->selects_before + LOOKS)
+        if (atomic_load(
+                &e->settled)) { /* without having looked so often: the test fails, and does not hang */
             mysql_thread_end();
             return NULL;
         }
@@ -303,6 +305,95 @@ static void what_was_open_is_waited_for_and_what_came_later_is_not(void **state)
     end_with_other(f, e.first);
 }
 
+/* Reads INNODB_TRX far more often than every 100 ms, until it is told to stop. */
+typedef struct poller {
+    MYSQL *session;
+    atomic_int reads;
+    atomic_bool stop;
+} poller;
+
+static void *poll_transactions(void *argument)
+{
+    enum { PERIOD_US = 10 * 1000 };
+    const rv_clock *clock = rv_clock_system();
+    poller *p = argument;
+    mysql_thread_init();
+    while (!atomic_load(&p->stop)) {
+        say(p->session, "SELECT COUNT(*) FROM information_schema.INNODB_TRX");
+        atomic_fetch_add(&p->reads, 1);
+        (void)clock->sleep_us(clock, PERIOD_US, NULL);
+    }
+    mysql_thread_end();
+    return NULL;
+}
+
+static void start_polling(poller *p, pthread_t *thread)
+{
+    const rv_clock *clock = rv_clock_system();
+    assert_int_equal(pthread_create(thread, NULL, poll_transactions, p), 0);
+    for (int i = 0; atomic_load(&p->reads) == 0; i++)
+        (void)clock->sleep_us(clock, 1000, NULL);
+}
+
+static void stop_polling(poller *p, pthread_t thread)
+{
+    atomic_store(&p->stop, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    mysql_close(p->session);
+}
+
+/* A machine that stands still for 100 ms lets the view be renewed: then the transaction is seen. What may never be said
+ * is that there is none. */
+static void a_view_that_somebody_else_keeps_from_being_renewed_is_not_believed(void **state)
+{
+    server_fixture *f = *state;
+    pthread_t thread;
+    int64_t since_us = -7;
+    NEEDS_SERVER(f);
+    MYSQL *other = begin_with_other(f);
+    poller p = {.session = connect_as(f, f->config.user)};
+    start_polling(&p, &thread);
+    say(other, "BEGIN");
+    say(other, "INSERT INTO t VALUES (9, 9)");
+    server_begin(f, false);
+    rv_code rc = rv_source_settle(f->source, SHORTLY_MS, &since_us, &f->err);
+    stop_polling(&p, thread);
+    if (rc == RV_OK)
+        assert_true(since_us > 0);
+    else {
+        assert_int_equal(rc, RV_E_SOURCE_BUSY);
+        assert_int_equal(f->err.retry, RV_RETRY_BACKOFF);
+        assert_non_null(strstr(f->err.message, "INNODB_TRX"));
+        assert_int_equal(since_us, -7);
+    }
+    server_reopen(f);
+    assert_true(settle(f, SHORTLY_MS) > 0);
+    say(other, "ROLLBACK");
+    assert_int_equal(settle(f, SHORTLY_MS), 0);
+    end_with_other(f, other);
+}
+
+/* Within a snapshot it stays the same one; without, nothing stays open. */
+static void waiting_leaves_the_session_as_it_was(void **state)
+{
+    server_fixture *f = *state;
+    int64_t since_us = -7;
+    char sql[160];
+    NEEDS_SERVER(f);
+    rvi_my *my = (rvi_my *)f->source;
+    snprintf(sql, sizeof sql,
+             "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = %lu",
+             my->number);
+    for (int snapshot = 0; snapshot < 2; snapshot++) {
+        server_begin(f, snapshot != 0);
+        server_assert_ok(f, rv_source_settle(f->source, SHORTLY_MS, &since_us, &f->err));
+        assert_int_equal(since_us, 0);
+        for (int i = 0; strtoll(server_ask(f, sql), NULL, 10) != snapshot; i++)
+            pause_after(i, !snapshot, "the reader's transaction to be as before");
+        server_end(f);
+    }
+}
+
 static void who_may_not_see_others_says_so(void **state)
 {
     server_fixture *f = *state;
@@ -337,6 +428,8 @@ int main(void)
         WATCH_TEST(a_transaction_that_has_written_is_told_with_its_age),
         WATCH_TEST(a_statement_that_may_write_is_told_before_it_has_written),
         WATCH_TEST(what_was_open_is_waited_for_and_what_came_later_is_not),
+        WATCH_TEST(a_view_that_somebody_else_keeps_from_being_renewed_is_not_believed),
+        WATCH_TEST(waiting_leaves_the_session_as_it_was),
         WATCH_TEST(who_may_not_see_others_says_so),
         WATCH_TEST(an_interrupt_ends_the_waiting),
     };
