@@ -121,6 +121,9 @@ rv_pg_verdict rv_pg_classify_connect(const char *message, bool needs_password, c
 {
     static const char *const login_words[] = {"password", "authentication", "SASL",
                                               "SCRAM",    "no such user",   NULL};
+    /* A network that broke under TLS, in its handshake or behind it: libpq's words, and OpenSSL's. */
+    static const char *const broken_words[] = {"SSL SYSCALL", "SSL connection has been closed unexpectedly",
+                                               "unexpected eof while reading", NULL};
     static const char *const tls_words[] = {"SSL", "TLS", "certificate", NULL};
     /* What libpq 15 says when the first byte of an answer is none that the protocol knows. */
     static const char *const alien_words[] = {"expected authentication request from server",
@@ -140,7 +143,7 @@ rv_pg_verdict rv_pg_classify_connect(const char *message, bool needs_password, c
                                "set source.password_env (or a password in the URL)"};
     if (mentions(message, alien_words))
         return (rv_pg_verdict){RV_E_SOURCE_PROTOCOL, RV_RETRY_NEVER, other_server_hint};
-    if (strstr(message, "SSL SYSCALL") != NULL)
+    if (mentions(message, broken_words))
         return connect;
     if (mentions(message, tls_words))
         return (rv_pg_verdict){RV_E_SOURCE_TLS, RV_RETRY_NEVER,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.certificates import Authority
-from support.mysql_wire import Impostor, Relay, RogueServer, Stripper
+from support.mysql_wire import Faltering, Impostor, Relay, RogueServer, Stripper
 from support.proxy import Break, Proxy
 from support.servers import MARIADB, MYSQL80, MysqlServer, tls_settings
 
@@ -163,6 +163,28 @@ def test_an_impostor_with_another_certificate_learns_nothing(program, tls_server
         assert impostor.connections > 0 and b"exporter" not in impostor.from_client
         run(program, impostor, {"mode": "require"}).ok()
         assert SECRET.encode() in impostor.from_server, "an unchecked certificate is anybody's"
+
+
+@pytest.mark.parametrize("reset", [True, False], ids=["reset", "end"])
+def test_a_handshake_that_breaks_is_tried_again_and_nothing_is_said_in_the_clear(program, tls_servers, authority, reset):
+    """The library has one number for it and for a wrong certificate; a server that restarts is no wrong certificate."""
+    with Faltering(tls_servers(MARIADB, "right").port, reset) as relay:
+        tls = with_mode("verify-full", authority.ca)
+        run(program, relay, tls, tuning={"max_retries": 0}).failed(75, "RIVET_SOURCE_CONNECT")
+        assert relay.connections == 1
+    with Faltering(tls_servers(MARIADB, "right").port, reset) as relay:
+        run(program, relay, tls, tuning={"max_retries": 1, "retry_backoff_ms": 5}).ok()
+        assert relay.connections > 1 and b"exporter" not in relay.from_client
+
+
+@FLAVOURS
+@pytest.mark.parametrize("how", [Break.RESET, Break.CLOSE])
+def test_a_connection_that_breaks_under_tls_is_lost_and_no_fault_of_tls(program, tls_servers, flavour, how):
+    tuning = {"max_retries": 0}
+    with Proxy(tls_servers(flavour, "right").port, 200_000, how) as cut:
+        result = run(program, cut, {"mode": "require"}, query="SELECT REPEAT('x', 1000000) AS v", tuning=tuning)
+        assert cut.broken.is_set()
+        result.failed(75, "RIVET_SOURCE_LOST")
 
 
 @FLAVOURS

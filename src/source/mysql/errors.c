@@ -4,6 +4,8 @@
  * two meanings, it is not here or both lead to the same class). */
 #include "internal.h"
 
+#include <errmsg.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -143,6 +145,42 @@ static rule verdict_on(unsigned number)
     return (rule){number, RV_E_SOURCE_QUERY, RV_RETRY_NEVER, NULL};
 }
 
+/* ---- TLS ---- */
+
+static bool ends_with(const char *message, const char *end)
+{
+    size_t len = strlen(message), end_len = strlen(end);
+    return len >= end_len && strcmp(message + len - end_len, end) == 0;
+}
+
+/* The library's one number for whatever goes wrong in TLS is also that of a network that broke under it. Where OpenSSL
+ * had no complaint, the message ends with the system's errno, whatever language the words before it are in, or with
+ * "SSL errno=0"; and an end of the stream is a complaint of OpenSSL's, whose texts are not translated. EAGAIN: an
+ * orderly goodbye leaves the errno of the last wait. A certificate that is refused is none of these.
+ * Source: Connector/C 3.3, secure/openssl.c, ma_tls_set_error(), ma_tls_connect(). */
+static bool is_networks_fault(const char *message)
+{
+    static const int faults[] = {ECONNRESET,  ECONNABORTED, EPIPE,     ETIMEDOUT,    ENOTCONN, ENETDOWN,
+                                 ENETUNREACH, ENETRESET,    EHOSTDOWN, EHOSTUNREACH, EAGAIN};
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        char number[16];
+        snprintf(number, sizeof number, " (%d)", faults[i]);
+        if (ends_with(message, number))
+            return true;
+    }
+    return ends_with(message, ": unexpected eof while reading") || ends_with(message, ": SSL errno=0");
+}
+
+/* Once somebody has logged in, certificates and names were right: what breaks then is the connection. */
+static bool has_lost_tls(const rvi_my *my, unsigned number, const char *message)
+{
+    if (number != CR_SSL_CONNECTION_ERROR)
+        return false;
+    return (my != NULL && my->greeted) || is_networks_fault(message);
+}
+
+/* ---- what it becomes ---- */
+
 static void one_line(char *out, size_t out_bytes, const char *from)
 {
     size_t n = 0;
@@ -158,9 +196,8 @@ static void one_line(char *out, size_t out_bytes, const char *from)
 
 rv_code rvi_my_fail(rvi_my *my, unsigned number, const char *sqlstate, const char *message, rv_error *err)
 {
-    rule verdict = verdict_on(number);
+    rule verdict = verdict_on(has_lost_tls(my, number, message) ? CR_SERVER_LOST : number);
     char line[sizeof err->message], native[sizeof err->native];
-    (void)my;
     one_line(line, sizeof line, message);
     snprintf(native, sizeof native, "%u (%.5s)", number, sqlstate);
     rv_fail(err, verdict.code, "%s", line[0] != '\0' ? line : "the connection was lost");

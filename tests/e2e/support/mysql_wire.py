@@ -1,7 +1,7 @@
 """Who may sit between a client and a MySQL server, or pretend to be one.
 
 Relay listens; Stripper takes TLS out of the server's offer; Impostor ends the client's TLS with a certificate of its
-own. RogueServer asks a client for what none should give away.
+own; Faltering breaks the handshake once. RogueServer asks a client for what none should give away.
 
 Packets: three bytes of length, one of sequence number, content. Source: MySQL internals, "Connection Phase".
 """
@@ -176,6 +176,27 @@ class Impostor(Relay):
                 self._as_client.wrap_socket(server) as outer,
             ):
                 self.relay(inner, outer)
+
+
+class Faltering(Relay):
+    """Breaks the first connection in the middle of TLS's handshake, with an RST or with an end of the stream."""
+
+    def __init__(self, port: int, reset: bool):
+        super().__init__(port)
+        self._reset = reset
+
+    def serve(self, client: socket.socket) -> None:
+        is_first = self.connections == 1
+        with socket.create_connection(self.target, SECONDS) as server:
+            if not is_first:
+                self.relay(client, server)
+                return
+            client.sendall(self.heard(read_packet(server), False))
+            self.heard(read_packet(client), True)  # the wish for TLS
+            record = read_exactly(client, 5)  # type, version, length: all that was sent must be read, or RST it is
+            self.heard(record + read_exactly(client, int.from_bytes(record[3:])), True)
+            if self._reset:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class RogueServer(Listener):

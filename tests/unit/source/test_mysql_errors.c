@@ -61,6 +61,59 @@ static void numbers_have_their_code_and_retry_class(void **state)
     }
 }
 
+/* What Connector/C 3.3 says under one number. */
+static void a_connection_that_broke_under_tls_is_no_fault_of_tls(void **state)
+{
+    static const struct {
+        const char *message;
+        bool lost;
+    } cases[] = {
+        {"TLS/SSL error: Connection reset by peer (104)", true},
+        {"TLS/SSL error: Die Verbindung wurde vom Kommunikationspartner zurückgesetzt (104)", true},
+        {"TLS/SSL error: Broken pipe (32)", true},
+        {"TLS/SSL error: Connection timed out (110)", true},
+        {"TLS/SSL error: No route to host (113)", true},
+        {"TLS/SSL error: Resource temporarily unavailable (11)", true},
+        {"TLS/SSL error: unexpected eof while reading", true},
+        {"TLS/SSL error: SSL errno=0", true},
+        {"TLS/SSL error: self-signed certificate", false},
+        {"TLS/SSL error: certificate has expired", false},
+        {"TLS/SSL error: certificate verify failed", false},
+        {"TLS/SSL error: unable to get local issuer certificate", false},
+        {"TLS/SSL error: Validation of SSL server certificate failed", false},
+        {"TLS/SSL error: SSL is required, but the server does not support it", false},
+        {"TLS/SSL error: tlsv1 alert protocol version", false},
+        {"TLS/SSL error: wrong version number", false},
+        {"TLS/SSL error: SSL errno=2147483650", false},
+        {"TLS/SSL error: No such file or directory (2)", false},
+        {"TLS/SSL error: (104) was said before something else", false},
+        {"(104)", false},
+        {"", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rv_error err = {0};
+        rv_code rc = rvi_my_fail(NULL, 2026, "HY000", cases[i].message, &err);
+        rv_code expected = cases[i].lost ? RV_E_SOURCE_LOST : RV_E_SOURCE_TLS;
+        rv_retry retry = cases[i].lost ? RV_RETRY_RECONNECT : RV_RETRY_NEVER;
+        if (rc != expected || err.retry != retry)
+            fail_msg("'%s' became %s, retry %d", cases[i].message, rv_code_name(rc), (int)err.retry);
+        assert_string_equal(err.native, "2026 (HY000)");
+    }
+}
+
+static void tls_that_breaks_after_the_login_is_a_lost_connection(void **state)
+{
+    rvi_my my = {.greeted = true};
+    rv_error err = {0};
+    (void)state;
+    assert_int_equal(
+        rvi_my_fail(&my, 2026, "HY000", "TLS/SSL error: decryption failed or bad record mac", &err),
+        RV_E_SOURCE_LOST);
+    assert_int_equal(err.retry, RV_RETRY_RECONNECT);
+    assert_int_equal(rvi_my_fail(&my, 1045, "28000", "Access denied (104)", &err), RV_E_SOURCE_AUTH);
+}
+
 static void the_servers_words_and_number_are_kept(void **state)
 {
     rv_error err = {0};
@@ -89,6 +142,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_have_their_code_and_retry_class),
+        cmocka_unit_test(a_connection_that_broke_under_tls_is_no_fault_of_tls),
+        cmocka_unit_test(tls_that_breaks_after_the_login_is_a_lost_connection),
         cmocka_unit_test(the_servers_words_and_number_are_kept),
         cmocka_unit_test(silence_is_told_as_a_loss),
         cmocka_unit_test(nobody_need_listen),
