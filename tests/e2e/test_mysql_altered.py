@@ -4,11 +4,10 @@ happened; never is a row lost or a value read as something else. What waits for 
 
 import re
 import signal
-from contextlib import contextmanager
 
 import pytest
 
-from support.program import Program
+from support.pausing import between_two_pages
 from support.servers import MysqlServer, wait_until
 from tables_mysql import USER, configure, new_database, rows_of, source_rows
 
@@ -30,20 +29,6 @@ def make_table(server: MysqlServer, database: str, key: str = "id int PRIMARY KE
         f"INSERT INTO t (id, v, w) SELECT {value}, i, CONCAT('w', i) FROM numbers",
         database=database,
     )
-
-
-@contextmanager
-def between_two_pages(program: Program):
-    """A run that stands still after its first page; it goes on behind the block. Yields a list for its result."""
-    process = program.start("run", "-c", "rivet.yaml")
-    ended: list = []
-    try:
-        wait_until(lambda: list(program.out.glob(".rivet-*")) or process.poll() is not None, 30, "the first page")
-        process.send_signal(signal.SIGSTOP)
-        yield ended
-    finally:
-        process.send_signal(signal.SIGCONT)
-        ended.append(program.finish(process))
 
 
 # What is done, and how the run ends: None, well.

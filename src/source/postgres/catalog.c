@@ -93,11 +93,22 @@ static const char columns_sql[] =
     "k.conrelid = c.oid"
     " AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY (k.conkey)),"
     " EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p'"
-    " AND a.attnum = ANY (k.conkey))"
+    " AND a.attnum = ANY (k.conkey)),"
+    " (SELECT pg_catalog.format('%I.%I', n.nspname, l.collname) FROM pg_catalog.pg_collation l"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace WHERE l.oid = a.attcollation)"
     " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
     " WHERE a.attrelid = $1::pg_catalog.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
-enum column_column { COL_NAME, COL_TYPE, COL_MOD, COL_NDIMS, COL_NATIVE, COL_NOT_NULL, COL_KEY };
+enum column_column {
+    COL_NAME,
+    COL_TYPE,
+    COL_MOD,
+    COL_NDIMS,
+    COL_NATIVE,
+    COL_NOT_NULL,
+    COL_KEY,
+    COL_COLLATION
+};
 
 static const char *kind_name(char relkind)
 {
@@ -217,6 +228,23 @@ static rv_code set_types(rvi_pg *pg, rv_arena *arena, const rvi_pg_type_ref *ref
     return RV_OK;
 }
 
+/* Line i of columns_sql, without its type. */
+static rv_code table_field(const PGresult *result, int i, rv_arena *arena, rv_field *out, rv_error *err)
+{
+    bool is_collated = !PQgetisnull(result, i, COL_COLLATION);
+    RV_TRY(check_name(PQgetvalue(result, i, COL_NAME), err));
+    *out = (rv_field){
+        .name = rv_arena_strdup(arena, PQgetvalue(result, i, COL_NAME)),
+        .native_type = rv_arena_strdup(arena, PQgetvalue(result, i, COL_NATIVE)),
+        .collation = is_collated ? rv_arena_strdup(arena, PQgetvalue(result, i, COL_COLLATION)) : NULL,
+        .nullable = !rvi_pg_get_bool(result, i, COL_NOT_NULL),
+        .is_key = rvi_pg_get_bool(result, i, COL_KEY),
+        .ordinal = (int16_t)(i + 1),
+    };
+    bool is_whole = out->name != NULL && out->native_type != NULL && (out->collation != NULL || !is_collated);
+    return is_whole ? RV_OK : no_memory(err);
+}
+
 static rv_code table_fields(rvi_pg *pg, const char *oid, rv_arena *arena, rv_schema *out, rv_error *err)
 {
     RV_AUTO(PQclear) PGresult *result = NULL;
@@ -227,21 +255,12 @@ static rv_code table_fields(rvi_pg *pg, const char *oid, rv_arena *arena, rv_sch
     if (fields == NULL || refs == NULL)
         return no_memory(err);
     for (int i = 0; i < n; i++) {
-        RV_TRY(check_name(PQgetvalue(result, i, COL_NAME), err));
         refs[i] = (rvi_pg_type_ref){
             .oid = (uint32_t)rvi_pg_get_i64(result, i, COL_TYPE, 0),
             .mod = (int32_t)rvi_pg_get_i64(result, i, COL_MOD, -1),
             .dimensions = (int32_t)rvi_pg_get_i64(result, i, COL_NDIMS, 0),
         };
-        fields[i] = (rv_field){
-            .name = rv_arena_strdup(arena, PQgetvalue(result, i, COL_NAME)),
-            .native_type = rv_arena_strdup(arena, PQgetvalue(result, i, COL_NATIVE)),
-            .nullable = !rvi_pg_get_bool(result, i, COL_NOT_NULL),
-            .is_key = rvi_pg_get_bool(result, i, COL_KEY),
-            .ordinal = (int16_t)(i + 1),
-        };
-        if (fields[i].name == NULL || fields[i].native_type == NULL)
-            return no_memory(err);
+        RV_TRY(table_field(result, i, arena, &fields[i], err));
     }
     out->fields = fields;
     out->n_fields = n;

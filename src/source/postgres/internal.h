@@ -230,20 +230,22 @@ rv_code rvi_pg_describe_indexes(rvi_pg *pg, const char *oid, rv_arena *arena, rv
 
 /* page.c: one statement's rows from the network */
 
-/* What the columns of a SELECT must be. */
+/* What the columns of a probe must be. */
 typedef struct rvi_pg_shape {
     const rvi_pg_type_ref *refs;
     const rv_schema *schema; /* the first of them are its fields */
     int n;
+    const char *const *sorted; /* the last of them tell of these columns of the table … */
+    int n_sorted;              /* … by which collation they sort now; NULL: by the one described */
 } rvi_pg_shape;
-/* Fails SOURCE_QUERY when a column has another type than `shape` says. In scan.c. */
+/* Fails SOURCE_QUERY when a column has another type, or sorts otherwise, than `shape` says. In scan.c. */
 rv_code rvi_pg_check_shape(const rvi_pg_shape *shape, const PGresult *described, rv_error *err) RV_MUST_CHECK;
 
 /* Statements among which one is a COPY. */
 typedef struct rvi_pg_copy_sql {
     const char *sql;
     const rvi_pg_shape
-        *shape;    /* not NULL: a SELECT of no rows goes before the COPY and must look like this */
+        *shape; /* not NULL: a SELECT without the table's rows goes before the COPY and must look like this */
     bool filtered; /* the server may have nothing to send for long */
 } rvi_pg_copy_sql;
 /* `page` gets statement_us and wire_bytes of this statement on top of what it has. */

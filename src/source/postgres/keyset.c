@@ -11,7 +11,7 @@
  * index can descend to and no page passes over rows that were read before.
  *
  * With a snapshot a page is a savepoint of its transaction. Without one it is a transaction of its own, sent in one
- * go, and a SELECT of no rows before the COPY shows whether the columns still are what they were: it holds the
+ * go, and a SELECT without rows before the COPY shows whether the columns still are what they were: it holds the
  * table's lock until the page is read, so no ALTER comes between. */
 #include "scan.h"
 

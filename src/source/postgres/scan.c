@@ -2,7 +2,12 @@
  *
  * Opening a scan parses its SELECT in a transaction of the run. That takes the table's lock, so no ALTER can come
  * between, and it tells the columns' types as they are now; a column that is no longer what was described is an
- * error, never a value read as something else. Where the transaction ends with the opening, every page looks again. */
+ * error, never a value read as something else. Where the transaction ends with the opening, every page looks again.
+ *
+ * A column's collation is part of what it is where rows are read along it: the place behind which a page begins, and
+ * those that cut a table into chunks, are other ones in another order. The protocol does not describe collations, so
+ * the SELECT that shows the types has a row that tells of them, in the same statement. To pin the old collation in the
+ * page (ORDER BY key COLLATE …) would be as exact, but without an index that fits each page would sort the table. */
 #include "scan.h"
 
 #include <assert.h>
@@ -31,18 +36,80 @@ static rv_code append_fields(const rvi_pg_scan *scan, const rvi_pg_type *types, 
 }
 
 /* The columns as they are and the operands' values, of no row at all. */
+static rv_code append_values(const rvi_pg_scan *scan, rv_bytes *sql, rv_error *err)
+{
+    RV_TRY(append_fields(scan, NULL, sql, err));
+    for (int i = 0; i < scan->n_operands; i++)
+        for (int c = 0; c < scan->operands[i].key->n_columns; c++) {
+            RV_TRY(rv_bytes_append_str(sql, ", ", err));
+            RV_TRY(rvi_pg_append_value(&scan->from, sql, &scan->operands[i], c, err));
+        }
+    RV_TRY(rv_bytes_append_str(sql, " FROM ", err));
+    RV_TRY(rvi_pg_append_from(&scan->from, sql, err));
+    return rv_bytes_append_str(sql, " WHERE false", err);
+}
+
+/* Asks by which collation column `at` of _probe sorts, if it is another one than the field's. Names are compared as
+ * what they stand for: how they are written depends on the session's search_path. */
+static rv_code append_collation(const rvi_pg_scan *scan, rv_bytes *sql, int at, const rv_field *field,
+                                rv_error *err)
+{
+    RV_TRY(rv_bytes_printf(sql, err,
+                           ", NULLIF(pg_catalog.pg_collation_for(_probe.v%d)::pg_catalog.regcollation"
+                           "::pg_catalog.oid, ",
+                           at));
+    RV_TRY(rvi_pg_append_literal(scan->pg, sql, field->collation, err));
+    return rv_bytes_append_str(sql,
+                               "::pg_catalog.regcollation::pg_catalog.oid)::pg_catalog.regcollation"
+                               "::pg_catalog.text",
+                               err);
+}
+
+/* The same for all values that are compared by a collation; the shape learns which those are. */
+static rv_code append_collations(rvi_pg_scan *scan, rv_bytes *sql, rv_error *err)
+{
+    enum { MOST = (1 + RV_MAX_RANGES) * RV_MAX_KEY_COLUMNS };
+    const char **sorted = rv_arena_alloc(scan->arena, MOST, sizeof *sorted);
+    int at = scan->request.schema->n_fields;
+    if (sorted == NULL)
+        return rv_fail(err, RV_E_OUT_OF_MEMORY, "the columns of a scan");
+    for (int i = 0; i < scan->n_operands; i++)
+        for (int c = 0; c < scan->operands[i].key->n_columns; c++) {
+            const char *name = scan->operands[i].key->columns[c];
+            const rv_field *field = rv_schema_field(&scan->request.info->schema, name);
+            at++;
+            if (field == NULL || field->collation == NULL)
+                continue;
+            RV_TRY(append_collation(scan, sql, at, field, err));
+            sorted[scan->shape.n_sorted++] = name;
+        }
+    scan->shape.sorted = sorted;
+    scan->shape.n = at + scan->shape.n_sorted;
+    return RV_OK;
+}
+
+/* _probe(v1, v2 …): what append_values() makes, beside a row that is always there. */
+static rv_code append_beside_row(const rvi_pg_scan *scan, rv_bytes *sql, rv_error *err)
+{
+    RV_TRY(rv_bytes_append_str(sql, " FROM (SELECT 1) AS _row LEFT JOIN (", err));
+    RV_TRY(append_values(scan, sql, err));
+    RV_TRY(rv_bytes_append_str(sql, ") AS _probe(", err));
+    for (int i = 1; i <= scan->shape.n - scan->shape.n_sorted; i++)
+        RV_TRY(rv_bytes_printf(sql, err, "%sv%d", i > 1 ? ", " : "", i));
+    return rv_bytes_append_str(sql, ") ON true", err);
+}
+
 static rv_code make_probe(rvi_pg_scan *scan, rv_error *err)
 {
     RV_AUTO(rv_bytes_deinit) rv_bytes sql = RV_BYTES_INIT(RVI_PG_SQL_BYTES);
-    RV_TRY(append_fields(scan, NULL, &sql, err));
-    for (int i = 0; i < scan->n_operands; i++)
-        for (int c = 0; c < scan->operands[i].key->n_columns; c++) {
-            RV_TRY(rv_bytes_append_str(&sql, ", ", err));
-            RV_TRY(rvi_pg_append_value(&scan->from, &sql, &scan->operands[i], c, err));
-        }
-    RV_TRY(rv_bytes_append_str(&sql, " FROM ", err));
-    RV_TRY(rvi_pg_append_from(&scan->from, &sql, err));
-    RV_TRY(rv_bytes_append_str(&sql, " WHERE false", err));
+    RV_TRY(rv_bytes_append_str(&sql, "SELECT _probe.*", err));
+    RV_TRY(append_collations(scan, &sql, err));
+    if (scan->shape.n_sorted > 0) {
+        RV_TRY(append_beside_row(scan, &sql, err));
+    } else {
+        rv_bytes_clear(&sql);
+        RV_TRY(append_values(scan, &sql, err));
+    }
     return finish_text(scan, &sql, &scan->probe, err);
 }
 
@@ -107,6 +174,23 @@ static rv_code choose_form(const rv_field *field, rvi_pg_type *type, rv_error *e
     return RV_OK;
 }
 
+/* A result without a row is a description alone. */
+static rv_code check_collations(const rvi_pg_shape *shape, const PGresult *probed, rv_error *err)
+{
+    for (int i = 0; i < shape->n_sorted && PQntuples(probed) > 0; i++) {
+        int cell = shape->n - shape->n_sorted + i;
+        if (PQgetisnull(probed, 0, cell))
+            continue;
+        rv_code rc =
+            rv_fail(err, RV_E_SOURCE_QUERY,
+                    "column '%s', along which rows are read, sorts otherwise now: by the collation %s",
+                    shape->sorted[i], PQgetvalue(probed, 0, cell));
+        rv_hint(err, "run again: the table was altered meanwhile");
+        return rc;
+    }
+    return RV_OK;
+}
+
 rv_code rvi_pg_check_shape(const rvi_pg_shape *shape, const PGresult *described, rv_error *err)
 {
     if (PQnfields(described) != shape->n)
@@ -125,15 +209,24 @@ rv_code rvi_pg_check_shape(const rvi_pg_shape *shape, const PGresult *described,
         rv_hint(err, "run again: the table was altered meanwhile");
         return rc;
     }
-    return RV_OK;
+    return check_collations(shape, described, err);
+}
+
+/* The places that cut the table into chunks are in the order that was described: also within a snapshot, which does
+ * not keep the catalog as it was. */
+static rv_code check_order(rvi_pg_scan *scan, rv_error *err)
+{
+    RV_AUTO(PQclear) PGresult *probed = NULL;
+    if (scan->shape.n_sorted == 0)
+        return RV_OK;
+    RV_TRY(rvi_pg_ask(scan->pg, scan->probe, NULL, 0, &probed, err));
+    return rvi_pg_check_shape(&scan->shape, probed, err);
 }
 
 static rv_code take_shape(rvi_pg_scan *scan, rv_error *err)
 {
     RV_AUTO(PQclear) PGresult *described = NULL;
-    int n = scan->request.schema->n_fields;
-    for (int i = 0; i < scan->n_operands; i++)
-        n += scan->operands[i].key->n_columns;
+    int n = scan->shape.n;
     RV_TRY(rvi_pg_describe_sql(scan->pg, scan->probe, &described, err));
     if (PQnfields(described) != n)
         return rv_fail(err, RV_E_SOURCE_PROTOCOL, "the server describes %d columns instead of %d",
@@ -143,8 +236,9 @@ static rv_code take_shape(rvi_pg_scan *scan, rv_error *err)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "the columns of a scan");
     for (int i = 0; i < n; i++)
         refs[i] = (rvi_pg_type_ref){.oid = PQftype(described, i), .mod = PQfmod(described, i)};
-    scan->shape = (rvi_pg_shape){.refs = refs, .schema = scan->request.schema, .n = n};
-    return RV_OK;
+    scan->shape.refs = refs;
+    scan->shape.schema = scan->request.schema;
+    return check_order(scan, err);
 }
 
 /* Look at the types that the columns have now, and fix how each field is read and each literal written. */

@@ -40,7 +40,8 @@ typedef struct rvi_pg_scan {
     rvi_pg_from from;
     rvi_sql_rows rows;
     const char *select; /* SELECT … FROM … WHERE true, with casts */
-    const char *probe;  /* the columns as they are, and the values of the operands, of no row */
+    const char
+        *probe; /* the columns as they are, the values of the operands, and how those sort; of no row */
     rvi_pg_shape shape; /* what `probe` looked like when the scan was opened */
     rvi_pg_operand
         operands[1 + RV_MAX_RANGES]; /* of the ranges; the last one of the scan's key, if there is one */
