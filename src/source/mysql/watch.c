@@ -24,8 +24,8 @@
 
 enum {
     ALIGN_MS = 3000,        /* how long it is tried to begin together */
-    LOOK_AGAIN_MS = 120,    /* longer than INNODB_TRX must be left alone; see look() */
-    LOOK_LATER_MS = 960,    /* and what that grows to while others read it as well */
+    LOOK_AGAIN_MS = 120,    /* longer than INNODB_TRX must be left alone; see add_transactions() */
+    LOOK_LATER_MS = 480,    /* what that grows to; a rest of twice that is within any limit of a statement */
     SEE_ANYTHING_MS = 2000, /* how long a first look is tried for, whatever the time allowed */
     MAX_WRITERS = 1 << 16,
 };
@@ -359,29 +359,44 @@ static rv_code add_statements(rvi_my *my, writers *list, rv_error *err)
 }
 
 /* INNODB_TRX is a copy, which a reader renews only when nobody has read it for 100 ms. Where something reads it
- * more often than that, it stays as it is without an end, and a transaction that has begun since is not in it. So the
- * statement that reads it carries a mark, by which it knows itself in the column that tells what our own transaction
- * (show_ourselves()) is running: a copy that shows it was made while the statement ran. trx_started and NOW() are in
- * the session's zone alike.
+ * more often than that, it stays as it is without an end, and a transaction that has begun since is not in it. But it
+ * tells what each transaction is running: so while we look, and rest between two looks, our own transaction
+ * (show_ourselves()) runs statements that begin with the time. A copy that shows such a time was not made before it,
+ * whoever made it.
  * Source: storage/innobase/trx/trx0i_s.cc, CACHE_MIN_IDLE_TIME_NS, can_cache_be_updated(). */
-static rv_code add_transactions(rvi_my *my, writers *list, bool *is_fresh, rv_error *err)
+#define MARK "SELECT %" PRId64 " AS rivet_looks"
+
+/* The time in a statement; 0: it is none of those. */
+static int64_t mark_of(const char *statement)
+{
+    static const char verb[] = "SELECT ";
+    bool is_select = strncmp(statement, verb, sizeof verb - 1) == 0;
+    const char *number = is_select ? statement + sizeof verb - 1 : "";
+    return strstr(number, " AS rivet_looks") != NULL ? number_of(number, 0) : 0;
+}
+
+/* Adds nothing where *is_fresh becomes false: the copy may be older than since_us. trx_started and NOW() are in the
+ * session's zone alike. */
+static rv_code add_transactions(rvi_my *my, int64_t since_us, writers *list, bool *is_fresh, rv_error *err)
 {
     enum { OURS = 4, SQL_BYTES = 512 };
     char sql[SQL_BYTES];
     RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
     snprintf(sql, sizeof sql,
-             "SELECT trx_mysql_thread_id, trx_id, TIMESTAMPDIFF(SECOND, trx_started, NOW()),"
-             " UNIX_TIMESTAMP(SYSDATE(6)), CASE WHEN trx_mysql_thread_id = CONNECTION_ID()"
-             " THEN LOCATE('rivet looks at %" PRId64 "', trx_query) END FROM information_schema.INNODB_TRX"
-             " WHERE trx_mysql_thread_id = CONNECTION_ID() OR trx_rows_modified > 0",
+             MARK ", trx_mysql_thread_id, trx_id, TIMESTAMPDIFF(SECOND, trx_started, NOW()),"
+                  " UNIX_TIMESTAMP(SYSDATE(6)), CASE WHEN trx_mysql_thread_id = CONNECTION_ID()"
+                  " THEN COALESCE(trx_query, '') END FROM information_schema.INNODB_TRX"
+                  " WHERE trx_mysql_thread_id = CONNECTION_ID() OR trx_rows_modified > 0",
              rvi_my_now_us());
     *is_fresh = false;
     RV_TRY(rvi_my_ask(my, sql, &result, err));
     for (MYSQL_ROW row; (row = mysql_fetch_row(result)) != NULL;)
-        if (row[OURS] != NULL)
-            *is_fresh = number_of(row[OURS], 0) > 0;
-        else
-            RV_TRY(add_row(row, false, list, err));
+        if (row[1 + OURS] != NULL && mark_of(row[1 + OURS]) >= since_us)
+            *is_fresh = true;
+    mysql_data_seek(result, 0);
+    for (MYSQL_ROW row; *is_fresh && (row = mysql_fetch_row(result)) != NULL;)
+        if (row[1 + OURS] == NULL)
+            RV_TRY(add_row(row + 1, false, list, err));
     return RV_OK;
 }
 
@@ -397,27 +412,31 @@ static void follow(writer *tracked, const writer *now)
     tracked->ended = tracked->trx == 0 || now == NULL || now->trx != tracked->trx;
 }
 
-static rv_code rest(const rvi_my *my, int64_t ms, rv_error *err)
+/* From pause_ms to twice as long: several of us may be looking, and must not keep in step. Where the server sees it:
+ * a copy that somebody else makes meanwhile is good for us as well. */
+static rv_code rest(rvi_my *my, int64_t pause_ms, rv_error *err)
 {
-    const rv_clock *clock = rv_clock_system();
-    (void)clock->sleep_us(clock, ms * 1000, my->base.cancel);
-    return rvi_my_check_stop(my, err);
+    char sql[128];
+    RV_AUTO(mysql_free_result) MYSQL_RES *result = NULL;
+    int64_t now_us = rvi_my_now_us(), ms = pause_ms + now_us % pause_ms;
+    RV_TRY(rvi_my_check_stop(my, err));
+    snprintf(sql, sizeof sql, MARK ", SLEEP(%" PRId64 ".%03" PRId64 ")", now_us, ms / 1000, ms % 1000);
+    return rvi_my_ask(my, sql, &result, err);
 }
 
 /* Who writes at this moment; tried until it is seen or the time is over, at least once. *is_fresh false: it was
- * not seen. Each look keeps the copy as it is for everybody else, too, and several of us may be looking: so the
- * pauses grow, and what is left over of the clock's microseconds makes them differ. */
+ * not seen. Statements are listed first, and once: a transaction that one of them leaves behind is in any copy that is
+ * made later. Each look keeps the copy as it is for everybody else, too, so the pauses grow. */
 static rv_code look(rvi_my *my, int64_t until_us, writers *list, bool *is_fresh, rv_error *err)
 {
+    int64_t since_us = 0;
+    RV_TRY(add_statements(my, list, err));
+    since_us = rvi_my_now_us();
     for (int64_t pause_ms = LOOK_AGAIN_MS;;) {
-        list->n = 0;
-        RV_TRY(add_statements(my, list, err));
-        RV_TRY(add_transactions(my, list, is_fresh, err)); /* after what may leave one behind */
-        int64_t now_us = rvi_my_now_us();
-        if (*is_fresh || now_us >= until_us)
+        RV_TRY(add_transactions(my, since_us, list, is_fresh, err));
+        if (*is_fresh || rvi_my_now_us() >= until_us)
             return RV_OK;
-        int64_t left_ms = (until_us - now_us) / 1000 + 1, rest_ms = pause_ms + now_us % pause_ms;
-        RV_TRY(rest(my, rest_ms < left_ms ? rest_ms : left_ms, err));
+        RV_TRY(rest(my, pause_ms, err));
         pause_ms = pause_ms < LOOK_LATER_MS ? 2 * pause_ms : LOOK_LATER_MS;
     }
 }

@@ -261,8 +261,9 @@ static int64_t selects_so_far(server_fixture *f)
 
 static void *end_later(void *argument)
 {
-    /* Statements and transactions: once too soon after the last look to count, once more, and then to follow. */
-    enum { LOOKS = 6 };
+    /* Statements and transactions, too soon after the last look to count; a rest and transactions again; a rest, and
+     * the next look. */
+    enum { LOOKS = 7 };
     ending *e = argument;
     mysql_thread_init();
     while (selects_so_far(e->f) < e->selects_before + LOOKS)
