@@ -96,6 +96,10 @@ typedef struct rv_plan_difference {
 /* In the arena. Any two texts can be compared. Fails OUT_OF_MEMORY. */
 rv_code rv_plan_compare(rv_arena *arena, const char *then, const char *now, rv_plan_difference *out,
                         rv_error *err) RV_MUST_CHECK;
+/* The same of a run by another name than what is run of this export now. known false: `name` is neither that export
+ * nor a partition of it, by whatever partition_by and granularity. Only these two keys are compared. */
+rv_code rv_plan_compare_renamed(rv_arena *arena, const rv_export_config *now, const char *name,
+                                const char *then, rv_plan_difference *out, rv_error *err) RV_MUST_CHECK;
 
 /* Split first..last (inclusive units) into n ranges that tile it without gap or overlap and differ by at most one
  * unit; fewer than n when there are fewer units. Returns how many were written. Any int64 bounds. */

@@ -110,6 +110,25 @@ rv_code rv_run_exports(const rv_run_batch *batch, int at_once, rv_error *err) RV
 rv_code rv_run_partitions(const rv_run_context *context, const rv_export_config *export_config,
                           rv_arena *arena, rv_export_config **out, int *n_out, rv_error *err) RV_MUST_CHECK;
 
+/* The runs that a state store has as running, by the names of their exports; of the newest thousand of all runs. In the
+ * arena. Creates no store. */
+typedef struct rv_open_name {
+    const char *export_name, *config_fingerprint; /* as rv_run_plan has them */
+} rv_open_name;
+typedef struct rv_open_names {
+    const rv_open_name *items;
+    int n;
+} rv_open_names;
+rv_code rv_run_list_open(const rv_run_context *context, rv_arena *arena, rv_open_names *out,
+                         rv_error *err) RV_MUST_CHECK;
+
+/* What partition_by named otherwise when these runs were begun: runs of this export that none of the `n` exports that
+ * are to be run for it now would meet, because no one has their names. They are ended where rivet run would end an open
+ * run of another configuration. Fails as it does: RUN_CHANGED, RUN_OPEN, RUN_LEASE_HELD; nothing is touched then. */
+rv_code rv_run_settle_renamed(const rv_run_context *context, const rv_export_config *export_config,
+                              const rv_open_names *open, const rv_export_config *exports, int n,
+                              rv_error *err) RV_MUST_CHECK;
+
 /* End the open run of an export, whose owner is dead, as interrupted, and remove its files; one that has published its
  * manifest succeeds instead. Asks no source. out (in the arena): what was open; out->exists false: nothing was. Fails
  * RUN_LEASE_HELD. */

@@ -117,26 +117,44 @@ static rv_code add_exports(run_all *all, const rv_export_config *first, int n, c
     return RV_OK;
 }
 
-/* The exports that are run: those with partition_by as their partitions. One whose partitions cannot be found out
- * fails, as it would have while it ran. */
+/* What one of the file stands for now, when nothing of it is open that would be met under another name only. */
+static rv_code expand_export(const rv_run_context *context, const rv_open_names *open,
+                             const rv_export_config *wanted, const rv_export_config **out, int *n,
+                             rv_error *err)
+{
+    rv_export_config *parts = NULL;
+    *out = wanted;
+    *n = 1;
+    if (wanted->partition.column != NULL) {
+        RV_TRY(rv_run_partitions(context, wanted, context->config->arena, &parts, n, err));
+        *out = parts;
+    }
+    RV_TRY_CTX(rv_run_settle_renamed(context, wanted, open, *out, *n, err), err, "export '%s'", wanted->name);
+    return RV_OK;
+}
+
+/* The exports that are run: those with partition_by as their partitions. One of which this cannot be found out fails,
+ * as it would have while it ran. */
 static rv_code expand_exports(run_all *all, const rv_run_context *context, rv_error *err)
 {
-    rv_arena *arena = all->config->arena;
+    rv_open_names open = {0};
+    rv_error unlisted = {0};
+    bool listed = rv_run_list_open(context, all->config->arena, &open, &unlisted) == RV_OK;
     for (int i = 0; i < all->n_selected; i++) {
-        const rv_export_config *wanted = selected_export(all, i);
-        rv_export_config *parts = NULL;
-        rv_error failure = {0}, *kept = NULL;
+        const rv_export_config *wanted = selected_export(all, i), *parts = NULL;
+        rv_error failure = unlisted, *kept = NULL;
         int n = 1;
-        if (wanted->partition.column != NULL &&
-            rv_run_partitions(context, wanted, arena, &parts, &n, &failure) != RV_OK) {
+        if (!listed)
+            rv_wrap(&failure, unlisted.code, "export '%s'", wanted->name);
+        if (!listed || expand_export(context, &open, wanted, &parts, &n, &failure) != RV_OK) {
             n = 1;
-            parts = NULL;
-            kept = rv_arena_alloc(arena, 1, sizeof *kept);
+            parts = wanted;
+            kept = rv_arena_alloc(all->config->arena, 1, sizeof *kept);
             if (kept == NULL)
                 return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the run");
             *kept = failure;
         }
-        RV_TRY(add_exports(all, parts != NULL ? parts : wanted, n, kept, err));
+        RV_TRY(add_exports(all, parts, n, kept, err));
     }
     return RV_OK;
 }

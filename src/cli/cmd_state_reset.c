@@ -103,34 +103,62 @@ static rv_code tell_run(reset *r, const char *export_name, const rv_open_run *op
     return RV_OK;
 }
 
+static rv_code make_context(const reset *r, rv_run_context *out, rv_error *err)
+{
+    *out = (rv_run_context){.config = r->config,
+                            .clock = rv_clock_system(),
+                            .cancel = r->cli->cancel,
+                            .redactor = r->cli->redactor};
+    return rv_run_state_path(r->config, r->arena, &out->state_path, err);
+}
+
 static rv_code give_up(reset *r, const rv_export_config *export_config, bool only_dead, rv_error *err)
 {
     rv_open_run open = {0};
-    rv_run_context context = {.config = r->config,
-                              .clock = rv_clock_system(),
-                              .cancel = r->cli->cancel,
-                              .redactor = r->cli->redactor};
+    rv_run_context context;
     RV_TRY(rv_state_find_open_run(r->state, export_config->name, r->arena, &open, err));
     if (!open.exists || (only_dead && open.owner_alive))
         return RV_OK;
-    RV_TRY(rv_run_state_path(r->config, r->arena, &context.state_path, err));
+    RV_TRY(make_context(r, &context, err));
     RV_TRY(rv_run_give_up(&context, export_config, &open, r->arena, err));
     return open.exists ? tell_run(r, export_config->name, &open, err) : RV_OK;
 }
 
-static rv_code give_up_all(reset *r, rv_error *err)
-{
-    for (int i = 0; i < r->config->n_exports; i++)
-        RV_TRY(give_up(r, &r->config->exports[i], true, err));
-    return RV_OK;
-}
-
 /* The runs of a partitioned export have names that the file does not know; all that is needed is in the store. */
-static rv_code give_up_one(reset *r, const char *export_name, rv_error *err)
+static rv_code give_up_named(reset *r, const char *export_name, bool only_dead, rv_error *err)
 {
     rv_export_config export_config = r->config->exports[0];
     export_config.name = export_name;
-    return give_up(r, &export_config, false, err);
+    return give_up(r, &export_config, only_dead, err);
+}
+
+static rv_code give_up_partitions(reset *r, const rv_export_config *export_config, const rv_open_names *open,
+                                  rv_error *err)
+{
+    for (int i = 0; i < open->n; i++) {
+        const char *name = open->items[i].export_name;
+        rv_plan_difference found;
+        if (rv_config_export(r->config, name, NULL) != NULL) /* its turn comes, or has been */
+            continue;
+        RV_TRY(rv_plan_compare_renamed(r->arena, export_config, name, open->items[i].config_fingerprint,
+                                       &found, err));
+        if (found.known)
+            RV_TRY(give_up_named(r, name, true, err));
+    }
+    return RV_OK;
+}
+
+static rv_code give_up_all(reset *r, rv_error *err)
+{
+    rv_run_context context;
+    rv_open_names open;
+    RV_TRY(make_context(r, &context, err));
+    RV_TRY(rv_run_list_open(&context, r->arena, &open, err));
+    for (int i = 0; i < r->config->n_exports; i++) {
+        RV_TRY(give_up(r, &r->config->exports[i], true, err));
+        RV_TRY(give_up_partitions(r, &r->config->exports[i], &open, err));
+    }
+    return RV_OK;
 }
 
 rv_code rvi_cmd_state_reset_chunks(rvi_cli *cli, const rvi_args *args, rv_error *err)
@@ -142,7 +170,8 @@ rv_code rvi_cmd_state_reset_chunks(rvi_cli *cli, const rvi_args *args, rv_error 
     reset r = {.config = NULL};
     rv_code rc = reset_open(&r, cli, args, err);
     if (rc == RV_OK)
-        rc = rvi_listing_close(&r.list, all ? give_up_all(&r, err) : give_up_one(&r, export_name, err),
+        rc = rvi_listing_close(&r.list,
+                               all ? give_up_all(&r, err) : give_up_named(&r, export_name, false, err),
                                "no run is open; nothing was changed", err);
     reset_free(&r);
     return rc;

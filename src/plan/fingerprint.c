@@ -278,3 +278,67 @@ rv_code rv_plan_compare(rv_arena *arena, const char *then, const char *now, rv_p
     *out = found;
     return RV_OK;
 }
+
+/* ---- under another name ---- */
+
+/* "2024-01" of "orders__2024-01"; NULL: no partition of `parent` is called that. */
+static const char *bucket_of(const char *parent, const char *name)
+{
+    size_t len = strlen(parent);
+    if (strncmp(name, parent, len) != 0 || strncmp(name + len, "__", 2) != 0)
+        return NULL;
+    const char *bucket = name + len + 2;
+    bool is_date = bucket[0] != '\0' && bucket[strspn(bucket, "0123456789-")] == '\0';
+    return is_date || strcmp(bucket, RVI_HIVE_NULL) == 0 ? bucket : NULL;
+}
+
+static rv_code list_partition(rv_arena *arena, const rv_partition_config *partition, const char **out,
+                              rv_error *err)
+{
+    recipe r = {.text = RV_BYTES_INIT(TEXT_BYTES), .list = RV_BYTES_INIT(LIST_BYTES)};
+    rv_code rc = put_partition(&r, partition, err);
+    const char *list = rc == RV_OK ? rv_arena_strndup(arena, (const char *)r.list.data, r.list.len) : NULL;
+    rv_bytes_deinit(&r.text);
+    rv_bytes_deinit(&r.list);
+    if (rc == RV_OK && list == NULL)
+        rc = rv_fail(err, RV_E_OUT_OF_MEMORY, "comparing plans");
+    if (rc == RV_OK)
+        *out = list;
+    return rc;
+}
+
+/* Was it begun as a partition? An export of another file may have the name of one. */
+static rv_code was_partition(rv_arena *arena, const char *then, bool *out, rv_error *err)
+{
+    const char *whole = "";
+    line one, other;
+    RV_TRY(list_partition(arena, &(rv_partition_config){0}, &whole, err));
+    *out = next_line(&whole, &one) && find_line(then, &one, &other) &&
+           (one.len != other.len || memcmp(one.at, other.at, one.len) != 0);
+    return RV_OK;
+}
+
+rv_code rv_plan_compare_renamed(rv_arena *arena, const rv_export_config *now, const char *name,
+                                const char *then, rv_plan_difference *out, rv_error *err)
+{
+    rv_plan_difference found = {.known = strcmp(name, now->name) == 0, .keys = ""};
+    rv_partition_config partition = now->partition;
+    const char *bucket = bucket_of(now->name, name), *list = "";
+    line one, other;
+    if (bucket != NULL)
+        RV_TRY(was_partition(arena, then, &found.known, err));
+    if (bucket != NULL && partition.column != NULL) {
+        partition.parent = now->name;
+        partition.label = rv_arena_printf(arena, "%s=%s", partition.column, bucket);
+        if (partition.label == NULL)
+            return rv_fail(err, RV_E_OUT_OF_MEMORY, "comparing plans");
+    }
+    RV_TRY(list_partition(arena, &partition, &list, err));
+    while (found.known && next_line(&list, &one)) {
+        found.known = find_line(then, &one, &other);
+        if (found.known && (other.len != one.len || memcmp(other.at, one.at, one.len) != 0))
+            RV_TRY(note_change(&one, arena, &found, err));
+    }
+    *out = found;
+    return RV_OK;
+}

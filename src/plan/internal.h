@@ -5,6 +5,9 @@
 #include "rivet/bytes.h"
 #include "rivet/plan.h"
 
+/* What Hive calls the partition of rows without a value. */
+#define RVI_HIVE_NULL "__HIVE_DEFAULT_PARTITION__"
+
 /* A plan that is being made. */
 typedef struct rvi_planner {
     rv_arena *arena;

@@ -9,8 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define HIVE_NULL "__HIVE_DEFAULT_PARTITION__"
-
 enum { FIRST_CAPACITY = 32 };
 
 typedef struct partitions {
@@ -219,7 +217,7 @@ rv_code rv_plan_partitions(rv_arena *arena, const rv_plan_input *input, rv_expor
     if (!ends.empty)
         RV_TRY(add_buckets(&s, &ends, err));
     if (ends.has_null)
-        RV_TRY(add(&s, HIVE_NULL, &(rv_range){.key = s.key, .null_only = true}, err));
+        RV_TRY(add(&s, RVI_HIVE_NULL, &(rv_range){.key = s.key, .null_only = true}, err));
     *out = s.items;
     *n_out = s.n;
     return RV_OK;

@@ -79,7 +79,7 @@ static rv_code refuse(const rvi_run *run, const rv_open_run *open, const rv_plan
             "files are "
             "removed, and everything is read anew) use 'rivet run --force' without --resume, 'rivet state "
             "reset-chunks -e %s', or on_interrupted: restart",
-            run->export_config->name);
+            open->plan.export_name);
     return RV_E_RUN_CHANGED;
 }
 
@@ -109,57 +109,75 @@ static bool left_nothing(const rv_open_run *open)
     return open->plan.dest_path[0] == '\0' || (dest != NULL && (dest->caps & RV_DEST_CAP_OBJECTS) == 0);
 }
 
-static bool changed_by_itself(const rvi_run *run, const rv_plan_difference *found, int n_columns)
+static bool changed_by_itself(const rvi_run *run, const rv_plan_difference *found, const char *columns)
 {
     bool columns_may_be_added = run->export_config->on_schema_drift != RV_DRIFT_FAIL;
-    return found->known && found->keys[0] == '\0' && n_columns == 0 &&
+    return found->known && found->keys[0] == '\0' && columns[0] == '\0' &&
            (!found->columns || columns_may_be_added);
 }
 
-static rv_code judge(rvi_run *run, const rv_open_run *open, column_changes *columns, rv_error *err)
+/* columns: those that are gone or of another type, in words; "": none. */
+static rv_code judge(rvi_run *run, const rv_open_run *open, const rv_plan_difference *found,
+                     const char *columns, rv_error *err)
+{
+    bool whole = false;
+    if (run->context->resume)
+        return refuse(run, open, found, columns, err);
+    RV_TRY(is_whole(run, open, &whole, err));
+    if (whole)
+        return RV_OK;
+    if (!run->context->force && !changed_by_itself(run, found, columns))
+        return refuse(run, open, found, columns, err);
+    bool renamed = strcmp(open->plan.export_name, run->export_config->name) != 0;
+    rvi_run_note(run, "the open run %s is given up, and everything read anew: %s", open->plan.run_id,
+                 run->context->force ? "--force"
+                 : found->columns    ? "columns have changed since it was begun"
+                 : renamed           ? "its partition is not there any more"
+                                     : "the planner chose another way by now");
+    return RV_OK;
+}
+
+static rv_code compare_and_judge(rvi_run *run, const rv_open_run *open, column_changes *columns,
+                                 rv_error *err)
 {
     rv_plan_difference found;
     const char *text = "";
-    bool whole = false;
     RV_TRY(rv_plan_compare(run->arena, open->plan.config_fingerprint, run->plan.ingredients, &found, err));
     if (found.known && found.columns)
         RV_TRY(compare_columns(columns, run, open, err));
     if (columns->n > 0)
         RV_TRY(rv_bytes_cstr(&columns->text, &text, err));
-    if (run->context->resume)
-        return refuse(run, open, &found, text, err);
-    RV_TRY(is_whole(run, open, &whole, err));
-    if (whole)
-        return RV_OK;
-    if (!run->context->force && !changed_by_itself(run, &found, columns->n))
-        return refuse(run, open, &found, text, err);
-    rvi_run_note(run, "the open run %s is given up, and everything read anew: %s", open->plan.run_id,
-                 run->context->force ? "--force"
-                 : found.columns     ? "columns have changed since it was begun"
-                                     : "the planner chose another way by now");
-    return RV_OK;
+    return judge(run, open, &found, text, err);
+}
+
+static bool needs_no_question(const rvi_run *run, const rv_open_run *open)
+{
+    return !run->context->resume &&
+           (run->export_config->on_interrupted == RV_INTERRUPTED_RESTART || left_nothing(open));
 }
 
 rv_code rvi_run_may_give_up_changed(rvi_run *run, const rv_open_run *open, rv_error *err)
 {
     column_changes columns = {.text = RV_BYTES_INIT(COLUMNS_TEXT_BYTES)};
-    if (!run->context->resume &&
-        (run->export_config->on_interrupted == RV_INTERRUPTED_RESTART || left_nothing(open)))
+    if (needs_no_question(run, open))
         return RV_OK;
-    rv_code rc = judge(run, open, &columns, err);
+    rv_code rc = compare_and_judge(run, open, &columns, err);
     rv_bytes_deinit(&columns.text);
     return rc;
 }
 
-/* Trying again later, which is what the exit code asks for, helps only when both are one export. */
-void rvi_run_explain_held(rvi_run *run, const rv_open_run *open, rv_error *err)
+rv_code rvi_run_may_give_up_renamed(rvi_run *run, const rv_open_run *open, const rv_plan_difference *found,
+                                    rv_error *err)
 {
-    rv_plan_difference found;
-    if (rv_plan_compare(run->arena, open->plan.config_fingerprint, run->plan.ingredients, &found, NULL) !=
-            RV_OK ||
-        !found.known || found.keys[0] == '\0')
+    return needs_no_question(run, open) ? RV_OK : judge(run, open, found, "", err);
+}
+
+/* Trying again later, which is what the exit code asks for, helps only when both are one export. */
+void rvi_run_explain_held(const rv_plan_difference *found, rv_error *err)
+{
+    if (!found->known || found->keys[0] == '\0')
         return;
     rv_wrap(err, RV_E_RUN_LEASE_HELD,
             "a run of another configuration (%s); exports that share a state store need names of their own",
-            found.keys);
+            found->keys);
 }

@@ -493,13 +493,25 @@ rv_code rvi_run_join_plan(rvi_run *run, const rv_open_run *open, rv_error *err) 
 /* changed.c: may an open run of another plan be given up for a new one? Touches nothing. Fails RUN_CHANGED, saying in
  * what they differ and what can be done; STATE_CORRUPT, OUT_OF_MEMORY, and what its destination fails with. */
 rv_code rvi_run_may_give_up_changed(rvi_run *run, const rv_open_run *open, rv_error *err) RV_MUST_CHECK;
+/* The same of a run that was begun under another name; found: as rv_plan_compare_renamed() has it. */
+rv_code rvi_run_may_give_up_renamed(rvi_run *run, const rv_open_run *open, const rv_plan_difference *found,
+                                    rv_error *err) RV_MUST_CHECK;
 /* It could not be taken over. Adds to the error that it is of another configuration, if it is. */
-void rvi_run_explain_held(rvi_run *run, const rv_open_run *open, rv_error *err);
+void rvi_run_explain_held(const rv_plan_difference *found, rv_error *err);
 
 /* What an earlier process left: decide, take over, clean. Sets run->run_id and run->dest and records the run. */
 rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err) RV_MUST_CHECK;
 /* End the open run, if there is one whose owner is dead, and remove its files. Fails RUN_LEASE_HELD. */
 rv_code rvi_run_give_up_open(rvi_run *run, rv_arena *arena, rv_open_run *out, rv_error *err) RV_MUST_CHECK;
+/* End the open run of that name, which no export has any more, and remove its files, unless it is alive or somebody may
+ * have meant to finish it. Fails RUN_CHANGED, RUN_OPEN, RUN_LEASE_HELD, and as end and removal do. */
+rv_code rvi_run_settle_renamed(rvi_run *run, const char *export_name, const rv_plan_difference *found,
+                               rv_error *err) RV_MUST_CHECK;
+/* What is done with runs of an export outside of a run of its own: with a state that is open for writing, without a
+ * source. */
+typedef rv_code (*rvi_aside_fn)(rvi_run *run, void *object, rv_error *err);
+rv_code rvi_run_aside(const rv_run_context *context, const rv_export_config *export_config, rvi_aside_fn fn,
+                      void *object, rv_error *err) RV_MUST_CHECK;
 /* Make a run that failed before it was recorded visible in the store; then run->recorded. Best effort. */
 void rvi_run_record_early_failure(rvi_run *run);
 

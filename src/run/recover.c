@@ -601,9 +601,16 @@ static rv_code settle_open_run(rvi_run *run, const rv_open_run *open, rv_error *
     return resume(run, open, err);
 }
 
+static void hand_back(rvi_run *run, const rv_open_run *open)
+{
+    if (rv_state_hand_back(run->state, open->plan.run_id, &run->owner, NULL) != RV_OK)
+        rv_log(RV_LOG_DEBUG, "%s was not handed back", open->plan.run_id);
+}
+
 rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err)
 {
     rv_open_run open = {0};
+    rv_plan_difference found;
     RV_TRY(rv_state_find_open_run(run->state, run->export_config->name, run->arena, &open, err));
     if (run->context->force && !run->context->resume && !open.exists)
         rvi_run_note(run, "--force has changed nothing: no run is open");
@@ -611,15 +618,44 @@ rv_code rvi_run_adopt_or_start(rvi_run *run, rv_error *err)
         return start(run, err);
     int64_t asked_us = run->context->clock->now_us(run->context->clock);
     rv_code rc = rv_state_take_over(run->state, open.plan.run_id, &run->owner, RVI_LEASE_MS, err);
-    if (rc == RV_E_RUN_LEASE_HELD)
-        rvi_run_explain_held(run, &open, err);
+    if (rc == RV_E_RUN_LEASE_HELD && rv_plan_compare(run->arena, open.plan.config_fingerprint,
+                                                     run->plan.ingredients, &found, NULL) == RV_OK)
+        rvi_run_explain_held(&found, err);
     if (rc != RV_OK)
         return rc;
     rvi_lease_begins(run, asked_us);
     rc = settle_open_run(run, &open, err);
-    if (rc != RV_OK && !run->recorded &&
-        rv_state_hand_back(run->state, open.plan.run_id, &run->owner, NULL) != RV_OK)
-        rv_log(RV_LOG_DEBUG, "%s was not handed back", open.plan.run_id);
+    if (rc != RV_OK && !run->recorded)
+        hand_back(run, &open);
+    return rc;
+}
+
+static rv_code end_renamed(rvi_run *run, const rv_open_run *open, const rv_plan_difference *found,
+                           rv_error *err)
+{
+    bool goes_on = false;
+    if (run->export_config->on_interrupted != RV_INTERRUPTED_FAIL)
+        RV_TRY(rvi_run_may_give_up_renamed(run, open, found, err));
+    RV_TRY(choose_what_to_do(run, open, false, &goes_on, err));
+    return end_stale_run(run, open, "its process ended; its export has other partitions since", err);
+}
+
+rv_code rvi_run_settle_renamed(rvi_run *run, const char *export_name, const rv_plan_difference *found,
+                               rv_error *err)
+{
+    rv_open_run open = {0};
+    bool changed = found->keys[0] != '\0';
+    RV_TRY(rv_state_find_open_run(run->state, export_name, run->arena, &open, err));
+    if (!open.exists || (open.owner_alive && !changed))
+        return RV_OK;
+    rv_code rc = rv_state_take_over(run->state, open.plan.run_id, &run->owner, RVI_LEASE_MS, err);
+    if (rc == RV_E_RUN_LEASE_HELD)
+        rvi_run_explain_held(found, err);
+    if (rc != RV_OK)
+        return rc;
+    rc = end_renamed(run, &open, found, err);
+    if (rc != RV_OK)
+        hand_back(run, &open);
     return rc;
 }
 

@@ -358,8 +358,8 @@ static rv_code run_one(const rv_run_context *context, const rv_export_config *ex
     return rc;
 }
 
-rv_code rv_run_give_up(const rv_run_context *context, const rv_export_config *export_config, rv_open_run *out,
-                       rv_arena *arena, rv_error *err)
+rv_code rvi_run_aside(const rv_run_context *context, const rv_export_config *export_config, rvi_aside_fn fn,
+                      void *object, rv_error *err)
 {
     rv_summary summary = {0};
     rvi_run run = {.context = context, .export_config = export_config, .summary = &summary};
@@ -371,9 +371,28 @@ rv_code rv_run_give_up(const rv_run_context *context, const rv_export_config *ex
     if (rc == RV_OK)
         rc = rv_state_open(&run.state, context->state_path, RV_STATE_WRITE, context->clock, err);
     if (rc == RV_OK)
-        rc = rvi_run_give_up_open(&run, arena, out, err);
+        rc = fn(&run, object, err);
     release(&run);
     return rc;
+}
+
+/* What rv_run_give_up() is given, for the call. */
+typedef struct giving_up {
+    rv_arena *arena;
+    rv_open_run *out;
+} giving_up;
+
+static rv_code give_up(rvi_run *run, void *object, rv_error *err)
+{
+    const giving_up *g = object;
+    return rvi_run_give_up_open(run, g->arena, g->out, err);
+}
+
+rv_code rv_run_give_up(const rv_run_context *context, const rv_export_config *export_config, rv_open_run *out,
+                       rv_arena *arena, rv_error *err)
+{
+    giving_up g = {.arena = arena, .out = out};
+    return rvi_run_aside(context, export_config, give_up, &g, err);
 }
 
 rv_code rv_run_export(const rv_run_context *context, const rv_export_config *export_config,
