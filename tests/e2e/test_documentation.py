@@ -13,8 +13,10 @@ database in DATABASE_URL. The blocks that docs/csv.md marks by loader are run by
 a mark fails, unless all that it does is to call make: see MAKE.
 """
 
+import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +37,7 @@ PAGES = [
         if "reference" not in path.relative_to(REPOSITORY).parts  # generated, from tables with tests of their own
     ),
 ]
+EXPORTS_OF_0_9 = {"users": 3, "orders": 2500, "events": 4, "recent": 4}  # the rows of each
 
 # What the reader of a page has done before, by what the block's mark says.
 PREPARED = {
@@ -56,7 +59,105 @@ PREPARED = {
         printf '%s\\n' 'source: {type: sqlite, path: shop.db}' 'exports:' \\
             '  - {name: sales, table: sales, format: csv, destination: {type: stdout}}' > rivet.yaml
     """,
+    # A folder in which Rivet 0.9 has run: its configuration, with the keys that it had, and what it kept of its state.
+    "test: postgres 0.9": """
+        psql -q "$DATABASE_URL" -c "CREATE TABLE users (id bigint PRIMARY KEY, email text)" \\
+            -c "INSERT INTO users SELECT i, 'u' || i FROM generate_series(1, 3) i" \\
+            -c "CREATE TABLE orders (id bigint PRIMARY KEY, total numeric(10,2) NOT NULL)" \\
+            -c "INSERT INTO orders SELECT i, i FROM generate_series(1, 2500) i" \\
+            -c "CREATE TABLE events (id bigint PRIMARY KEY, at timestamptz NOT NULL)" \\
+            -c "INSERT INTO events SELECT i, now() FROM generate_series(1, 4) i"
+        sqlite3 .rivet_state.db "CREATE TABLE schema_version (version INTEGER); INSERT INTO schema_version VALUES (8);
+            CREATE TABLE export_state (export_name TEXT PRIMARY KEY, last_cursor_value TEXT, last_run_at TEXT);
+            INSERT INTO export_state VALUES ('events', '2099-01-01T00:00:00Z', '2026-01-01T00:00:00Z');"
+        cat > rivet.yaml <<'END'
+# yaml-language-server: $schema=./rivet.schema.json
+source:
+  type: postgres
+  url_env: DATABASE_URL
+  environment: production
+  tuning:
+    profile: balanced
+    batch_size: 10000
+    throttle_ms: 50
+    statement_timeout_s: 300
+    max_retries: 3
+    retry_backoff_ms: 2000
+    lock_timeout_s: 30
+    memory_threshold_mb: 4096
+
+exports:
+  - name: users
+    query: "SELECT id, email FROM users"
+    mode: full
+    format: csv
+    skip_empty: true
+    destination:
+      type: local
+      path: ./output/users
+  - name: orders
+    table: orders
+    mode: chunked
+    chunk_column: id
+    chunk_size: 1000
+    chunk_checkpoint: true
+    chunk_max_attempts: 4
+    parallel: 2
+    format: parquet
+    compression: zstd
+    compression_level: 3
+    meta_columns:
+      exported_at: true
+      row_hash: true
+    quality:
+      row_count_min: 1
+      unique_columns: [id]
+    destination:
+      type: local
+      path: ./output/orders
+  - name: events
+    query: "SELECT id, at FROM events"
+    mode: incremental
+    cursor_column: at
+    format: parquet
+    compression_profile: compact
+    max_file_size: 64MB
+    destination:
+      type: local
+      path: ./output/events/{date}
+  - name: recent
+    query: "SELECT id, at FROM events"
+    mode: time_window
+    time_column: at
+    days_window: 7
+    format: parquet
+    on_schema_drift: warn
+    tuning:
+      profile: safe
+    destination:
+      type: local
+      path: ./output/recent
+END
+        rivet run -c rivet.yaml 2> refused.txt && exit 1
+        grep -q 'is an SQLite database of another program' refused.txt
+    """,
 }
+
+
+def check_what_0_9_left(folder: Path):
+    """Every export of the old file ran, from its first row, and the old state lies where it was put."""
+    found = {}
+    for text in folder.glob("output/**/manifest.json"):
+        manifest = json.loads(text.read_text())
+        found[manifest["export_name"]] = manifest["row_count"]
+    assert found == EXPORTS_OF_0_9
+    with sqlite3.connect(folder / "rivet_state_0.9.db") as session:
+        assert session.execute("SELECT version FROM schema_version").fetchall() == [(8,)]
+    session.close()
+
+
+# What is there afterwards, where the script itself does not look.
+AFTERWARDS = {"test: postgres 0.9": check_what_0_9_left}
 
 # Not run from here, and why.
 MAKE = {
@@ -118,6 +219,7 @@ def test_the_examples_work(page: Path, tmp_path: Path, pg15, programs):
             timeout=120,
         )
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+        AFTERWARDS.get(mark, lambda _: None)(folder)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
