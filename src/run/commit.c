@@ -80,6 +80,13 @@ static rv_code remove_strays(rvi_run *run, const rvi_part_list *parts, rv_error 
     return rvi_remove_objects(run->dest, &strays, err);
 }
 
+static void count_parts(rvi_run *run, const rvi_part_list *parts)
+{
+    run->summary->rows = parts->rows;
+    run->summary->files = parts->n;
+    run->summary->bytes = parts->bytes;
+}
+
 rv_code rvi_run_commit(rvi_run *run, rv_error *err)
 {
     rvi_part_list parts;
@@ -91,9 +98,7 @@ rv_code rvi_run_commit(rvi_run *run, rv_error *err)
     int64_t n_large = atomic_load(&run->counters.pages_too_large);
     if (n_large > 0)
         rvi_run_note(run, "%" PRId64 " pages held more than tuning.max_batch_memory_mb", n_large);
-    run->summary->rows = parts.rows;
-    run->summary->files = parts.n;
-    run->summary->bytes = parts.bytes;
+    count_parts(run, &parts);
     if (!is_published)
         RV_TRY(rvi_guards_judge(run, parts.rows, err));
     if (!is_published && has_objects)
@@ -116,10 +121,15 @@ static bool is_still_ours(rvi_run *run, const rv_error *failure)
     return rvi_lease_renew(run, NULL) != RV_E_RUN_LEASE_LOST;
 }
 
-/* The run stays open, and the next one goes on with it. */
+/* The run stays open, and the next one goes on with it: what it has so far is told, although the run has failed. */
 static void leave_open(rvi_run *run)
 {
     rv_error err = {0};
+    rvi_part_list parts;
+    if (rvi_list_parts(run, &parts, &err) == RV_OK)
+        count_parts(run, &parts);
+    else
+        rvi_run_note(run, "the rows that are complete could not be counted: %s", err.message);
     if (run->committing)
         rvi_run_note(run, "every row is written, only the commit is missing: the next run completes it");
     else

@@ -113,11 +113,16 @@ def test_an_interrupt_keeps_what_is_whole(program, pg15, table, way, number, rc)
     keys = {"tuning": {"batch_size": 100, "throttle_ms": 100}, "parallel": 2}
     export = program.export("t", **(WAYS[way] | keys))
     program.configure(pg15.url(table), export)
-    process = program.start("run", "-c", "rivet.yaml")
+    process = program.start("run", "-c", "rivet.yaml", "--json")
     first = "*.parquet" if way != "full" else ".rivet-*"
     wait_until(lambda: list(program.out.glob(first)), 40, "the first part, or its beginning")
     process.send_signal(number)
-    assert program.finish(process, 20).rc == rc
+    stopped = program.finish(process, 20)
+    assert stopped.rc == rc
+    told = stopped.json["per_export"][0]
+    complete = [c for c in program.listing("state", "chunks", "-e", "t") if c["status"] == "completed"]
+    assert told["rows"] == sum(chunk["rows"] for chunk in complete) and told["files"] == len(complete)
+    assert (told["bytes"] > 0) is (told["rows"] > 0) is (way != "full"), "what is left of it is told"
     wait_until(lambda: pg15.sessions(table) == 0, 5, "the server's sessions to end")
     assert not list(program.out.glob("manifest*"))
     kept = set(program.out.glob("*.parquet"))

@@ -66,6 +66,45 @@ def test_kept_files_of_a_resumed_run_are_read_back_too(table, harm):
     assert event["detail"] == {"passed": True, "files_validated": 6, "files": 6}
 
 
+def test_cells_that_changed_places_are_noticed(table):
+    """A column's digest does not depend on the order of its values. The file's checksums do, and so does a row's hash."""
+    cut = {"mode": "chunked", "chunk_column": "id", "chunk_count": 3, "compression": "none"}
+    cut |= {"parquet": {"encoding": {"note": "plain"}}}  # whose length does not depend on the order
+    exports = [
+        table.export(name, table="t", destination={"type": "local", "path": name}, meta_columns={"row_hash": hashed}, **cut)
+        for name, hashed in (("plain", False), ("hashed", True))
+    ]
+
+    def copies() -> dict[str, dict]:
+        table.configure("sqlite://a.db", *exports).run().ok()
+        return {name: check_delivery(table.folder / name)[-1] for name in ("plain", "hashed")}
+
+    before = copies()
+    with sqlite3.connect(table.folder / "a.db") as db:
+        notes = dict(db.execute("SELECT id, note FROM t WHERE id IN (11, 22)").fetchall())
+        db.executemany("UPDATE t SET note = ? WHERE id = ?", [(notes[11], 22), (notes[22], 11)])
+    db.close()
+    after = copies()
+    for name in ("plain", "hashed"):
+        digests = [[column["checksum"] for column in manifest["columns"]] for manifest in (before[name], after[name])]
+        assert [old == new for old, new in zip(*digests, strict=True)] == [True] * 4 + [False] * (name == "hashed")
+        first = [manifest[name]["parts"][0] for manifest in (before, after)]
+        assert first[0]["rows"] == first[1]["rows"] and first[0]["content_fingerprint"] != first[1]["content_fingerprint"]
+
+    swapped = (table.folder / "plain" / after["plain"]["parts"][0]["path"]).read_bytes()
+    with sqlite3.connect(table.folder / "a.db") as db:
+        db.executemany("UPDATE t SET note = ? WHERE id = ?", [(notes[11], 11), (notes[22], 22)])
+    db.close()
+    table.configure("sqlite://a.db", exports[0])
+    assert table.run(env={"RIVET_CRASH_AT": "after-chunk-complete:2"}).rc == -signal.SIGKILL
+    kept = max((table.folder / "plain").glob("*_chunk0.parquet"))
+    assert kept.stat().st_size == len(swapped), "nothing but the bytes gives it away"
+    kept.write_bytes(swapped)
+    [summary] = table.run_json("--validate")["per_export"]
+    assert any("is not what was written" in note and kept.name in note for note in summary["notes"])
+    assert kept.read_bytes() != swapped and summary["validated"] is True
+
+
 def test_validated_is_null_unless_it_was_asked_for(table):
     table.configure("sqlite://a.db", table.export("t"))
     [summary] = table.run_json()["per_export"]
