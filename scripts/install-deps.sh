@@ -12,7 +12,7 @@ declare -A packages=(
     [demo-mysql]="mariadb-server mariadb-client python3 python3-venv"
     [test]="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libcmocka-dev python3 python3-venv
             postgresql-15 postgresql-client-15 pgbouncer mariadb-server mariadb-client libmariadb-dev libaio1 libnuma1
-            sqlite3 jq zstd openssl time bash zsh fish git strace systemd"
+            sqlite3 jq zstd openssl time bash zsh fish git strace systemd locales"
     [bench]="postgresql-15 postgresql-client-15 python3 python3-venv time"
 )
 

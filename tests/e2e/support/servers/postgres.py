@@ -48,7 +48,15 @@ def install_folder(major: int) -> Path:
 class PostgresServer:
     """One server. `settings` are added to postgresql.conf, `hba` replaces pg_hba.conf."""
 
-    def __init__(self, major: int, base: Path, name: str = "", settings: dict | None = None, hba: str = ""):
+    def __init__(
+        self,
+        major: int,
+        base: Path,
+        name: str = "",
+        settings: dict | None = None,
+        hba: str = "",
+        environment: dict | None = None,
+    ):
         self.major = major
         self.folder = own_folder(base / (name or f"pg{major}"))
         self.port = free_port()
@@ -57,6 +65,7 @@ class PostgresServer:
         self._bin = reachable(install_folder(major), base) / "bin"
         self._settings = SETTINGS | (settings or {})
         self._hba = hba
+        self._environment = environment or {}
         self._n_databases = 0
 
     @property
@@ -76,7 +85,7 @@ class PostgresServer:
             "-k",
             self.folder,
         ]
-        self.process = serve([*command, "-c", "listen_addresses=127.0.0.1", *options], self.log)
+        self.process = serve([*command, "-c", "listen_addresses=127.0.0.1", *options], self.log, **self._environment)
         wait_until(
             self._answers, START_SECONDS, f"PostgreSQL {self.major} on port {self.port}, see {self.log}"
         )
