@@ -17,6 +17,12 @@
 
 #include <string.h>
 
+/* A cell that a policy has changed. */
+typedef struct rv_policy_use {
+    int64_t value; /* its index in the column */
+    rv_invalid invalid_class;
+} rv_policy_use;
+
 typedef struct rv_column rv_column;
 struct rv_column {
     rv_type type;
@@ -30,6 +36,9 @@ struct rv_column {
     rv_column *child;                        /* LIST */
     rv_budget *budget;                       /* borrowed; may be NULL */
     int64_t policy_uses[RV_INVALID_CLASSES]; /* cells changed by a policy since the last reset */
+    rv_policy_use
+        *uses; /* which ones, in their order; of a list's elements: at the child, but counted here */
+    size_t n_uses, cap_uses;
 };
 
 typedef struct rv_batch {
@@ -46,7 +55,8 @@ RV_DEFINE_AUTO(rv_batch, rv_batch_free)
 void rv_batch_reset(rv_batch *batch);         /* zero rows, keeps memory, clears policy counters */
 size_t rv_batch_bytes(const rv_batch *batch); /* bytes of content: what limits and queues weigh */
 
-/* Takes out the rows whose `keep` (one byte for each row) is 0; the others stay in their order. Policy counters stay. */
+/* Takes out the rows whose `keep` (one byte for each row) is 0; the others stay in their order. What
+ * policies have changed in them is not counted any more. */
 void rv_batch_keep(rv_batch *batch, const uint8_t *keep);
 
 /* Make room for one more row in every column; then append exactly one value to each column, then end the row.
@@ -104,6 +114,9 @@ static inline bool rv_column_is_null(const rv_column *column, int64_t row)
 {
     return column->validity != NULL && ((column->validity[row >> 3] >> (row & 7)) & 1) == 0;
 }
+
+/* The next value is one that a policy has changed. Fails OUT_OF_MEMORY, MEMORY_BUDGET. */
+rv_code rv_column_count_use(rv_column *column, rv_invalid invalid_class, rv_error *err) RV_MUST_CHECK;
 
 /* The one place that decides about a cell that its column cannot hold. `shown` is the value as text for the
  * message (cut to 64 bytes). Returns RV_OK and *applied = RV_POLICY_NULL after appending NULL and counting, or

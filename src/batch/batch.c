@@ -142,6 +142,7 @@ static void column_free_buffers(rv_column *column)
         release(column->budget, main_block(column), bytes);
     release(column->budget, column->validity, validity_bytes(column->capacity));
     release(column->budget, column->data, column->data_cap);
+    release(column->budget, column->uses, column->cap_uses * sizeof *column->uses);
 }
 
 rv_code rv_batch_new(rv_batch **out, const rv_schema *schema, rv_budget *budget, rv_error *err)
@@ -196,6 +197,7 @@ static void column_reset(rv_column *column)
     column->null_count = 0;
     column->data_len = 0;
     memset(column->policy_uses, 0, sizeof column->policy_uses);
+    column->n_uses = 0;
     if (column->child != NULL)
         column_reset(column->child);
 }
@@ -433,6 +435,24 @@ void rv_column_append_fixed(rv_column *column, const void *value, size_t width)
     assert(column->length < column->capacity && width == rv_type_width(column->type));
     memcpy(column->values + (size_t)column->length * width, value, width);
     rv_column_advance(column);
+}
+
+rv_code rv_column_count_use(rv_column *column, rv_invalid invalid_class, rv_error *err)
+{
+    enum { AT_FIRST = 16 };
+    const size_t size = sizeof *column->uses;
+    if (column->n_uses == column->cap_uses) {
+        size_t cap = column->cap_uses == 0 ? AT_FIRST : 2 * column->cap_uses, bytes = 0;
+        void *block = column->uses;
+        if (cap < column->cap_uses || rv_mul_size(&bytes, cap, size))
+            return rv_fail(err, RV_E_LIMIT_EXCEEDED, "too many changed values for one batch");
+        RV_TRY(resize(column->budget, &block, column->cap_uses * size, bytes, err));
+        column->uses = block;
+        column->cap_uses = cap;
+    }
+    column->uses[column->n_uses++] = (rv_policy_use){column->length, invalid_class};
+    column->policy_uses[invalid_class]++;
+    return RV_OK;
 }
 
 rv_code rv_column_close_list(rv_column *column, rv_error *err)

@@ -70,9 +70,37 @@ static void cut(rv_column *column, int64_t n)
         column->null_count += rv_column_is_null(column, i);
 }
 
+/* Uses are noted at `noted`, by its values, and counted at `column`, by rows: a list's elements are the values between
+ * two of its offsets. */
+static void forget_uses(rv_column *column, rv_column *noted, int64_t n_rows, const uint8_t *keep)
+{
+    const int32_t *offsets = noted != column ? column->offsets : NULL;
+    size_t next = 0, n_kept = 0;
+    int64_t n_gone = 0; /* values */
+    for (int64_t row = 0; row < n_rows && next < noted->n_uses; row++) {
+        int64_t from = offsets != NULL ? offsets[row] : row,
+                to = offsets != NULL ? offsets[row + 1] : row + 1;
+        for (; next < noted->n_uses && noted->uses[next].value < to; next++) {
+            const rv_policy_use use = noted->uses[next];
+            if (keep[row])
+                noted->uses[n_kept++] = (rv_policy_use){use.value - n_gone, use.invalid_class};
+            else
+                column->policy_uses[use.invalid_class]--;
+        }
+        n_gone += keep[row] ? 0 : to - from;
+    }
+    noted->n_uses = n_kept;
+}
+
 void rv_batch_keep(rv_batch *batch, const uint8_t *keep)
 {
     int64_t kept = 0;
+    for (int i = 0; i < batch->n_columns; i++) {
+        rv_column *column = &batch->columns[i];
+        forget_uses(column, column, batch->rows, keep);
+        if (column->child != NULL)
+            forget_uses(column, column->child, batch->rows, keep);
+    }
     for (int64_t row = 0; row < batch->rows;) {
         int64_t from = row;
         for (; row < batch->rows && keep[row]; row++)

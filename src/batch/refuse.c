@@ -81,13 +81,15 @@ rv_code rv_column_refuse(rv_column *column, const rv_field *field, rv_invalid in
 {
     rv_policy policy = field->on_invalid[invalid_class];
     if (policy == RV_POLICY_NULL) {
+        RV_TRY(rv_column_count_use(column, invalid_class, err));
         RV_TRY(rv_column_append_null(column, err));
     } else if (policy != RV_POLICY_CLAMP || !has_nearest(invalid_class)) {
         /* RV_POLICY_TEXT made the whole column text when the schema was resolved; a text column that comes here
          * all the same holds bytes that are no text. */
         return fail(column, field, invalid_class, shown, shown_len, err);
+    } else {
+        RV_TRY(rv_column_count_use(column, invalid_class, err));
     }
-    column->policy_uses[invalid_class]++;
     *applied = policy;
     return RV_OK;
 }

@@ -268,8 +268,8 @@ static rv_code encode_page(encoder *e, const rvi_page_item *page, rv_error *err)
     if (page->again)
         return begin_chunk_again(e, page, err);
     e->chunk_pages_rows += page->batch->rows;
-    count_policies(e, page->batch);
     RV_TRY(rvi_lane_guard_sift(e->guard, page->batch, err));
+    count_policies(e, page->batch);
     /* A stream gets a file even when there are no rows, unless that is unwanted: its reader waits for one. */
     bool wants_empty = rv_dest_has(run->dest, RV_DEST_CAP_STREAM) && !run->export_config->skip_empty;
     bool needs_part = page->batch->rows > 0 || (page->end && wants_empty);

@@ -250,3 +250,32 @@ def test_a_read_only_file_in_a_read_only_folder(plain_user):
     data.chmod(0o555)
     plain_user.configure(f"sqlite://{data}/a.db", plain_user.export("t")).run().ok()
     check_delivery(plain_user.out)
+
+
+def test_values_changed_in_rows_that_were_exported_before_are_not_counted_again(program):
+    """The look-back reads them once more, and drops them."""
+    with sqlite3.connect(program.folder / "a.db") as db:
+        db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, day TEXT)")
+        db.executemany("INSERT INTO t VALUES (?, ?, '2024-02-30')", ((i, 1000 + i) for i in range(1, 11)))
+    db.close()
+    program.configure(
+        "sqlite://a.db",
+        program.export(
+            "t",
+            mode="incremental",
+            cursor_column="at",
+            cursor_lookback=50,
+            columns={"day": "date"},
+            on_invalid={"unparseable": "null"},
+        ),
+    )
+    changed = []
+    for late in ((), ((11, 1005, "2024-02-30"), (12, 1006, "2024-02-28"))):
+        with sqlite3.connect(program.folder / "a.db") as db:
+            db.executemany("INSERT INTO t VALUES (?, ?, ?)", late)
+        db.close()
+        [summary] = program.run_json()["per_export"]
+        changed.append((summary["rows"], summary["values_changed"]))
+    assert changed == [(10, 10), (2, 1)]
+    uses = [manifest["columns"][2]["policy_uses"] for manifest in check_delivery(program.out)]
+    assert uses == [{"unparseable": 10}, {"unparseable": 1}]

@@ -33,6 +33,8 @@ static void add_list(rv_column *list, int64_t i)
     for (int64_t e = 0; e < n; e++) {
         int len = snprintf(text, sizeof text, "%lld of %lld", (long long)e, (long long)i);
         if ((i + e) % 5 == 0)
+            assert_int_equal(rv_column_count_use(list->child, RV_INVALID_ENCODING, NULL), RV_OK);
+        if ((i + e) % 5 == 0)
             assert_int_equal(rv_column_append_null(list->child, NULL), RV_OK);
         else
             assert_int_equal(rv_column_append_bytes(list->child, text, (size_t)len, NULL), RV_OK);
@@ -45,6 +47,8 @@ static void add_row(rv_batch *batch, int64_t i)
     char text[64];
     assert_int_equal(rv_batch_begin_row(batch, NULL), RV_OK);
     rv_column *c = batch->columns;
+    if (i % 3 == 0 && i % 2 == 0)
+        assert_int_equal(rv_column_count_use(&c[0], RV_INVALID_RANGE, NULL), RV_OK);
     if (i % 3 == 0)
         assert_int_equal(rv_column_append_null(&c[0], NULL), RV_OK);
     else
@@ -75,6 +79,8 @@ static void assert_same(const rv_batch *a, const rv_batch *b)
         assert_int_equal(x->length, y->length);
         assert_int_equal(x->null_count, y->null_count);
         assert_int_equal(x->data_len, y->data_len);
+        for (int i = 0; i < RV_INVALID_CLASSES; i++)
+            assert_int_equal(x->policy_uses[i], y->policy_uses[i]);
         for (int64_t row = 0; row < x->length; row++)
             assert_int_equal(rv_column_is_null(x, row), rv_column_is_null(y, row));
     }
@@ -114,6 +120,8 @@ static void kept_rows_are_as_if_they_had_come_alone(void **state)
             if (keep[i])
                 add_row(alone, i);
         }
+        assert_true(batch->columns[0].policy_uses[RV_INVALID_RANGE] > 0);
+        assert_true(batch->columns[3].policy_uses[RV_INVALID_ENCODING] > 0);
         rv_batch_keep(batch, keep);
         assert_same(batch, alone);
         for (int64_t i = ROWS; i < ROWS + 20; i++) { /* and rows can be added as before */
@@ -121,6 +129,15 @@ static void kept_rows_are_as_if_they_had_come_alone(void **state)
             add_row(alone, i);
         }
         assert_same(batch, alone);
+        uint8_t some[ROWS + 20]; /* and taken out again */
+        rv_batch *both[] = {batch, alone};
+        for (int64_t i = 0; i < ROWS + 20; i++)
+            some[i] = i % 3 != 0;
+        for (int b = 0; b < 2; b++)
+            rv_batch_keep(both[b], some);
+        assert_same(batch, alone);
+        rv_batch_reset(batch);
+        assert_int_equal(batch->columns[0].policy_uses[RV_INVALID_RANGE], 0);
     }
 }
 
