@@ -80,6 +80,15 @@ static rv_code remove_strays(rvi_run *run, const rvi_part_list *parts, rv_error 
     return rvi_remove_objects(run->dest, &strays, err);
 }
 
+/* A file that is not what was written never becomes data; the run is not left open for somebody to publish it. */
+static rv_code validate_joined(rvi_run *run, const rvi_part_list *parts, rv_error *err)
+{
+    rv_code rc = rvi_validate_joined(run, parts, err);
+    if (rc == RV_E_FILE_MISMATCH || rc == RV_E_FILE_DAMAGED)
+        run->committing = false;
+    return rc;
+}
+
 static void count_parts(rvi_run *run, const rvi_part_list *parts)
 {
     run->summary->rows = parts->rows;
@@ -99,6 +108,8 @@ rv_code rvi_run_commit(rvi_run *run, rv_error *err)
     if (n_large > 0)
         rvi_run_note(run, "%" PRId64 " pages held more than tuning.max_batch_memory_mb", n_large);
     count_parts(run, &parts);
+    if (!is_published)
+        RV_TRY(validate_joined(run, &parts, err));
     if (!is_published)
         RV_TRY(rvi_guards_judge(run, parts.rows, err));
     if (!is_published && has_objects)

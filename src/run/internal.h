@@ -172,6 +172,7 @@ struct rvi_run {
 
     int64_t *policy_uses; /* [column][class]: of all lanes that have ended */
     int64_t n_validated;  /* parts that stand and were read back; main's, the uploader's between */
+    uint8_t *looked_at; /* with validate, by chunk: its parts are among them; likewise. NULL: not asked for */
     rv_summary *summary;
 };
 
@@ -365,6 +366,8 @@ void rvi_part_item_free(void *item);
 /* With context->validate: read the part back from its spool file and compare rows and digests with what was written.
  * Fails FILE_MISMATCH, FILE_DAMAGED, IO, OUT_OF_MEMORY, MEMORY_BUDGET. */
 rv_code rvi_validate_part(rvi_run *run, const rvi_part_item *item, rv_error *err) RV_MUST_CHECK;
+/* With context->validate: all parts of the chunk are put, and each was looked at. */
+void rvi_validated_chunk(rvi_run *run, int64_t chunk_index);
 
 typedef enum rvi_record_kind {
     RVI_RECORD_CLAIM = 1,
@@ -444,6 +447,12 @@ rv_code rvi_survey_objects(const rvi_place *place, const rvi_part_list *parts, r
  * MEMORY_BUDGET, RUN_LEASE_LOST. */
 rv_code rvi_validate_kept(rvi_run *run, const rvi_part_list *parts, rvi_index_list *bad,
                           rv_error *err) RV_MUST_CHECK;
+/* These are read once more: nothing of them was looked at. */
+void rvi_validate_again(rvi_run *run, const rvi_index_list *chunks);
+/* With context->validate: parts that processes which joined the run have put, read back before the manifest names them.
+ * What is not as it was recorded fails the run, as a part of its own would: FILE_MISMATCH, FILE_DAMAGED; and as
+ * rvi_validate_kept(). */
+rv_code rvi_validate_joined(rvi_run *run, const rvi_part_list *parts, rv_error *err) RV_MUST_CHECK;
 rv_code rvi_remove_objects(rv_dest *dest, const rvi_name_list *names, rv_error *err) RV_MUST_CHECK;
 /* Remove every part and spool file of the run; its manifests stay. */
 rv_code rvi_remove_run_objects(const rvi_place *place, rv_error *err) RV_MUST_CHECK;

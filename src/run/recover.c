@@ -324,6 +324,8 @@ static rv_code repeat(rvi_run *run, const rvi_place *place, rv_error *err)
     RV_TRY(rvi_remove_run_objects(place, err));
     run->plan.n_chunks = run->n_planned;
     run->n_validated = 0;
+    if (run->looked_at != NULL)
+        memset(run->looked_at, 0, RV_MAX_CHUNKS);
     RV_TRY(describe_for_state(run, &plan, err));
     RV_TRY(rv_state_replan_run(run->state, &plan, run->plan.chunks, run->plan.n_chunks, &run->owner, err));
     atomic_store(&run->counters.chunks_done, 0);
@@ -343,6 +345,7 @@ static rv_code reopen(rvi_run *run, const rvi_place *place, const rvi_index_list
     chunk_survey chunks;
     if (which->n > 0)
         RV_TRY(rv_state_reopen_chunks(run->state, run->run_id, &run->owner, which->items, which->n, err));
+    rvi_validate_again(run, which);
     RV_TRY(rvi_list_parts(run, &parts, err));
     RV_TRY(rvi_survey_objects(place, &parts, &strays, &damaged, err));
     RV_TRY(rvi_remove_objects(run->dest, &strays, err));

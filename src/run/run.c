@@ -136,7 +136,9 @@ static rv_code plan_run(rvi_run *run, rv_error *err)
     run->n_planned = run->plan.n_chunks;
     run->policy_uses = rv_arena_alloc(run->arena, (size_t)run->plan.schema.n_fields * RV_INVALID_CLASSES,
                                       sizeof *run->policy_uses);
-    if (run->policy_uses == NULL)
+    if (run->context->validate) /* an open run may have any number of chunks */
+        run->looked_at = rv_arena_alloc(run->arena, RV_MAX_CHUNKS, sizeof *run->looked_at);
+    if (run->policy_uses == NULL || (run->context->validate && run->looked_at == NULL))
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "planning the run");
     return RV_OK;
 }

@@ -61,6 +61,7 @@ static rv_code collect_part(rvi_record *record, rvi_part_item *item, rv_error *e
 static rv_code report_chunk(rvi_run *run, rvi_part_item *item, rv_error *err)
 {
     rvi_record *record = item->lane->record;
+    rvi_validated_chunk(run, item->chunk_index);
     record->kind = RVI_RECORD_CHUNK_DONE;
     record->chunk_index = item->chunk_index;
     record->rows = item->chunk_rows;

@@ -1,5 +1,5 @@
 /* validate.c - a finished part is read back from its spool file before anybody can see it; one that an earlier attempt
- * has put, from where it lies.
+ * or another process has put, from where it lies.
  *
  * The file's bytes become rows again, by code that shares nothing with the writer, and the rows must be as many and have
  * the same column digests as those that the encoder was given. What no reader looks at is covered by the checksums of the
@@ -124,6 +124,32 @@ static rv_code read_kept(const rvi_run *run, const rv_part *part, rv_error *err)
     return rc;
 }
 
+/* Indexes come from the state store. */
+static bool has_mark(const rvi_run *run, int64_t chunk_index)
+{
+    return run->looked_at != NULL && chunk_index >= 0 && chunk_index < RV_MAX_CHUNKS;
+}
+
+void rvi_validated_chunk(rvi_run *run, int64_t chunk_index)
+{
+    if (has_mark(run, chunk_index))
+        run->looked_at[chunk_index] = 1;
+}
+
+void rvi_validate_again(rvi_run *run, const rvi_index_list *chunks)
+{
+    for (int64_t i = 0; i < chunks->n; i++)
+        if (has_mark(run, chunks->items[i]))
+            run->looked_at[chunks->items[i]] = 0;
+}
+
+/* Reading all of it may outlast the lease. */
+static rv_code may_go_on(rvi_run *run, rv_error *err)
+{
+    RV_TRY(rvi_lease_renew(run, err));
+    return rv_cancel_requested(run->cancel) ? rv_fail(err, RV_E_CANCELLED, "the run was stopped") : RV_OK;
+}
+
 rv_code rvi_validate_kept(rvi_run *run, const rvi_part_list *parts, rvi_index_list *bad, rv_error *err)
 {
     *bad = (rvi_index_list){.items = rv_arena_alloc(run->arena, (size_t)parts->n, sizeof *bad->items)};
@@ -132,10 +158,9 @@ rv_code rvi_validate_kept(rvi_run *run, const rvi_part_list *parts, rvi_index_li
     for (int64_t i = 0; i < parts->n; i++) {
         const rv_part *part = &parts->parts[i];
         rv_error failure = {0};
-        RV_TRY(rvi_lease_renew(run, err)); /* reading all of it may outlast the lease */
-        if (rv_cancel_requested(run->cancel))
-            return rv_fail(err, RV_E_CANCELLED, "the run was stopped");
+        RV_TRY(may_go_on(run, err));
         rv_code rc = read_kept(run, part, &failure);
+        rvi_validated_chunk(run, part->chunk_index); /* one that is not what it was is opened again */
         if (rc == RV_OK)
             continue;
         if (rc != RV_E_FILE_MISMATCH && rc != RV_E_FILE_DAMAGED) {
@@ -146,5 +171,21 @@ rv_code rvi_validate_kept(rvi_run *run, const rvi_part_list *parts, rvi_index_li
         rvi_run_note(run, "'%s' is not what was written (%s): it is read again", part->name, failure.message);
         bad->items[bad->n++] = part->chunk_index;
     }
+    return RV_OK;
+}
+
+rv_code rvi_validate_joined(rvi_run *run, const rvi_part_list *parts, rv_error *err)
+{
+    if (run->looked_at == NULL || !rv_dest_has_files(run->dest))
+        return RV_OK;
+    for (int64_t i = 0; i < parts->n; i++) {
+        const rv_part *part = &parts->parts[i];
+        if (has_mark(run, part->chunk_index) && run->looked_at[part->chunk_index])
+            continue;
+        RV_TRY(may_go_on(run, err));
+        RV_TRY_CTX(read_kept(run, part, err), err, "part '%s', which a process that joined the run has put",
+                   part->name);
+    }
+    run->n_validated = parts->n;
     return RV_OK;
 }

@@ -4,6 +4,7 @@ by itself, and the manifest's files hold every row exactly once and nothing else
 import json
 import shutil
 import signal
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -309,3 +310,54 @@ def check_rows_of_newest(program: Program) -> None:
         with duckdb.connect() as session:
             rows = session.execute(f"SELECT id, v FROM read_parquet({names}) ORDER BY id").fetchall()
         assert rows == [(i, i) for i in range(1, ROWS + 1)]
+
+
+@pytest.mark.parametrize("harm", [False, True], ids=["whole", "damaged"])
+def test_what_a_joiner_has_put_is_validated_by_the_owner(pg15, table, tmp_path, harm):
+    """The owner stands still while the other process puts files, so whose they are is known."""
+    first, second = (Program(tmp_path / name) for name in ("a", "b"))
+    state, out = pg15.new_database("state"), tmp_path / "lake"
+    for program in (first, second):
+        program.folder.mkdir()
+        program.env = {"RIVET_STATE_URL": pg15.url(state)}
+        keys = {"table": "t", "mode": "chunked", "chunk_by_key": "id", "chunk_size": 200}
+        tuning = {"batch_size": 100, "throttle_ms": 100 if program is first else 0}
+        destination = {"type": "local", "path": str(out)}
+        program.configure(pg15.url(table), program.export("t", tuning=tuning, destination=destination, **keys))
+    owner = first.start("run", "-c", "rivet.yaml", "--validate", "--json")
+    wait_until(lambda: list(out.glob("*.parquet")), 40, "the first part")
+
+    def stands_still() -> bool:
+        """Outside of a transaction, whose locks the other process would wait for."""
+        owner.send_signal(signal.SIGSTOP)
+        status = Path(f"/proc/{owner.pid}/stat")
+        wait_until(lambda: status.read_text().rpartition(")")[2].split()[0] == "T", 10, "the owner to stop")
+        busy = pg15.query(f"SELECT 1 FROM pg_stat_activity WHERE datname = '{state}' AND xact_start IS NOT NULL")
+        if busy:
+            owner.send_signal(signal.SIGCONT)
+        return not busy
+
+    try:
+        wait_until(stands_still, 40, "the owner to stand between two transactions")
+        own = set(out.glob("*.parquet"))
+        run_id = min(own).name.split("_chunk")[0]
+        joiner = second.start("run", "-c", "rivet.yaml", "--join", run_id, "--json")
+        wait_until(lambda: len(set(out.glob("*.parquet")) - own) >= 3, 40, "the joiner's parts")
+        if harm:  # its size stays
+            victim = min(set(out.glob("*.parquet")) - own)
+            content = bytearray(victim.read_bytes())
+            content[len(content) // 3] ^= 1
+            victim.write_bytes(content)
+    finally:
+        owner.send_signal(signal.SIGCONT)
+    result = first.finish(owner)
+    assert second.finish(joiner).ok().json["rows"] > 0
+    if harm:
+        assert (result.rc, result.code) in [(3, "RIVET_FILE_DAMAGED"), (3, "RIVET_FILE_MISMATCH")]
+        assert victim.name in result.err and "a process that joined" in result.err
+        assert not list(out.glob("*.parquet")) and not list(out.glob("manifest*"))
+        return
+    summary = result.ok().json["per_export"][0]
+    assert summary["validated"] is True and summary["rows"] == ROWS
+    [manifest] = check_delivery(out)
+    assert manifest["validated"] is True
