@@ -105,6 +105,7 @@ enum { RV_MAX_FIELDS = 4096 };
 
 /* The field of that name, compared letter by letter as the source spells it; NULL: there is none. */
 const rv_field *rv_schema_field(const rv_schema *schema, const char *name);
+int rv_schema_index(const rv_schema *schema, const char *name); /* which one it is; -1: there is none */
 
 /* One entry of `columns:` or a column's own `on_invalid:`. type.id INVALID: no override, policies only. */
 typedef struct rv_column_override {

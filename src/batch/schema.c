@@ -298,12 +298,18 @@ const char *rv_invalid_name(rv_invalid invalid_class)
     return "unknown";
 }
 
-const rv_field *rv_schema_field(const rv_schema *schema, const char *name)
+int rv_schema_index(const rv_schema *schema, const char *name)
 {
     for (int i = 0; i < schema->n_fields; i++)
         if (strcmp(schema->fields[i].name, name) == 0)
-            return &schema->fields[i];
-    return NULL;
+            return i;
+    return -1;
+}
+
+const rv_field *rv_schema_field(const rv_schema *schema, const char *name)
+{
+    int i = rv_schema_index(schema, name);
+    return i >= 0 ? &schema->fields[i] : NULL;
 }
 
 uint64_t rv_schema_fingerprint(const rv_schema *schema)

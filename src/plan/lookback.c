@@ -128,18 +128,10 @@ static bool keeps_its_line(const rv_field *field)
 
 /* ---- what a row version is ---- */
 
-static int index_of(const rv_schema *schema, const char *column)
-{
-    for (int i = 0; i < schema->n_fields; i++)
-        if (strcmp(schema->fields[i].name, column) == 0)
-            return i;
-    return -1;
-}
-
 static void add_columns(const rv_schema *schema, const rv_key *key, int *columns, int *n, bool *all)
 {
     for (int i = 0; i < key->n_columns; i++) {
-        columns[*n] = index_of(schema, key->columns[i]);
+        columns[*n] = rv_schema_index(schema, key->columns[i]);
         *all = *all && columns[*n] >= 0;
         ++*n;
     }
@@ -240,7 +232,7 @@ rv_code rvi_lookback_plan(rvi_planner *p, const rvi_look_request *request, rv_ke
                           const char **mark, rv_error *err)
 {
     const rv_field *field = request->field;
-    rv_lookback look = {.cursor = index_of(&p->plan->schema, field->name), .fallback = -1};
+    rv_lookback look = {.cursor = rv_schema_index(&p->plan->schema, field->name), .fallback = -1};
     int64_t lookback = 0, hi = 0, lo = 0, place = 0;
     uint64_t columns = 0;
     *from = (rv_key_value){0};
@@ -252,7 +244,7 @@ rv_code rvi_lookback_plan(rvi_planner *p, const rvi_look_request *request, rv_ke
         return rvi_plan_note(p, err, "late rows are not looked for: the files hold '%s' as another type",
                              field->name);
     if (request->fallback != NULL)
-        look.fallback = index_of(&p->plan->schema, request->fallback->name);
+        look.fallback = rv_schema_index(&p->plan->schema, request->fallback->name);
     RV_TRY(choose_columns(p, request->key, &look, err));
     RV_TRY(digest_columns(p, &look, &columns, err));
     *mark = rv_arena_printf(p->arena, MARK_PREFIX "%016" PRIx64 ":%" PRId64, columns,

@@ -81,14 +81,6 @@ const char *rv_quality_gate_name(rv_quality_gate gate)
 
 /* ---- names ---- */
 
-static int find_field(const rv_schema *schema, const char *name)
-{
-    for (int i = 0; i < schema->n_fields; i++)
-        if (strcmp(schema->fields[i].name, name) == 0)
-            return i;
-    return -1;
-}
-
 static rv_code refuse_unknown(const rv_schema *schema, const char *key, const char *name, rv_error *err)
 {
     const char **names = calloc((size_t)schema->n_fields + 1, sizeof *names);
@@ -108,10 +100,10 @@ static rv_code refuse_unknown(const rv_schema *schema, const char *key, const ch
 rv_code rv_quality_check_names(const rv_quality_config *config, const rv_schema *schema, rv_error *err)
 {
     for (int i = 0; i < config->n_null_ratios; i++)
-        if (find_field(schema, config->null_ratios[i].column) < 0)
+        if (rv_schema_index(schema, config->null_ratios[i].column) < 0)
             return refuse_unknown(schema, "null_ratio_max", config->null_ratios[i].column, err);
     for (int i = 0; i < config->n_unique_columns; i++)
-        if (find_field(schema, config->unique_columns[i]) < 0)
+        if (rv_schema_index(schema, config->unique_columns[i]) < 0)
             return refuse_unknown(schema, "unique_columns", config->unique_columns[i], err);
     return RV_OK;
 }
@@ -125,7 +117,7 @@ static rv_code open_logs(rv_quality *quality, const rv_quality_options *options,
         config->unique_max_entries > 0 ? config->unique_max_entries : (int64_t)RV_UNIQUE_DEFAULT_ENTRIES;
     for (int i = 0; i < config->n_unique_columns; i++) {
         unique_column *column = &quality->unique[i];
-        column->field = find_field(options->schema, config->unique_columns[i]);
+        column->field = rv_schema_index(options->schema, config->unique_columns[i]);
         column->proof = options->proved != NULL ? options->proved[i] : NULL;
         if (column->proof != NULL)
             continue;
@@ -153,7 +145,7 @@ rv_code rv_quality_new(rv_quality **out, const rv_quality_options *options, rv_e
     if (quality->nulls == NULL || quality->unique == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "preparing the quality gates");
     for (int i = 0; i < config->n_null_ratios; i++)
-        quality->nulls[i].field = find_field(options->schema, config->null_ratios[i].column);
+        quality->nulls[i].field = rv_schema_index(options->schema, config->null_ratios[i].column);
     RV_TRY(open_logs(quality, options, err));
     RV_MOVE(out, quality);
     return RV_OK;

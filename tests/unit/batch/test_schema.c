@@ -160,6 +160,8 @@ static void a_field_is_found_by_the_very_letters_of_its_name(void **state)
     assert_ptr_equal(rv_schema_field(&schema, "id"), &fields[0]);
     assert_ptr_equal(rv_schema_field(&schema, "Id"), &fields[1]);
     assert_ptr_equal(rv_schema_field(&schema, ""), &fields[2]);
+    assert_int_equal(rv_schema_index(&schema, "Id"), 1);
+    assert_int_equal(rv_schema_index(&schema, "ID"), -1);
     assert_null(rv_schema_field(&schema, "ID"));
     assert_null(rv_schema_field(&schema, "i"));
 }
