@@ -110,8 +110,7 @@ rv_code rv_run_exports(const rv_run_batch *batch, int at_once, rv_error *err) RV
 rv_code rv_run_partitions(const rv_run_context *context, const rv_export_config *export_config,
                           rv_arena *arena, rv_export_config **out, int *n_out, rv_error *err) RV_MUST_CHECK;
 
-/* The runs that a state store has as running, by the names of their exports; of the newest thousand of all runs. In the
- * arena. Creates no store. */
+/* The runs that a state store has as running, by the names of their exports. In the arena. Creates no store. */
 typedef struct rv_open_name {
     const char *export_name, *config_fingerprint; /* as rv_run_plan has them */
 } rv_open_name;

@@ -268,6 +268,11 @@ rv_code rv_state_list_files(rv_state *state, const char *export_name, int64_t li
                             void *context, rv_error *err) RV_MUST_CHECK;
 rv_code rv_state_list_runs(rv_state *state, const char *export_name, int64_t limit, rv_run_fn fn,
                            void *context, rv_error *err) RV_MUST_CHECK;
+/* What is running, whoever owns it, by export_name; both texts live for the call. */
+typedef rv_code (*rv_open_name_fn)(void *context, const char *export_name, const char *config_fingerprint,
+                                   rv_error *err);
+rv_code rv_state_list_open_runs(rv_state *state, rv_open_name_fn fn, void *context,
+                                rv_error *err) RV_MUST_CHECK;
 /* Oldest event first, of one run (run_id), or of the export's `limit` newest runs. */
 rv_code rv_state_list_journal(rv_state *state, const char *export_name, const char *run_id, int64_t limit,
                               rv_journal_fn fn, void *context, rv_error *err) RV_MUST_CHECK;

@@ -8,12 +8,7 @@
 
 #include <string.h>
 
-enum {
-    FIRST_CAPACITY = 8,
-    /* Of all exports of a store, the newest. A run that was interrupted is met by the next run of its export, so only
-     * a store where that many others have begun meanwhile hides one. */
-    MOST_RUNS_LOOKED_AT = 1000
-};
+enum { FIRST_CAPACITY = 8 };
 
 /* ---- what is open ---- */
 
@@ -23,11 +18,9 @@ typedef struct open_list {
     int n, capacity;
 } open_list;
 
-static rv_code add_open(void *context, const rv_run_row *row, rv_error *err)
+static rv_code add_open(void *context, const char *export_name, const char *config_fingerprint, rv_error *err)
 {
     open_list *list = context;
-    if (row->result.status != RV_RUN_RUNNING)
-        return RV_OK;
     if (list->n == list->capacity) {
         int capacity = list->capacity == 0 ? FIRST_CAPACITY : 2 * list->capacity;
         rv_open_name *grown = rv_arena_alloc(list->arena, (size_t)capacity, sizeof *grown);
@@ -38,8 +31,8 @@ static rv_code add_open(void *context, const rv_run_row *row, rv_error *err)
         list->items = grown;
         list->capacity = capacity;
     }
-    const rv_open_name one = {rv_arena_strdup(list->arena, row->plan.export_name),
-                              rv_arena_strdup(list->arena, row->plan.config_fingerprint)};
+    const rv_open_name one = {rv_arena_strdup(list->arena, export_name),
+                              rv_arena_strdup(list->arena, config_fingerprint)};
     if (one.export_name == NULL || one.config_fingerprint == NULL)
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "looking for open runs");
     list->items[list->n++] = one;
@@ -51,7 +44,7 @@ rv_code rv_run_list_open(const rv_run_context *context, rv_arena *arena, rv_open
     open_list list = {.arena = arena};
     RV_AUTO(rv_state_close) rv_state *state = NULL;
     RV_TRY(rv_state_open(&state, context->state_path, RV_STATE_READ, context->clock, err));
-    RV_TRY(rv_state_list_runs(state, NULL, MOST_RUNS_LOOKED_AT, add_open, &list, err));
+    RV_TRY(rv_state_list_open_runs(state, add_open, &list, err));
     *out = (rv_open_names){.items = list.items, .n = list.n};
     return RV_OK;
 }

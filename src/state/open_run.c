@@ -60,3 +60,18 @@ rv_code rv_state_find_run(rv_state *state, const char *run_id, rv_arena *arena, 
 {
     return find(state, SELECT_OPEN "run_id = $1", run_id, arena, out, err);
 }
+
+rv_code rv_state_list_open_runs(rv_state *state, rv_open_name_fn fn, void *context, rv_error *err)
+{
+    RV_AUTO(rvi_rows_free) rvi_rows *rows = NULL;
+    RV_TRY(rvi_query(
+        state,
+        "SELECT export_name, config_fingerprint FROM runs WHERE status = 'running' ORDER BY export_name",
+        &(rvi_args){0}, &rows, err));
+    for (const rvi_row *row = rows->first; row; row = row->next) {
+        rvi_cells cells = rvi_cells_of(row);
+        const char *export_name = rvi_next_text(&cells);
+        RV_TRY(fn(context, export_name, rvi_next_text(&cells), err));
+    }
+    return RV_OK;
+}

@@ -287,6 +287,16 @@ static void a_full_disk_says_what_to_do(void **state)
 
 /* ---- damaged files ---- */
 
+static rv_code ignore_name(void *context, const char *export_name, const char *config_fingerprint,
+                           rv_error *err)
+{
+    (void)context;
+    (void)export_name;
+    (void)config_fingerprint;
+    (void)err;
+    return RV_OK;
+}
+
 static rv_code ignore_run(void *context, const rv_run_row *row, rv_error *err)
 {
     (void)context;
@@ -349,6 +359,7 @@ static rv_code use_store(fixture *f, rv_state_access access, rv_error *err)
     RV_TRY(rv_state_recall(store, "orders", arena, &memory, err));
     RV_TRY(rv_state_list_chunks(store, "users_1", ignore_chunk, NULL, err));
     RV_TRY(rv_state_list_runs(store, NULL, 0, ignore_run, NULL, err));
+    RV_TRY(rv_state_list_open_runs(store, ignore_name, NULL, err));
     RV_TRY(rv_state_list_parts(store, "orders_1", ignore_part, NULL, err));
     RV_TRY(rv_state_list_cursors(store, ignore_cursor, NULL, err));
     RV_TRY(rv_state_list_files(store, NULL, 10, ignore_file, NULL, err));

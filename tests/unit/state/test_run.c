@@ -23,6 +23,14 @@ static rv_code see_file(void *context, const rv_file_row *row, rv_error *err)
     return RV_OK;
 }
 
+static rv_code see_name(void *context, const char *export_name, const char *config_fingerprint, rv_error *err)
+{
+    (void)err;
+    assert_string_equal(config_fingerprint, plan_of("any", export_name).config_fingerprint);
+    see(context, export_name);
+    return RV_OK;
+}
+
 static void find_open(rv_state *store, const char *export_name, rv_arena *arena, rv_open_run *out)
 {
     assert_int_equal(rv_state_find_open_run(store, export_name, arena, out, NULL), RV_OK);
@@ -311,6 +319,21 @@ static void whatever_is_not_a_success_leaves_cursor_and_schema_alone(void **stat
     assert_int_equal(files.n, N_CHUNKS);
 }
 
+static void what_is_running_is_listed_by_name(void **state)
+{
+    fixture *f = *state;
+    RV_AUTO(rv_state_close) rv_state *store = open_store(f, RV_STATE_WRITE);
+    start_run(f, store, "users_1", "users", &f->self);
+    start_run(f, store, "orders_1", "orders", &f->self);
+    start_run(f, store, "items_1", "items", &f->self);
+    read_chunks(store, "items_1", &f->self);
+    const rv_run_result result = result_of("items_1", RV_RUN_SUCCEEDED);
+    assert_int_equal(rv_state_finish_run(store, &result, &f->self, NULL), RV_OK);
+    seen names = {0};
+    assert_int_equal(rv_state_list_open_runs(store, see_name, &names, NULL), RV_OK);
+    ASSERT_SEEN(&names, "orders", "users");
+}
+
 static void a_full_run_does_not_reset_the_cursor(void **state)
 {
     fixture *f = *state;
@@ -423,6 +446,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_store(a_started_run_is_found_with_its_plan),
+        test_with_store(what_is_running_is_listed_by_name),
         test_with_store(a_second_run_of_an_export_is_refused_by_name),
         test_with_store(a_dead_owners_run_says_how_to_continue_it),
         test_with_store(a_start_that_fails_halfway_records_nothing),
