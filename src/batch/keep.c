@@ -98,7 +98,7 @@ void rv_batch_keep(rv_batch *batch, const uint8_t *keep)
     for (int i = 0; i < batch->n_columns; i++) {
         rv_column *column = &batch->columns[i];
         forget_uses(column, column, batch->rows, keep);
-        if (column->child != NULL)
+        if (column->type.id == RV_TYPE_LIST)
             forget_uses(column, column->child, batch->rows, keep);
     }
     for (int64_t row = 0; row < batch->rows;) {

@@ -15,7 +15,8 @@ rvi_memory rvi_memory_plan(const rv_tuning *tuning, int n_unique)
         .page_target = (size_t)PAGE_TARGET_MIB * MIB,
         .page_max = (size_t)PAGE_MAX_MIB * MIB,
         .writer = (size_t)WRITER_MIB * MIB,
-        /* With one, a page is encoded while the source rests and not while it works: it may need this machine's cores. */
+        /* With one, a page is encoded while the source rests and not while it works: it may need this machine's
+         * cores. */
         .n_batches = tuning->gives_way ? 1 : BATCHES,
     };
     if (tuning->batch_size_memory_mb > 0) {
