@@ -34,7 +34,7 @@ struct rv_column {
     uint8_t *data;
     size_t data_len, data_cap;
     rv_column *child;                        /* LIST */
-    rv_budget *budget;                       /* borrowed; may be NULL */
+    struct rv_batch *batch;                  /* it belongs to, whose budget is charged; NULL: none is */
     int64_t policy_uses[RV_INVALID_CLASSES]; /* cells changed by a policy since the last reset */
     rv_policy_use
         *uses; /* which ones, in their order; of a list's elements: at the child, but counted here */
@@ -45,14 +45,18 @@ typedef struct rv_batch {
     const rv_schema *schema; /* borrowed; outlives the batch */
     rv_column *columns;
     int n_columns;
-    int64_t rows; /* complete rows */
-    rv_budget *budget;
+    int64_t rows;      /* complete rows */
+    rv_budget *budget; /* borrowed; may be NULL */
+    /* A batch's first row must get through whatever it weighs: what the budget refused for it and lends until the next
+     * reset. */
+    size_t lent;
 } rv_batch;
 
 rv_code rv_batch_new(rv_batch **out, const rv_schema *schema, rv_budget *budget, rv_error *err) RV_MUST_CHECK;
 void rv_batch_free(rv_batch *batch);
 RV_DEFINE_AUTO(rv_batch, rv_batch_free)
-void rv_batch_reset(rv_batch *batch);         /* zero rows, keeps memory, clears policy counters */
+void rv_batch_reset(
+    rv_batch *batch); /* zero rows, clears policy counters; keeps memory, but for huge values */
 size_t rv_batch_bytes(const rv_batch *batch); /* bytes of content: what limits and queues weigh */
 
 /* Takes out the rows whose `keep` (one byte for each row) is 0; the others stay in their order. What

@@ -53,6 +53,7 @@ typedef struct rv_format_ops {
     /* As rv_writer_append(). Borrows the batch. */
     rv_code (*append)(rv_writer *writer, const rv_batch *batch, int64_t from, int64_t *n_taken,
                       rv_error *err);
+    rv_code (*catch_up)(rv_writer *writer, rv_error *err); /* NULL: append leaves nothing */
     rv_code (*finish)(rv_writer *writer, rv_writer_stats *stats, rv_error *err);
     void (*close)(rv_writer *writer); /* NULL is fine */
     rv_code (*verify)(rv_input *input, const rv_writer_options *options, uint64_t *sums, rv_file_facts *out,
@@ -77,6 +78,9 @@ rv_code rv_writer_open(rv_writer **out, rv_sink *sink, const rv_writer_options *
  * takes at least one. */
 rv_code rv_writer_append(rv_writer *writer, const rv_batch *batch, int64_t from, int64_t *n_taken,
                          rv_error *err) RV_MUST_CHECK;
+/* Do what append has left undone because it takes memory and no batch: a value of 200 MB is compressed when the batch
+ * that it came in has given its memory back. Changes no byte of the file. Fails as rv_writer_append(). */
+rv_code rv_writer_catch_up(rv_writer *writer, rv_error *err) RV_MUST_CHECK;
 /* Append all rows; for files without a limit. */
 rv_code rv_writer_write(rv_writer *writer, const rv_batch *batch, rv_error *err) RV_MUST_CHECK;
 rv_code rv_writer_finish(rv_writer *writer, rv_writer_stats *stats, rv_error *err) RV_MUST_CHECK;

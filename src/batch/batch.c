@@ -20,10 +20,9 @@ enum {
     ROWS_AT_FIRST = 64,
     DATA_AT_FIRST = 1024,
     DATA_DOUBLES_UNTIL =
-        1 << 20,           /* bytes; above, a buffer grows by half, since the unused part is charged too */
-    DATA_STEP = 64 << 10,  /* bytes; what is asked for when the budget refuses more */
-    DATA_KEPT = 8 << 20,   /* bytes of variable data of a column that rv_batch_reset() never gives back */
-    HUGE_BYTES = 16 << 20, /* a buffer above this holds one huge value: pages of several rows are smaller */
+        1 << 20,          /* bytes; above, a buffer grows by half, since the unused part is charged too */
+    DATA_STEP = 64 << 10, /* bytes; what is asked for when the budget refuses more */
+    DATA_KEPT = 8 << 20,  /* bytes of variable data of a column that rv_batch_reset() keeps */
 };
 
 /* What rv_batch_new() returns the first member of. */
@@ -34,46 +33,49 @@ typedef struct row_batch {
     rv_column columns[];
 } row_batch;
 
-/* A value that is larger than the account must get through all the same, once: in the batch, as the writer's open page,
- * and as that page compressed, each with up to an eighth unused. So much is lent as long as its buffer lives. */
-static size_t lent_for(size_t bytes)
+static bool charge(rv_batch *batch, size_t bytes)
 {
-    size_t beyond = bytes > HUGE_BYTES ? bytes - HUGE_BYTES : 0;
-    return beyond / 2 > SIZE_MAX / 7 ? SIZE_MAX / 2 : beyond / 2 * 7;
+    if (batch == NULL || rv_budget_charge(batch->budget, bytes))
+        return true;
+    if (batch->rows > 0)
+        return false;
+    rv_budget_lend(batch->budget, bytes);
+    batch->lent += bytes;
+    return rv_budget_charge(batch->budget, bytes);
 }
 
-/* Resize *block, charging the growth first and releasing what shrank. On failure nothing changed. */
-static rv_code resize(rv_budget *budget, void **block, size_t old_bytes, size_t new_bytes, rv_error *err)
+static rv_code refused(const rv_batch *batch, size_t bytes, rv_error *err)
+{
+    rv_code rc = rv_fail(err, RV_E_MEMORY_BUDGET,
+                         "a batch needs %zu more bytes; %zu of the limit of %zu bytes are in use", bytes,
+                         rv_budget_used(batch->budget), rv_budget_limit(batch->budget));
+    rv_hint(err, "lower tuning.batch_size, or raise tuning.batch_size_memory_mb (the budget grows with it)");
+    return rc;
+}
+
+/* Resize *block, charging the growth first. On failure nothing changed. */
+static rv_code resize(rv_batch *batch, void **block, size_t old_bytes, size_t new_bytes, rv_error *err)
 {
     assert(new_bytes > old_bytes);
-    size_t lent = lent_for(new_bytes) - lent_for(old_bytes);
-    rv_budget_lend(budget, lent);
-    if (!rv_budget_charge(budget, new_bytes - old_bytes)) {
-        rv_code rc = rv_fail(err, RV_E_MEMORY_BUDGET,
-                             "a batch needs %zu more bytes; %zu of the limit of %zu bytes are in use",
-                             new_bytes - old_bytes, rv_budget_used(budget), rv_budget_limit(budget));
-        rv_budget_take_back(budget, lent);
-        rv_hint(err,
-                "lower tuning.batch_size, or raise tuning.batch_size_memory_mb (the budget grows with it)");
-        return rc;
-    }
+    if (!charge(batch, new_bytes - old_bytes))
+        return refused(batch, new_bytes - old_bytes, err);
     void *resized = realloc(*block, new_bytes);
     if (resized == NULL) {
-        rv_budget_release(budget, new_bytes - old_bytes);
-        rv_budget_take_back(budget, lent);
+        if (batch != NULL)
+            rv_budget_release(batch->budget, new_bytes - old_bytes);
         return rv_fail(err, RV_E_OUT_OF_MEMORY, "%zu bytes for a batch", new_bytes);
     }
     *block = resized;
     return RV_OK;
 }
 
-static void release(rv_budget *budget, void *block, size_t bytes)
+static void release(const rv_batch *batch, void *block, size_t bytes)
 {
     if (block == NULL)
         return;
     free(block);
-    rv_budget_release(budget, bytes);
-    rv_budget_take_back(budget, lent_for(bytes));
+    if (batch != NULL)
+        rv_budget_release(batch->budget, bytes);
 }
 
 /* Sizes of a column's buffers at a capacity that resize() has been asked for; overflow was ruled out then. */
@@ -119,19 +121,19 @@ static void set_main_block(rv_column *column, void *block)
         column->offsets[0] = 0; /* the others are written by appends */
 }
 
-static rv_code column_init(rv_column *column, rv_type type, rv_budget *budget, rv_error *err)
+static rv_code column_init(rv_column *column, rv_type type, rv_batch *batch, rv_error *err)
 {
     column->type = type;
-    column->budget = budget;
+    column->batch = batch;
     if (type.id != RV_TYPE_LIST)
         return RV_OK;
     void *child = NULL;
-    RV_TRY(resize(budget, &child, 0, sizeof(rv_column), err));
+    RV_TRY(resize(batch, &child, 0, sizeof(rv_column), err));
     memset(child, 0, sizeof(rv_column));
     column->child = child;
     /* Elements are scalar by definition of rv_type, so this does not recurse further. */
     column->child->type = rv_type_element(type);
-    column->child->budget = budget;
+    column->child->batch = batch;
     return RV_OK;
 }
 
@@ -139,18 +141,19 @@ static void column_free_buffers(rv_column *column)
 {
     size_t bytes = 0;
     if (column->capacity > 0 && main_bytes(column, column->capacity, &bytes))
-        release(column->budget, main_block(column), bytes);
-    release(column->budget, column->validity, validity_bytes(column->capacity));
-    release(column->budget, column->data, column->data_cap);
-    release(column->budget, column->uses, column->cap_uses * sizeof *column->uses);
+        release(column->batch, main_block(column), bytes);
+    release(column->batch, column->validity, validity_bytes(column->capacity));
+    release(column->batch, column->data, column->data_cap);
+    release(column->batch, column->uses, column->cap_uses * sizeof *column->uses);
 }
 
 rv_code rv_batch_new(rv_batch **out, const rv_schema *schema, rv_budget *budget, rv_error *err)
 {
     assert(schema->n_fields >= 0 && schema->n_fields <= RV_MAX_FIELDS);
-    size_t bytes = sizeof(row_batch) + (size_t)schema->n_fields * sizeof(rv_column);
+    const size_t bytes = sizeof(row_batch) + (size_t)schema->n_fields * sizeof(rv_column);
+    rv_batch account = {.budget = budget, .rows = 1}; /* this is no row's, so nothing is lent for it */
     void *block = NULL;
-    RV_TRY(resize(budget, &block, 0, bytes, err));
+    RV_TRY(resize(&account, &block, 0, bytes, err));
     memset(block, 0, bytes);
     row_batch *made = block;
     made->block_bytes = bytes;
@@ -159,12 +162,19 @@ rv_code rv_batch_new(rv_batch **out, const rv_schema *schema, rv_budget *budget,
     made->base.budget = budget;
     RV_AUTO(rv_batch_free) rv_batch *batch = &made->base;
     for (int i = 0; i < schema->n_fields; i++) {
-        RV_TRY_CTX(column_init(&made->columns[i], schema->fields[i].type, budget, err), err, "column '%s'",
+        RV_TRY_CTX(column_init(&made->columns[i], schema->fields[i].type, batch, err), err, "column '%s'",
                    schema->fields[i].name);
         batch->n_columns++;
     }
     RV_MOVE(out, batch);
     return RV_OK;
+}
+
+/* What was lent goes back when what it was lent for has gone. */
+static void take_back(rv_batch *batch)
+{
+    rv_budget_take_back(batch->budget, batch->lent);
+    batch->lent = 0;
 }
 
 void rv_batch_free(rv_batch *batch)
@@ -177,19 +187,32 @@ void rv_batch_free(rv_batch *batch)
         column_free_buffers(column);
         if (column->child != NULL) {
             column_free_buffers(column->child);
-            release(column->budget, column->child, sizeof(rv_column));
+            release(batch, column->child, sizeof(rv_column));
         }
     }
-    release(batch->budget, whole, whole->block_bytes);
+    take_back(batch);
+    rv_budget *budget = batch->budget;
+    size_t bytes = whole->block_bytes;
+    free(whole);
+    rv_budget_release(budget, bytes);
 }
 
-static void column_reset(rv_column *column)
+/* A list's elements, all of them. */
+static void drop_elements(rv_column *child)
+{
+    const rv_type type = child->type;
+    rv_batch *batch = child->batch;
+    column_free_buffers(child);
+    *child = (rv_column){.type = type, .batch = batch};
+}
+
+/* Huge values must not hold their memory while the batch waits to be filled again: others may need it now. */
+static void column_reset(rv_column *column, bool was_lent)
 {
     if (column->validity != NULL)
         memset(column->validity, 0, validity_bytes(column->length));
-    /* Huge values must not hold their memory while the batch waits to be filled again: others may need it now. */
-    if (column->data_cap > DATA_KEPT) {
-        release(column->budget, column->data, column->data_cap);
+    if (column->data_cap > DATA_KEPT || was_lent) {
+        release(column->batch, column->data, column->data_cap);
         column->data = NULL;
         column->data_cap = 0;
     }
@@ -198,14 +221,17 @@ static void column_reset(rv_column *column)
     column->data_len = 0;
     memset(column->policy_uses, 0, sizeof column->policy_uses);
     column->n_uses = 0;
-    if (column->child != NULL)
-        column_reset(column->child);
+    if (column->child != NULL && was_lent)
+        drop_elements(column->child);
+    else if (column->child != NULL)
+        column_reset(column->child, false);
 }
 
 void rv_batch_reset(rv_batch *batch)
 {
     for (int i = 0; i < batch->n_columns; i++)
-        column_reset(&batch->columns[i]);
+        column_reset(&batch->columns[i], batch->lent > 0);
+    take_back(batch);
     batch->rows = 0;
 }
 
@@ -266,7 +292,7 @@ static rv_code larger_validity(const rv_column *column, int64_t capacity, uint8_
     void *bits = NULL;
     if (column->validity != NULL) {
         size_t old_bytes = validity_bytes(column->capacity), new_bytes = validity_bytes(capacity);
-        RV_TRY(resize(column->budget, &bits, 0, new_bytes, err));
+        RV_TRY(resize(column->batch, &bits, 0, new_bytes, err));
         memcpy(bits, column->validity, old_bytes);
         memset((uint8_t *)bits + old_bytes, 0, new_bytes - old_bytes);
     }
@@ -284,14 +310,14 @@ static rv_code column_grow(rv_column *column, int64_t capacity, rv_error *err)
     uint8_t *validity = NULL;
     RV_TRY(larger_validity(column, capacity, &validity, err));
     void *block = main_block(column);
-    rv_code rc = resize(column->budget, &block, old_bytes, new_bytes, err);
+    rv_code rc = resize(column->batch, &block, old_bytes, new_bytes, err);
     if (rc != RV_OK) {
-        release(column->budget, validity, validity_bytes(capacity));
+        release(column->batch, validity, validity_bytes(capacity));
         return rc;
     }
     set_main_block(column, block);
     if (validity != NULL) {
-        release(column->budget, column->validity, validity_bytes(column->capacity));
+        release(column->batch, column->validity, validity_bytes(column->capacity));
         column->validity = validity;
     }
     column->capacity = capacity;
@@ -323,10 +349,10 @@ rv_code rv_column_reserve_data(rv_column *column, size_t n, rv_error *err)
     cap = cap < need ? need : cap;
     cap = cap > INT32_MAX ? INT32_MAX : cap;
     void *data = column->data;
-    rv_code rc = resize(column->budget, &data, column->data_cap, cap, err);
+    rv_code rc = resize(column->batch, &data, column->data_cap, cap, err);
     if (rc == RV_E_MEMORY_BUDGET && cap > need) {
         cap = need > INT32_MAX - DATA_STEP ? need : need + DATA_STEP;
-        rc = resize(column->budget, &data, column->data_cap, cap, err);
+        rc = resize(column->batch, &data, column->data_cap, cap, err);
     }
     RV_TRY(rc);
     column->data = data;
@@ -339,7 +365,7 @@ static rv_code first_null(rv_column *column, rv_error *err)
 {
     void *bits = NULL;
     size_t bytes = validity_bytes(column->capacity), whole = (size_t)column->length / 8;
-    RV_TRY(resize(column->budget, &bits, 0, bytes, err));
+    RV_TRY(resize(column->batch, &bits, 0, bytes, err));
     column->validity = bits;
     memset(column->validity, 0xff, whole);
     memset(column->validity + whole, 0, bytes - whole);
@@ -446,7 +472,7 @@ rv_code rv_column_count_use(rv_column *column, rv_invalid invalid_class, rv_erro
         void *block = column->uses;
         if (cap < column->cap_uses || rv_mul_size(&bytes, cap, size))
             return rv_fail(err, RV_E_LIMIT_EXCEEDED, "too many changed values for one batch");
-        RV_TRY(resize(column->budget, &block, column->cap_uses * size, bytes, err));
+        RV_TRY(resize(column->batch, &block, column->cap_uses * size, bytes, err));
         column->uses = block;
         column->cap_uses = cap;
     }

@@ -56,6 +56,14 @@ rv_code rv_writer_append(rv_writer *writer, const rv_batch *batch, int64_t from,
     return RV_OK;
 }
 
+rv_code rv_writer_catch_up(rv_writer *writer, rv_error *err)
+{
+    assert(writer);
+    if (writer->ops->catch_up != NULL)
+        RV_TRY_CTX(writer->ops->catch_up(writer, err), err, "writing a %s file", writer->ops->extension);
+    return RV_OK;
+}
+
 rv_code rv_writer_write(rv_writer *writer, const rv_batch *batch, rv_error *err)
 {
     int64_t n = 0;

@@ -295,6 +295,8 @@ static rv_code encode_pages(encoder *e, rv_error *err)
         rv_code rc = encode_page(e, page, err);
         if (page->batch != NULL) /* now: what it gives back may be needed before it is filled again */
             rv_batch_reset(page->batch);
+        if (rc == RV_OK && e->writer != NULL)
+            rc = rv_writer_catch_up(e->writer, err);
         if (page->batch != NULL && rc == RV_OK && rv_queue_push(e->lane->spare, page->batch, 1))
             page->batch = NULL;
         int64_t chunk = page->chunk_index;

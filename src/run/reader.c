@@ -6,6 +6,7 @@
  * row that was delivered; any other begins again, and what came of it is void. */
 #include "internal.h"
 
+#include "rivet/checked.h"
 #include "rivet/crash_point.h"
 #include "rivet/log.h"
 
@@ -123,13 +124,17 @@ static rv_code hand_on(rvi_lane *lane, const rvi_page_item *page, rv_error *err)
     return cancelled(err);
 }
 
-/* Memory for three batches is planned for pages of the usual size. One that is far beyond passes through alone: it has
- * been encoded, and its memory given back, before the next is read. */
-static rv_code let_pass(rvi_lane *lane, size_t bytes, rv_error *err)
+/* Memory for three batches is planned for pages of the usual size. */
+static bool is_heavy(const rvi_lane *lane, size_t bytes)
 {
     const rvi_memory *memory = &lane->run->memory;
-    if (bytes <= memory->page_target + memory->page_target / 2)
-        return RV_OK;
+    return bytes > memory->page_target + memory->page_target / 2;
+}
+
+/* Until all batches are spare: what was handed on has been encoded, and its memory given back. */
+static rv_code await_spares(rvi_lane *lane, rv_error *err)
+{
+    const rvi_memory *memory = &lane->run->memory;
     void *spares[RVI_MAX_BATCHES] = {NULL};
     bool ok = true;
     for (int i = 0; i < memory->n_batches; i++)
@@ -138,6 +143,25 @@ static rv_code let_pass(rvi_lane *lane, size_t bytes, rv_error *err)
         if (spares[i] != NULL && !(ok && rv_queue_push(lane->spare, spares[i], 1)))
             rv_batch_free(spares[i]);
     return ok ? RV_OK : cancelled(err);
+}
+
+/* A page that is far beyond the usual passes through alone. What the formats make of it (open pages, their levels, one of
+ * them compressed) may be larger than the account, which lends it meanwhile. */
+static rv_code let_pass(rvi_lane *lane, const rvi_page_item *page, size_t bytes, rv_error *err)
+{
+    enum { FORMS = 4 };
+    rv_budget *budget = &lane->run->budget;
+    size_t lent = 0;
+    if (rv_mul_size(&lent, bytes, FORMS)) {
+        rv_batch_free(page->batch);
+        return rv_fail(err, RV_E_LIMIT_EXCEEDED, "a page of %zu bytes", bytes);
+    }
+    rv_budget_lend(budget, lent);
+    rv_code rc = hand_on(lane, page, err);
+    if (rc == RV_OK)
+        rc = await_spares(lane, err);
+    rv_budget_take_back(budget, lent);
+    return rc;
 }
 
 /* A chunk on its way through a lane. */
@@ -234,8 +258,7 @@ static rv_code read_and_hand_on(rvi_lane *lane, rv_scan *scan, chunk_reading *re
                                 .epoch = lane->epoch,
                                 .claim = reading->chunk->claim};
     batch = NULL;
-    RV_TRY(hand_on(lane, &item, err));
-    return let_pass(lane, bytes, err);
+    return is_heavy(lane, bytes) ? let_pass(lane, &item, bytes, err) : hand_on(lane, &item, err);
 }
 
 /* To the end of the chunk, or to where the run is asked to end. */

@@ -82,8 +82,8 @@ void rvi_pq_column_deinit(rvi_pq_column *column)
     *column = (rvi_pq_column){0};
 }
 
-/* A page beyond this weight holds one huge value. It is closed with it: its memory must not wait for the next row, which
- * may be as large. A page of long values is a good part of the memory, so that there is room for little more. */
+/* A page beyond this weight holds one huge value, and takes no other. A page of long values is a good part of the memory,
+ * so that there is room for little more. */
 static size_t huge_weight(size_t page_weight, const rvi_pq_workspace *work)
 {
     return page_weight > work->page_weight ? page_weight + page_weight / 4 : 2 * page_weight;
@@ -210,6 +210,12 @@ rv_code rvi_pq_column_close_page(rvi_pq_column *column, rvi_pq_workspace *work, 
     RV_TRY(rvi_pq_page_finish(column, work, err));
     clear_page(column, work);
     return RV_OK;
+}
+
+rv_code rvi_pq_column_close_huge(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
+{
+    bool huge = column->page.weight > huge_weight(column->page_weight, work);
+    return huge ? rvi_pq_column_close_page(column, work, err) : RV_OK;
 }
 
 /* The dictionary takes no more values: either it never was one, or what it holds stays. */
@@ -394,6 +400,7 @@ rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int
                              rvi_pq_workspace *work, rv_error *err)
 {
     while (from < to) {
+        RV_TRY(rvi_pq_column_close_huge(column, work, err));
         int64_t n = rows_that_fit(column, source, from, to), done = 0;
         if (n == 0) {
             RV_TRY(rvi_pq_column_close_page(column, work, err));
@@ -403,8 +410,6 @@ rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int
         from += done;
         if (done < n)
             RV_TRY(leave_dictionary(column, work, err));
-        else if (column->page.weight > huge_weight(column->page_weight, work))
-            RV_TRY(rvi_pq_column_close_page(column, work, err));
     }
     return RV_OK;
 }

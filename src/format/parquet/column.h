@@ -163,6 +163,9 @@ rv_code rvi_pq_column_append(rvi_pq_column *column, const rv_column *source, int
 
 /* Finish the open page, if it has rows: it becomes the last of the chunk and is on its way to work->pages. */
 rv_code rvi_pq_column_close_page(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
+/* The same, if it holds a huge value. Appending does so before the next row, but not at once: compressed, the value would
+ * take its memory once more, which is to be had when the batch that it came in has been given back. */
+rv_code rvi_pq_column_close_huge(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
 /* The same, if a stride has just ended and the page would end with it once the next row came. */
 rv_code rvi_pq_column_end_stride(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err) RV_MUST_CHECK;
 /* Begin the next chunk. The page must have been closed and stowed. */

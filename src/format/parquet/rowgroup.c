@@ -419,11 +419,22 @@ static rv_code end_stride(rvi_pq_group *group, rv_error *err)
     return RV_OK;
 }
 
+rv_code rvi_pq_group_catch_up(rvi_pq_group *group, rv_error *err)
+{
+    for (int i = 0; i < group->n_columns; i++)
+        RV_TRY_CTX(rvi_pq_column_close_huge(&group->columns[i], &group->work, err), err, "column '%s'",
+                   group->columns[i].leaf.field->name);
+    rvi_pq_workspace_trim(&group->work);
+    return RV_OK;
+}
+
+/* Whatever is decided here does not depend on whether it has caught up before. */
 static rv_code end_slice(rvi_pq_group *group, rvi_pq_output *out, bool *file_full, rv_error *err)
 {
     int64_t slice_rows = group->slice_rows;
     group->slice_rows = 0;
     group->slice_weight = 0;
+    RV_TRY(rvi_pq_group_catch_up(group, err));
     RV_TRY(end_stride(group, err));
     RV_TRY(measure(group, err));
     rvi_pq_workspace_trim(&group->work);
@@ -443,6 +454,7 @@ static rv_code await_heavy_row(rvi_pq_group *group, uint64_t weight, rvi_pq_outp
 {
     if (group->rows == 0)
         return RV_OK;
+    RV_TRY(rvi_pq_group_catch_up(group, err));
     RV_TRY(make_room(group, weight, err));
     return is_full(group, weight) ? close_group(group, out, file_full, err) : RV_OK;
 }
@@ -491,8 +503,6 @@ rv_code rvi_pq_group_append(rvi_pq_group *group, const rv_batch *batch, int64_t 
         if (file_full)
             break;
         RV_TRY(append_rows(group, batch, row, n, weight, err));
-        if (weight > group->slice_max_weight)
-            rvi_pq_workspace_trim(&group->work);
         row += n;
     }
     *n_taken = row - from;

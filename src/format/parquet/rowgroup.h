@@ -90,6 +90,8 @@ void rvi_pq_group_deinit(rvi_pq_group *group); /* zeroed memory is fine */
  * OUT_OF_MEMORY, MEMORY_BUDGET, LIMIT_EXCEEDED. */
 rv_code rvi_pq_group_append(rvi_pq_group *group, const rv_batch *batch, int64_t from, int64_t *n_taken,
                             rvi_pq_output *out, rv_error *err) RV_MUST_CHECK;
+/* As rv_writer_catch_up(). */
+rv_code rvi_pq_group_catch_up(rvi_pq_group *group, rv_error *err) RV_MUST_CHECK;
 /* Write the open row group, if it has rows. */
 rv_code rvi_pq_group_flush(rvi_pq_group *group, rvi_pq_output *out, rv_error *err) RV_MUST_CHECK;
 

@@ -80,6 +80,11 @@ static rv_code writer_append(rv_writer *base, const rv_batch *batch, int64_t fro
     return RV_OK;
 }
 
+static rv_code writer_catch_up(rv_writer *base, rv_error *err)
+{
+    return rvi_pq_group_catch_up(&((writer *)base)->group, err);
+}
+
 /* ---- footer ---- */
 
 /* What has been serialised so far goes out; the footer of a wide table is never held whole. */
@@ -324,6 +329,7 @@ const rv_format_ops rvi_parquet_ops = {
     .check = writer_check,
     .open = writer_open,
     .append = writer_append,
+    .catch_up = writer_catch_up,
     .finish = writer_finish,
     .close = writer_close,
     .verify = rvi_parquet_verify_written,

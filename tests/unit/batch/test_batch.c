@@ -166,21 +166,41 @@ static void a_reset_batch_gives_back_a_buffer_that_one_huge_value_needed(void **
     assert_int_equal(rv_budget_used(&budget), 0);
 }
 
-static void a_value_larger_than_the_budget_is_let_through_with_room_for_its_page(void **state)
+static void a_first_row_is_let_through_whatever_it_weighs_and_gives_everything_back(void **state)
 {
     (void)state;
-    enum { LIMIT = 64 << 20, HUGE_VALUE = 200 << 20 };
+    enum { LIMIT = 8 << 20, HUGE_VALUE = 6 << 20, ELEMENTS = 4 << 20 };
+    rv_field fields[] = {{.name = "a", .type = scalar(RV_TYPE_BINARY)},
+                         {.name = "b", .type = scalar(RV_TYPE_BINARY)},
+                         {.name = "l", .type = {.id = RV_TYPE_LIST, .element = RV_TYPE_INT32}}};
+    const rv_schema schema = {.fields = fields, .n_fields = 3, .origin = "t"};
     rv_budget budget;
     rv_budget_init(&budget, LIMIT);
-    one_column one;
-    open_column(&one, scalar(RV_TYPE_BINARY), &budget);
-    rv_column *column = begin(&one);
-    assert_int_equal(rv_column_reserve_data(column, HUGE_VALUE, &one.err), RV_OK);
-    assert_true(rv_budget_limit(&budget) - rv_budget_used(&budget) > 2 * (size_t)HUGE_VALUE);
-    rv_batch_reset(one.batch);
-    assert_int_equal(rv_budget_limit(&budget), LIMIT);
-    assert_int_equal(rv_column_reserve_data(begin(&one), HUGE_VALUE, &one.err), RV_OK);
-    close_column(&one);
+    rv_error err = {0};
+    RV_AUTO(rv_batch_free) rv_batch *batch = NULL;
+    assert_int_equal(rv_batch_new(&batch, &schema, &budget, &err), RV_OK);
+    const size_t made = rv_budget_used(&budget);
+    for (int round = 0; round < 2; round++) {
+        rv_column *columns = batch->columns;
+        assert_int_equal(rv_batch_begin_row(batch, &err), RV_OK);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(rv_column_reserve_data(&columns[i], HUGE_VALUE, &err), RV_OK);
+            assert_int_equal(rv_column_append_bytes(&columns[i], "x", 1, &err), RV_OK);
+        }
+        assert_int_equal(rv_column_reserve(columns[2].child, ELEMENTS, &err), RV_OK);
+        assert_int_equal(rv_column_close_list(&columns[2], &err), RV_OK);
+        rv_batch_end_row(batch);
+        assert_true(rv_budget_used(&budget) > LIMIT);
+        assert_true(rv_budget_limit(&budget) >= rv_budget_used(&budget));
+        /* Not so the second. */
+        assert_int_equal(rv_batch_begin_row(batch, &err), RV_OK);
+        assert_int_equal(rv_column_reserve_data(&columns[0], 2 * HUGE_VALUE, &err), RV_E_MEMORY_BUDGET);
+        rv_batch_reset(batch);
+        assert_int_equal(rv_budget_limit(&budget), LIMIT);
+        assert_true(rv_budget_used(&budget) < made + 4096);
+    }
+    rv_batch_free(batch);
+    batch = NULL;
     assert_int_equal(rv_budget_limit(&budget), LIMIT);
     assert_int_equal(rv_budget_used(&budget), 0);
 }
@@ -362,7 +382,7 @@ int main(void)
         cmocka_unit_test(lists_keep_their_boundaries_nulls_and_empties),
         cmocka_unit_test(a_reset_batch_keeps_its_memory_and_nothing_else),
         cmocka_unit_test(a_reset_batch_gives_back_a_buffer_that_one_huge_value_needed),
-        cmocka_unit_test(a_value_larger_than_the_budget_is_let_through_with_room_for_its_page),
+        cmocka_unit_test(a_first_row_is_let_through_whatever_it_weighs_and_gives_everything_back),
         cmocka_unit_test(a_batch_stops_at_the_budget_and_names_the_limit),
         cmocka_unit_test(variable_data_ends_at_what_an_offset_can_say),
         cmocka_unit_test(content_is_weighed_in_bytes),
