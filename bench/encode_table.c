@@ -154,7 +154,7 @@ static rv_code measure(const table *t, const rv_export_config *export, const rv_
     rv_budget budget;
     rv_writer_stats stats = {0};
     rv_budget_init(&budget, (size_t)1 << 30);
-    int n_workers = rv_workers_idle_cores();
+    int n_workers = rv_workers_for_cores();
     RV_AUTO(rv_workers_free) rv_workers *workers = NULL;
     RV_TRY(rv_workers_new(&workers, n_workers < WORKERS_MAX ? n_workers : WORKERS_MAX, err));
     const rv_writer_options options = {.format = &export->format,

@@ -46,7 +46,8 @@ bool rv_workers_take(rv_workers *workers, rv_work *work);
 /* Returns when the piece is finished; on this thread if nobody has begun it. */
 void rv_workers_wait(rv_workers *workers, rv_work *work);
 
-/* Cores of this machine beside the calling thread's: 0 or more. */
-int rv_workers_idle_cores(void);
+/* How many threads keep this machine's cores busy: one for each, since who hands pieces out has work of its own between
+ * them; 0 where there is but one core. */
+int rv_workers_for_cores(void);
 
 #endif

@@ -191,8 +191,8 @@ void rv_workers_wait(rv_workers *workers, rv_work *work)
     pthread_mutex_unlock(&workers->lock);
 }
 
-int rv_workers_idle_cores(void)
+int rv_workers_for_cores(void)
 {
     long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 1 && online <= 4096 ? (int)online - 1 : 0;
+    return online > 1 && online <= 4096 ? (int)online : 0;
 }

@@ -53,7 +53,7 @@ static int count_lanes(const rvi_run *run)
 static rv_code make_lanes(rvi_run *run, rv_error *err)
 {
     int n = count_lanes(run);
-    int n_workers = run->export_config->tuning.gives_way ? 0 : rv_workers_idle_cores();
+    int n_workers = run->export_config->tuning.gives_way ? 0 : rv_workers_for_cores();
     size_t budget = 0;
     if (rv_mul_size(&budget, run->memory.budget, (size_t)n))
         return rv_fail(err, RV_E_LIMIT_EXCEEDED, "the memory of %d lanes cannot be counted", n);

@@ -27,7 +27,7 @@ enum { RVI_PQ_STRIDE_ROWS = 2048 };
 enum { RVI_PQ_SMALL_PAGE = 64 << 10 };
 
 /* Slices whose pages may still be under way; see rowgroup.h. */
-enum { RVI_PQ_LAG = 4 };
+enum { RVI_PQ_LAG = 12 };
 
 /* What the columns of one writer share. Pages under way and in the store outlive a call, the buffers do not. */
 typedef struct rvi_pq_workspace {

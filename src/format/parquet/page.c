@@ -1,7 +1,8 @@
 /* page.c - from an open page to bytes.
  *
- * A V1 page cannot say that it alone is not compressed, so the choice is made for the whole chunk, with its first
- * page in hand and before any page is kept. What a column is encoded as is settled before its page gets here. */
+ * A V1 page cannot say that it alone is not compressed, so the choice is made for the whole chunk, by its first page and
+ * before any page is kept. Until it is made, pages are packed, and keep their raw form for the case that they are to be
+ * stored. What a column is encoded as is settled before its page gets here. */
 #include "page.h"
 
 #include <assert.h>
@@ -83,16 +84,17 @@ static rv_code pack_dictionary(const rvi_pq_column *column, rvi_pq_workspace *wo
                                    RVI_PQ_CONTENT_ANY, &work->packed, err);
 }
 
-/* Whether a chunk is to be compressed whose first page has just been packed. A full page that is tiny (NULLs, one
+/* Whether a chunk is to be compressed, by its first page, which has been packed. A full page that is tiny (NULLs, one
  * value) says nothing about later ones. Indices may be as dense as they get while the dictionary that they point to
  * shrinks well, so both are looked at. */
 static rv_code choose_codec(rvi_pq_column *column, const rvi_pq_flight *flight, rvi_pq_workspace *work,
                             rv_error *err)
 {
     enum { TELLING_BYTES = 1024 };
-    size_t raw = flight->body.len, packed = flight->packed.len;
+    const size_t raw = flight->body.len, packed = flight->packed.len;
+    const bool full = rvi_pq_column_page(column, flight->page)->rows == RVI_PQ_PAGE_ROWS;
     column->codec = RVI_PQ_CODEC_PACKED;
-    if (rvi_pq_page_shrinks(raw, packed) || (raw < TELLING_BYTES && column->page.rows == RVI_PQ_PAGE_ROWS))
+    if (rvi_pq_page_shrinks(raw, packed) || (raw < TELLING_BYTES && full))
         return RV_OK;
     column->codec = RVI_PQ_CODEC_STORED;
     if (flight->encoding != RVI_PQ_RLE_DICTIONARY)
@@ -103,14 +105,15 @@ static rv_code choose_codec(rvi_pq_column *column, const rvi_pq_flight *flight, 
     return RV_OK;
 }
 
-/* The first page of a chunk is packed at once and decides for all of them. */
+/* The first page of a chunk decides for all of them when it comes back. But a page of indices is judged together with the
+ * dictionary, which grows: now, whatever has been sent before. */
 static rv_code decide_packing(rvi_pq_column *column, rvi_pq_flight *flight, rvi_pq_workspace *work,
                               rv_error *err)
 {
     if (rvi_pq_packing_codec(&work->packing)->compress == NULL)
         column->codec = RVI_PQ_CODEC_STORED;
     flight->compress = column->codec != RVI_PQ_CODEC_STORED;
-    if (column->codec != RVI_PQ_CODEC_OPEN)
+    if (column->codec != RVI_PQ_CODEC_OPEN || flight->encoding != RVI_PQ_RLE_DICTIONARY)
         return RV_OK;
     RV_TRY(rvi_pq_packing_pack(flight, err));
     RV_TRY(choose_codec(column, flight, work, err));
@@ -120,6 +123,14 @@ static rv_code decide_packing(rvi_pq_column *column, rvi_pq_flight *flight, rvi_
     return rvi_pq_packing_pack(flight, err);
 }
 
+/* Whether pages that have been sent must come back before this one can be: there is no room, or one of them decides. */
+static bool must_stow(const rvi_pq_column *column, const rvi_pq_workspace *work, rvi_pq_encoding_id encoding)
+{
+    bool undecided = column->codec == RVI_PQ_CODEC_OPEN && column->n_pages > 0;
+    return (undecided && encoding == RVI_PQ_RLE_DICTIONARY) ||
+           !rvi_pq_packing_has_room(&work->packing, column->page.values.len);
+}
+
 static rv_code check_sizes(const rvi_pq_column *column, size_t body, size_t stored, rv_error *err)
 {
     if (body <= INT32_MAX && stored <= INT32_MAX)
@@ -127,6 +138,11 @@ static rv_code check_sizes(const rvi_pq_column *column, size_t body, size_t stor
     return rv_fail(err, RV_E_LIMIT_EXCEEDED,
                    "a page of column '%s' would have %zu bytes; Parquet's limit is %d",
                    column->leaf.field->name, body, INT32_MAX);
+}
+
+static int32_t checksum(const rvi_pq_buf *stored)
+{
+    return (int32_t)(uint32_t)crc32_z(0, stored->data, stored->len);
 }
 
 typedef struct page_shape {
@@ -208,9 +224,9 @@ static rv_code keep_info(rvi_pq_column *column, rvi_pq_encoding_id encoding, rv_
 rv_code rvi_pq_page_finish(rvi_pq_column *column, rvi_pq_workspace *work, rv_error *err)
 {
     assert(column->page.rows > 0);
-    while (!rvi_pq_packing_has_room(&work->packing, column->page.values.len))
-        RV_TRY(rvi_pq_page_stow(work, err));
     const rvi_pq_encoding_ops *encoding = encoding_of(column);
+    while (must_stow(column, work, encoding->number))
+        RV_TRY(rvi_pq_page_stow(work, err));
     rvi_pq_flight *flight = rvi_pq_packing_next(&work->packing);
     flight->column = column;
     flight->page = column->n_pages;
@@ -240,14 +256,17 @@ rv_code rvi_pq_page_stow(rvi_pq_workspace *work, rv_error *err)
     /* The caller may be at another column. */
     RV_TRY_CTX(rvi_pq_packing_await(&work->packing, err), err, "packing a page of column '%s'",
                column->leaf.field->name);
-    const rvi_pq_buf *stored = flight->compress ? &flight->packed : &flight->body;
+    if (flight->compress && column->codec == RVI_PQ_CODEC_OPEN)
+        RV_TRY(choose_codec(column, flight, work, err));
+    const bool packed = flight->compress && column->codec == RVI_PQ_CODEC_PACKED;
+    const rvi_pq_buf *stored = packed ? &flight->packed : &flight->body;
     RV_TRY(check_sizes(column, flight->body.len, stored->len, err));
     page_shape shape = {.type = RVI_PQ_DATA_PAGE,
                         .encoding = flight->encoding,
                         .n_values = (size_t)flight->n_levels,
                         .body = flight->body.len,
                         .stored = stored->len,
-                        .crc = flight->crc};
+                        .crc = packed == flight->compress ? flight->crc : checksum(stored)};
     RV_TRY(make_header(work, &shape, err));
     rvi_pq_page_info *info = rvi_pq_column_page_mut(column, flight->page);
     info->stored_at = work->pages.len;
@@ -275,7 +294,7 @@ rv_code rvi_pq_page_write_dictionary(rvi_pq_column *column, rvi_pq_workspace *wo
                         .n_values = column->dict.n,
                         .body = body->len,
                         .stored = stored->len,
-                        .crc = (int32_t)(uint32_t)crc32_z(0, stored->data, stored->len)};
+                        .crc = checksum(stored)};
     RV_TRY(make_header(work, &shape, err));
     RV_TRY(rvi_pq_output_write(out, work->header.data, work->header.len, err));
     RV_TRY(rvi_pq_output_write(out, stored->data, stored->len, err));
