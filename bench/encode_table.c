@@ -24,7 +24,6 @@ enum {
     BATCH_BYTES = 6 << 20,       /* as run/memory.c aims at for a page */
     WRITER_BYTES = 24 << 20,     /* as run/memory.c gives the writer */
     BATCH_ROWS_MAX = 100 * 1000, /* of narrow tables */
-    WORKERS_MAX = 3,             /* as run/pipeline.c starts */
     REPETITIONS_MAX = 100,
 };
 
@@ -154,14 +153,8 @@ static rv_code measure(const table *t, const rv_export_config *export, const rv_
     rv_budget budget;
     rv_writer_stats stats = {0};
     rv_budget_init(&budget, (size_t)1 << 30);
-    int n_workers = rv_workers_for_cores();
-    RV_AUTO(rv_workers_free) rv_workers *workers = NULL;
-    RV_TRY(rv_workers_new(&workers, n_workers < WORKERS_MAX ? n_workers : WORKERS_MAX, err));
-    const rv_writer_options options = {.format = &export->format,
-                                       .schema = schema,
-                                       .budget = &budget,
-                                       .memory_bytes = WRITER_BYTES,
-                                       .workers = workers};
+    const rv_writer_options options = {
+        .format = &export->format, .schema = schema, .budget = &budget, .memory_bytes = WRITER_BYTES};
     for (int i = 0; i < repetitions; i++)
         RV_TRY(encode_to(t, &options, path, &cpu_s[i], &stats, err));
     if (stats.rows != t->rows)

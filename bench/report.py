@@ -119,8 +119,8 @@ def encoders_section(bench):
     lines = ["## Writers alone", "",
              "The same rows in the same order, in memory, to one zstd Parquet file: Rivet with the export's defaults",
              "(`bench/encode_table.c`), the others with theirs (`bench/encoders.py`). Processor time is user and system of",
-             "all threads while writing, the best of the runs shown; DuckDB has one thread. Rivet's size is that of the files",
-             "of the whole export. `duckdb v2` is `PARQUET_VERSION v2`: encodings that not every reader knows.",
+             "all threads while writing, the best of the runs shown; Rivet and DuckDB have one thread. Rivet's size is that of",
+             "the files of the whole export. `duckdb v2` is `PARQUET_VERSION v2`: encodings that not every reader knows.",
              "", "| table | writer | CPU s | every run | of DuckDB's | size MB | of DuckDB's |", "|---|---|---|---|---|---|---|"]
     for table, encoders in bench.encoders.items():
         base = encoders["duckdb"]
