@@ -65,7 +65,7 @@ def begin_anew(program: Program) -> None:
         program.call("state", "reset-chunks", "-c", "rivet.yaml", "-e", program.name)
 
 
-def check_whole(program: Program) -> None:
+def check_whole(program: Program, n_rows: int = ROWS) -> None:
     """A run that was complete when it was killed is followed by another."""
     program.run().ok()
     rows = []
@@ -74,38 +74,47 @@ def check_whole(program: Program) -> None:
         if names:
             with duckdb.connect() as session:
                 rows.append(session.execute(f"SELECT id, v FROM read_parquet({names}) ORDER BY id").fetchall())
-    assert rows and all(found == [(i, i) for i in range(1, ROWS + 1)] for found in rows)
+    assert rows and all(found == [(i, i) for i in range(1, n_rows + 1)] for found in rows)
+
+
+def kill_at_random_moments(program: Program, n_rows: int = ROWS) -> None:
+    """program.seed decides which."""
+    chance = random.Random(program.seed)
+    length = program.run().ok().seconds
+    for _ in range(KILLS):
+        begin_anew(program)
+        process = program.start("run", "-c", "rivet.yaml")
+        deadline = time.monotonic() + chance.uniform(0, 1.1 * length)
+        wait_until(lambda: time.monotonic() >= deadline or process.poll() is not None, 60, "the moment")
+        process.kill()
+        program.finish(process)
+        check_whole(program, n_rows)
+
+
+def kill_at_system_calls(program: Program, n_rows: int = ROWS) -> None:
+    """strace counts each thread's calls by themselves; whoever gets to the Nth first takes the process along."""
+    chance = random.Random(program.seed)
+    killed = 0
+    for _ in range(KILLS):
+        begin_anew(program)
+        number = int(chance.expovariate(1 / 40)) + 3
+        program.wrapper = ("strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={CALLS}") + (
+            "-e",
+            f"inject={CALLS}:signal=SIGKILL:when={number}",
+        )
+        killed += program.run().rc == -signal.SIGKILL
+        program.wrapper = ()
+        check_whole(program, n_rows)
+    assert killed > 0, "no kill was early enough"
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("cell", sampled(0), indirect=True, ids=str)
 def test_killed_at_a_random_moment(cell):
-    chance = random.Random(cell.seed)
-    length = cell.run().ok().seconds
-    for _ in range(KILLS):
-        begin_anew(cell)
-        process = cell.start("run", "-c", "rivet.yaml")
-        deadline = time.monotonic() + chance.uniform(0, 1.1 * length)
-        wait_until(lambda: time.monotonic() >= deadline or process.poll() is not None, 60, "the moment")
-        process.kill()
-        cell.finish(process)
-        check_whole(cell)
+    kill_at_random_moments(cell)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("cell", sampled(3), indirect=True, ids=str)
 def test_killed_at_a_system_call(cell):
-    """strace counts each thread's calls by themselves; whoever gets to the Nth first takes the process along."""
-    chance = random.Random(cell.seed)
-    killed = 0
-    for _ in range(KILLS):
-        begin_anew(cell)
-        number = int(chance.expovariate(1 / 40)) + 3
-        cell.wrapper = ("strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={CALLS}") + (
-            "-e",
-            f"inject={CALLS}:signal=SIGKILL:when={number}",
-        )
-        killed += cell.run().rc == -signal.SIGKILL
-        cell.wrapper = ()
-        check_whole(cell)
-    assert killed > 0, "no kill was early enough"
+    kill_at_system_calls(cell)

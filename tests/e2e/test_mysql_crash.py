@@ -1,14 +1,17 @@
-"""Exports from MySQL and MariaDB killed at each named point, in every mode, with one lane and with several: the next run
-makes it whole. Without RIVET_CRASH_MATRIX a sample that meets every point, every mode and both servers; with it all."""
+"""Exports from MySQL and MariaDB killed at each named point, at random moments and system calls, in every mode, with one
+lane and with several: the next run makes it whole. Without RIVET_CRASH_MATRIX a sample that meets every point, every
+mode and both servers; with it all."""
 
 import os
 import signal
+import zlib
 
 import pytest
 
 from support.delivery import check_delivery
 from tables_mysql import configure, new_database, rows_of
 from test_crash import POINTS as NAMED
+from test_crash_matrix import kill_at_random_moments, kill_at_system_calls
 from test_resume import ONE_CHUNK, POINTS
 
 EVERY = bool(os.environ.get("RIVET_CRASH_MATRIX"))
@@ -55,21 +58,55 @@ def databases() -> dict[str, str]:
     return {}
 
 
+@pytest.fixture
+def filled(request, databases):
+    """A server of that flavour, and its database."""
+
+    def choose(flavour: str) -> tuple:
+        server = request.getfixturevalue(flavour)
+        if flavour not in databases:
+            databases[flavour] = new_database(server, ROWS)
+            server.execute(
+                "CREATE TABLE t (id bigint PRIMARY KEY, n int, day date NOT NULL, updated_at datetime(6) NOT NULL,"
+                " v int NOT NULL, KEY (n), KEY (updated_at, id))",
+                "INSERT INTO t SELECT i, CASE WHEN i % 9 = 0 THEN NULL ELSE i % 777 END, '2024-01-01' + INTERVAL i % 60"
+                " DAY, '2024-01-01' + INTERVAL i % 1700 SECOND, i FROM numbers",
+                "ANALYZE TABLE t",
+                database=databases[flavour],
+            )
+        return server, databases[flavour]
+
+    return choose
+
+
 @pytest.mark.parametrize("point, way, lanes, flavour", cells())
-def test_killed_at_a_point(program, request, databases, point, way, lanes, flavour):
-    server = request.getfixturevalue(flavour)
-    if flavour not in databases:
-        databases[flavour] = new_database(server, ROWS)
-        server.execute(
-            "CREATE TABLE t (id bigint PRIMARY KEY, n int, day date NOT NULL, updated_at datetime(6) NOT NULL,"
-            " v int NOT NULL, KEY (n), KEY (updated_at, id))",
-            "INSERT INTO t SELECT i, CASE WHEN i % 9 = 0 THEN NULL ELSE i % 777 END, '2024-01-01' + INTERVAL i % 60 DAY,"
-            " '2024-01-01' + INTERVAL i % 1700 SECOND, i FROM numbers",
-            "ANALYZE TABLE t",
-            database=databases[flavour],
-        )
-    configure(program, server, databases[flavour], parallel=lanes, tuning=BATCH, **WAYS[way])
+def test_killed_at_a_point(program, filled, point, way, lanes, flavour):
+    configure(program, *filled(flavour), parallel=lanes, tuning=BATCH, **WAYS[way])
     assert program.run(env={"RIVET_CRASH_AT": point}).rc == -signal.SIGKILL, "the point was not met"
     assert program.run_json()["per_export"][0]["resumed"]
     assert len(check_delivery(program.out)) == 1
     assert rows_of(program, "id, v") == [(i, i) for i in range(1, ROWS + 1)]
+
+
+def places(offset: int) -> list[tuple]:
+    """Each way with one of the servers and of the numbers of lanes, in turn; or with all."""
+    every = [(way, lanes, flavour) for way in WAYS for lanes in (1, 3) for flavour in ("mariadb", "mysql80")]
+    return every if EVERY else [place for i, place in enumerate(every) if i % 4 == (i // 4 + offset) % 4]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("place", places(0), ids=str)
+def test_killed_at_a_random_moment(release, filled, place):
+    way, lanes, flavour = place
+    release.seed = zlib.crc32(repr(place).encode())
+    configure(release, *filled(flavour), parallel=lanes, tuning=BATCH, **WAYS[way])
+    kill_at_random_moments(release, ROWS)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("place", places(2), ids=str)
+def test_killed_at_a_system_call(release, filled, place):
+    way, lanes, flavour = place
+    release.seed = zlib.crc32(repr(place).encode())
+    configure(release, *filled(flavour), parallel=lanes, tuning=BATCH, **WAYS[way])
+    kill_at_system_calls(release, ROWS)
