@@ -47,7 +47,7 @@ typedef struct rv_batch {
     int n_columns;
     int64_t rows;      /* complete rows */
     rv_budget *budget; /* borrowed; may be NULL */
-    /* A batch's first row must get through whatever it weighs: what the budget refused for it and lends until the next
+    /* A batch's first row gets through whatever it weighs: what the budget refused for it, and lends until the next
      * reset. */
     size_t lent;
 } rv_batch;
@@ -55,8 +55,8 @@ typedef struct rv_batch {
 rv_code rv_batch_new(rv_batch **out, const rv_schema *schema, rv_budget *budget, rv_error *err) RV_MUST_CHECK;
 void rv_batch_free(rv_batch *batch);
 RV_DEFINE_AUTO(rv_batch, rv_batch_free)
-void rv_batch_reset(
-    rv_batch *batch); /* zero rows, clears policy counters; keeps memory, but for huge values */
+/* Zero rows, policy counters cleared. Keeps its memory, but for what huge values needed. */
+void rv_batch_reset(rv_batch *batch);
 size_t rv_batch_bytes(const rv_batch *batch); /* bytes of content: what limits and queues weigh */
 
 /* Takes out the rows whose `keep` (one byte for each row) is 0; the others stay in their order. What
