@@ -94,19 +94,21 @@ def places(offset: int) -> list[tuple]:
     return every if EVERY else [place for i, place in enumerate(every) if i % 4 == (i // 4 + offset) % 4]
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("place", places(0), ids=str)
-def test_killed_at_a_random_moment(release, filled, place):
-    way, lanes, flavour = place
-    release.seed = zlib.crc32(repr(place).encode())
-    configure(release, *filled(flavour), parallel=lanes, tuning=BATCH, **WAYS[way])
-    kill_at_random_moments(release, ROWS)
+@pytest.fixture
+def placed(request, release, filled):
+    """A program that exports in that way from there; the seed is the place's own."""
+    way, lanes, flavour = request.param
+    release.seed = zlib.crc32(repr(request.param).encode())
+    return configure(release, *filled(flavour), parallel=lanes, tuning=BATCH, **WAYS[way])
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("place", places(2), ids=str)
-def test_killed_at_a_system_call(release, filled, place):
-    way, lanes, flavour = place
-    release.seed = zlib.crc32(repr(place).encode())
-    configure(release, *filled(flavour), parallel=lanes, tuning=BATCH, **WAYS[way])
-    kill_at_system_calls(release, ROWS)
+@pytest.mark.parametrize("placed", places(0), indirect=True, ids=str)
+def test_killed_at_a_random_moment(placed):
+    kill_at_random_moments(placed, ROWS)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("placed", places(2), indirect=True, ids=str)
+def test_killed_at_a_system_call(placed):
+    kill_at_system_calls(placed, ROWS)
