@@ -149,5 +149,9 @@ rv_code rv_column_text(const rv_column *column, int64_t row, struct rv_bytes *ou
 void rv_batch_digest(const rv_batch *batch, uint64_t *sums);
 /* The same of rows [from, to) alone; the digests of parts of a batch add up to that of the whole. */
 void rv_batch_digest_rows(const rv_batch *batch, int64_t from, int64_t to, uint64_t *sums);
+/* What one text, or bytes, and what one NULL add to the digest of the column at `position`: for values that are in no
+ * batch. bytes: may be NULL if len is 0. */
+uint64_t rv_digest_bytes(int position, const void *bytes, size_t len);
+uint64_t rv_digest_null(int position);
 
 #endif

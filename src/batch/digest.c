@@ -182,13 +182,18 @@ static uint64_t hash_of_zero(const digest_key *key, const rv_column *column)
     return width > 8 ? hash_words(key, zeros, width / 8) : hash_word(key, 0);
 }
 
+static uint64_t hash_bytes(const digest_key *key, const void *bytes, size_t len)
+{
+    return rv_xxh3(len > 0 ? bytes : "", len,
+                   key->enter); /* a column of empty strings has no data buffer yet */
+}
+
 static uint64_t hash_variable(const digest_key *key, const rv_column *column, int64_t i)
 {
     if (rv_column_is_null(column, i))
         return key->null;
     size_t from = (size_t)column->offsets[i], to = (size_t)column->offsets[i + 1];
-    /* A column of empty strings has no data buffer yet. */
-    return rv_xxh3(to > from ? (const void *)(column->data + from) : "", to - from, key->enter);
+    return hash_bytes(key, to > from ? column->data + from : NULL, to - from);
 }
 
 static uint64_t hash_element(const digest_key *key, const rv_column *column, int64_t i)
@@ -238,6 +243,17 @@ static uint64_t column_digest(const digest_key *key, const rv_column *column, in
     }
     sum = sum_fixed(key, column, from, to);
     return sum + (uint64_t)count_nulls(column, from, to) * (key->null - hash_of_zero(key, column));
+}
+
+uint64_t rv_digest_bytes(int position, const void *bytes, size_t len)
+{
+    const digest_key key = key_of_position(position);
+    return hash_bytes(&key, bytes, len);
+}
+
+uint64_t rv_digest_null(int position)
+{
+    return key_of_position(position).null;
 }
 
 void rv_batch_digest_rows(const rv_batch *batch, int64_t from, int64_t to, uint64_t *sums)

@@ -215,6 +215,11 @@ static void digests_of_the_pieces_of_a_batch_add_up(void **state)
     }
     uint64_t whole[N] = {0};
     rv_batch_digest(batch, whole);
+    uint64_t texts = 0; /* the same values without their batch */
+    for (int i = 0; i < ROWS; i++)
+        texts += i % 3 == 0 ? rv_digest_null(2)
+                            : rv_digest_bytes(2, i % 10 > 0 ? "abcdefghij" : NULL, (size_t)(i % 10));
+    assert_true(texts == whole[2]);
     for (int64_t cut = 0; cut <= ROWS; cut++) {
         uint64_t pieces[N] = {0}, first[N] = {0};
         rv_batch_digest_rows(batch, 0, cut, first);

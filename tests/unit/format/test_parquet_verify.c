@@ -97,6 +97,32 @@ WRONG(not_text, (tags->pages[0].body = "\2\0\0\0\3\2"
                                        "\2\0\0\0b\x80",
                  tags->pages[0].max = "b\xc0", tags->bloom_bytes = 0))
 
+/* A value that is longer than the chunk's bound, which has been cut, and as long as the page's. */
+static void longer_than_the_bound(made_file *f, const char *page_max)
+{
+    made_chunk *tags = f->chunks;
+    tags->pages[1].body = "\2\0\0\0\3\2"
+                          "\3\0\0\0\3\x3b\0"
+                          "\1\0\0\0c"
+                          "\6\0\0\0dddddd";
+    tags->pages[1].len = 6 + 7 + 5 + 10;
+    tags->pages[1].data_bytes = 7;
+    tags->pages[1].max = page_max;
+    tags->max = "e";
+    tags->max_exact = false;
+    tags->data_bytes = 10;
+    tags->bloom_bytes = 0;
+}
+
+WRONG(index_max_of_a_long_value, longer_than_the_bound(f, "dddddc"))
+WRONG(max_that_a_long_value_begins_with, (longer_than_the_bound(f, "dddddd"), tags->max = "dddd"))
+WRONG(max_that_only_seems_exact, (longer_than_the_bound(f, "dddddd"), tags->max_exact = true))
+WRONG(min_that_a_long_value_begins_with,
+      (longer_than_the_bound(f, "dddddd"), tags->pages[0].body = "\2\0\0\0\3\2"
+                                                                 "\3\0\0\0\3\x4f\0"
+                                                                 "\2\0\0\0aa"
+                                                                 "\1\0\0\0b"))
+
 typedef struct wrong_case {
     void (*spoil)(made_file *f);
     rv_parquet_check check;
@@ -104,6 +130,10 @@ typedef struct wrong_case {
 } wrong_case;
 
 static const wrong_case WRONG_CASES[] = {
+    {index_max_of_a_long_value, RV_PARQUET_CHECK_COLUMN_INDEX, "max_value excludes a value"},
+    {max_that_a_long_value_begins_with, RV_PARQUET_CHECK_STATISTICS, "max_value excludes a value"},
+    {max_that_only_seems_exact, RV_PARQUET_CHECK_STATISTICS, "max_value is said to be exact"},
+    {min_that_a_long_value_begins_with, RV_PARQUET_CHECK_STATISTICS, "min_value is said to be exact"},
     {file_rows, RV_PARQUET_CHECK_COUNTS, "the file is said to have 6 rows"},
     {raw_size, RV_PARQUET_CHECK_PLACES, "total_uncompressed_size"},
     {stored_size, RV_PARQUET_CHECK_PLACES, "total_compressed_size"},

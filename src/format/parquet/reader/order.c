@@ -1,5 +1,6 @@
 #include "order.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -234,19 +235,22 @@ static bool find_any(rvi_pqr_order order, const rv_parquet_values *values, int32
     return found;
 }
 
-static rv_code keep(rvi_pq_buf *buf, rv_parquet_bytes value, rv_error *err)
+/* Numbers have a width that all of them needs to be compared, and decimals of any length are compared from the end. */
+static rv_code keep(const rvi_pqr_extremes *e, rvi_pqr_order order, rvi_pq_buf *buf, rv_parquet_bytes value,
+                    rv_error *err)
 {
+    bool cut = order == RVI_PQR_ORDER_BYTES && e->most > 0 && value.len > e->most;
     buf->len = 0;
-    return rvi_pq_buf_append(buf, value.data, value.len, err);
+    return rvi_pq_buf_append(buf, value.data, cut ? e->most : value.len, err);
 }
 
 static rv_code widen(rvi_pqr_extremes *e, rvi_pqr_order order, rv_parquet_bytes min, rv_parquet_bytes max,
                      rv_error *err)
 {
     if (!e->set || rvi_pqr_compare(order, min, rvi_pqr_bytes_of(&e->min)) < 0)
-        RV_TRY(keep(&e->min, min, err));
+        RV_TRY(keep(e, order, &e->min, min, err));
     if (!e->set || rvi_pqr_compare(order, max, rvi_pqr_bytes_of(&e->max)) > 0)
-        RV_TRY(keep(&e->max, max, err));
+        RV_TRY(keep(e, order, &e->max, max, err));
     e->set = true;
     return RV_OK;
 }
@@ -271,10 +275,18 @@ rv_code rvi_pqr_extremes_merge(rvi_pqr_extremes *into, rvi_pqr_order order, cons
                      : RV_OK;
 }
 
+void rvi_pqr_extremes_expect(rvi_pqr_extremes *extremes, size_t len)
+{
+    assert(!extremes->set && len < SIZE_MAX);
+    if (extremes->most <= len)
+        extremes->most = len + 1;
+}
+
 void rvi_pqr_extremes_clear(rvi_pqr_extremes *extremes)
 {
     extremes->set = false;
     extremes->n_nan = 0;
+    extremes->most = 0;
     extremes->min.len = extremes->max.len = 0;
 }
 

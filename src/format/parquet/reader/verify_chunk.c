@@ -42,6 +42,22 @@ static void facts_init(rvi_pqr_facts *facts, rvi_pq_memory *memory)
     facts->extremes.min.memory = facts->extremes.max.memory = memory;
 }
 
+static void expect_bounds(rvi_pqr_facts *facts, rv_parquet_bytes min, rv_parquet_bytes max)
+{
+    rvi_pqr_extremes_expect(&facts->extremes, min.len);
+    rvi_pqr_extremes_expect(&facts->extremes, max.len);
+}
+
+/* What is kept of the page's extremes is compared with what its header, the page index and the chunk say. */
+static void expect_page_bounds(chunk_check *c, const rv_parquet_page *page)
+{
+    const rv_parquet_column_index *index = c->column_index;
+    rvi_pqr_extremes_expect(&c->page.extremes, c->all.extremes.most);
+    expect_bounds(&c->page, page->statistics.min, page->statistics.max);
+    if (index != NULL && page->ordinal < index->n_pages && !index->null_pages[page->ordinal])
+        expect_bounds(&c->page, index->min[page->ordinal], index->max[page->ordinal]);
+}
+
 static void facts_clear(rvi_pqr_facts *facts)
 {
     facts->n_rows = facts->n_levels = facts->n_nulls = facts->data_bytes = 0;
@@ -82,6 +98,29 @@ static void count_levels(rvi_pqr_facts *facts, const rv_parquet_values *values)
         facts->data_bytes += (int64_t)values->slices[i].len;
 }
 
+/* Texts and bytes go into the digest from where they lie in the page: a huge one is not held twice. */
+static bool are_plain_bytes(const chunk_check *c, const rv_parquet_values *values)
+{
+    rvi_pqr_conversion conversion = c->assembler.shape->mapping.conversion;
+    return !c->assembler.shape->is_list && values->width == 0 &&
+           (conversion == RVI_PQR_TEXT || conversion == RVI_PQR_BYTES);
+}
+
+static rv_code digest_bytes(const rvi_pqr_verifier *v, const chunk_check *c, const rv_parquet_values *values,
+                            rv_error *err)
+{
+    bool is_text = c->assembler.shape->mapping.conversion == RVI_PQR_TEXT;
+    uint64_t *sum = &v->digests[c->field];
+    for (int32_t i = 0; i < values->n; i++) {
+        rv_parquet_bytes value = values->slices[i];
+        if (is_text && !rv_utf8_valid(value.data, value.len))
+            return rv_fail(err, RV_E_FILE_DAMAGED, "a text that is not UTF-8");
+        *sum += rv_digest_bytes(c->field, value.data, value.len);
+    }
+    *sum += (uint64_t)(values->n_levels - values->n) * rv_digest_null(c->field);
+    return RV_OK;
+}
+
 static void check_text(rvi_pqr_verifier *v, chunk_check *c, const rv_parquet_values *values)
 {
     for (int32_t i = 0; i < values->n && !c->bad_values; i++)
@@ -104,6 +143,8 @@ static rv_code digest_values(rvi_pqr_verifier *v, chunk_check *c, const rv_parqu
                              rv_error *err)
 {
     int32_t last = values->n_levels, value_at = 0;
+    if (are_plain_bytes(c, values))
+        return digest_bytes(v, c, values, err);
     if (!c->assembler.shape->is_list) {
         RV_TRY(rvi_pqr_assemble(&c->assembler, values, 0, values->n_levels, 0, c->column, err));
         digest_rows(v);
@@ -271,6 +312,7 @@ static rv_code verify_page(rvi_pqr_verifier *v, chunk_check *c, rv_parquet_curso
     if (page->type == RV_PARQUET_DICTIONARY_PAGE)
         return RV_OK;
     facts_clear(&c->page);
+    expect_page_bounds(c, page);
     RV_TRY(rv_parquet_cursor_values(cursor, RV_PARQUET_RUN, &values, err));
     while (values.n_levels > 0) {
         RV_TRY(take_values(v, c, &values, err));
@@ -426,6 +468,7 @@ static void choose_column(const rvi_pqr_verifier *v, chunk_check *c)
     c->mapping = rvi_pqr_map_leaf(c->leaf);
     for (int i = 0; v->batch != NULL && i < v->reader->schema.n_fields; i++)
         if (v->reader->shapes[i].leaf == v->leaf) {
+            c->field = i;
             c->assembler.shape = &v->reader->shapes[i];
             c->column = &v->batch->columns[i];
         }
@@ -442,7 +485,7 @@ static rv_code read_pages(rvi_pqr_verifier *v, chunk_check *c, bool *damaged, rv
         RV_TRY(rvi_pqr_settle(v, rv_parquet_cursor_page(cursor, &page, err), damaged, err));
         if (*damaged || page == NULL)
             break;
-        RV_TRY(verify_page(v, c, cursor, page, err));
+        RV_TRY(rvi_pqr_cursor_place(cursor, verify_page(v, c, cursor, page, err), err));
     }
     if (c->assembler.shape != NULL && !*damaged) {
         RV_TRY(rvi_pqr_assemble_end(&c->assembler, c->column, err));
@@ -464,6 +507,7 @@ static rv_code verify_chunk(rvi_pqr_verifier *v, chunk_check *c, rv_error *err)
         rvi_pqr_find(v, RV_PARQUET_CHECK_COUNTS,
                      "the row group has %" PRId64 " rows, the column has no values", c->group->n_rows);
     RV_TRY(load_side_data(v, c, err));
+    expect_bounds(&c->all, c->chunk->statistics.min, c->chunk->statistics.max);
     RV_TRY(read_pages(v, c, &damaged, err));
     if (v->batch != NULL)
         rv_batch_reset(v->batch);
