@@ -25,6 +25,10 @@ enum { RV_PARQUET_FOOTER_BYTES = 256 << 20, RV_PARQUET_PAGE_BYTES = 1 << 30 };
 typedef struct rv_parquet_reader_options {
     rv_budget *budget;        /* borrowed; NULL: unlimited */
     rv_parquet_limits limits; /* 0: the defaults above */
+    /* What the budget cannot give a page of one huge value is lent it (rv_budget_lend) while it is read, up to
+     * limits.page_bytes for each of its forms. Only for files that this program wrote: the page's size is then the
+     * value's. Of anybody's file the budget is the limit. */
+    bool lends;
 } rv_parquet_reader_options;
 
 /* Reads the footer: schema, key values, and where each row group's metadata lies. `input` is borrowed.

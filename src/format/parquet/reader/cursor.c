@@ -5,7 +5,12 @@
  * the offsets, so the first page is looked at and a little more than the size is read if values are missing.
  *
  * One page is held: its stored bytes in the window, its decompressed bytes in `raw`, its levels, and whatever the
- * decoder needed. The dictionary has buffers of its own, because it lives as long as the chunk is read. */
+ * decoder needed. The dictionary has buffers of its own, because it lives as long as the chunk is read.
+ *
+ * A huge page is that of a huge value, and nothing of it stays: its stored bytes go as soon as they are decompressed,
+ * all else when the page is left. So it may be lent what the budget cannot give: whoever asks for that has two
+ * statements of one file of his own, the page's and the chunk's, about how large it is, and its stored bytes have been
+ * there and had their checksum before the memory for the decompressed ones is taken. */
 #include "reader.h"
 
 #include "format/parquet/decompress.h"
@@ -18,6 +23,7 @@
 #include <zlib.h>
 
 enum {
+    HUGE_PAGE = 8 << 20,    /* bytes before and after decompression together */
     HEADER_BYTES = 4 << 10, /* read at first; a header with long statistics takes more */
     HEADER_MOST = 16 << 20, /* the limit of arrow */
     SIZE_SLACK = 100,       /* what old parquet-mr may have left out of a chunk's size */
@@ -31,6 +37,7 @@ struct rv_parquet_cursor {
     rv_parquet_node node;
     int32_t row_group, leaf, codec;
     int64_t n_values, n_seen; /* levels of the chunk; of the pages up to and including this one */
+    int64_t chunk_raw_bytes;  /* as the chunk's metadata say; its pages' headers included */
     uint64_t begin, at;       /* of the chunk; of the next page's header */
     int32_t n_data_pages;
     rvi_pqr_window window;
@@ -42,6 +49,8 @@ struct rv_parquet_cursor {
     rvi_pq_buf def, rep;
     rvi_pqr_space space;
     rvi_pqr_values values;
+    bool is_huge;
+    size_t lent;                /* to the page */
     int32_t level_at, value_at; /* of the page: given out so far */
 
     bool has_dictionary;
@@ -118,6 +127,7 @@ rv_code rv_parquet_cursor_open(rv_parquet_cursor **out, rv_parquet_reader *reade
     c->node = *rv_parquet_leaf_node(&reader->footer.metadata, leaf);
     c->codec = chunk->codec;
     c->n_values = chunk->n_values;
+    c->chunk_raw_bytes = chunk->raw_bytes;
     init_buffers(c);
     if (chunk->unreadable != NULL)
         return place(c,
@@ -142,6 +152,7 @@ void rv_parquet_cursor_close(rv_parquet_cursor *c)
     rvi_pqr_space_deinit(&c->dictionary_space);
     rvi_pq_decompressor_deinit(&c->decompressor);
     assert(c->memory.used == 0);
+    rv_budget_take_back(c->memory.budget, c->lent);
     free(c);
 }
 
@@ -212,6 +223,65 @@ static rv_code check_crc(const rv_parquet_page *page, const uint8_t *body, rv_er
     return rv_fail(err, RV_E_FILE_DAMAGED,
                    "its checksum is %08" PRIx32 ", its header says %08" PRIx32 ": the bytes have changed",
                    crc, page->crc);
+}
+
+/* ---- huge pages ---- */
+
+/* The stored, the decompressed and the decoded bytes, each with the step that buffers grow by, and what the window
+ * reads ahead. */
+static size_t bytes_of(const rv_parquet_page *page)
+{
+    enum { STEP = 128, AHEAD = 256 << 10 };
+    size_t forms = (size_t)page->stored_bytes + 2 * (size_t)page->raw_bytes;
+    return forms + forms / STEP + AHEAD;
+}
+
+static rv_code enter_huge(rv_parquet_cursor *c, const rv_parquet_page *page, rv_error *err)
+{
+    c->is_huge = is_data(page) && (size_t)page->stored_bytes + (size_t)page->raw_bytes > HUGE_PAGE;
+    if (!c->is_huge || !c->reader->lends)
+        return RV_OK;
+    if (page->raw_bytes > c->chunk_raw_bytes)
+        return rv_fail(err, RV_E_FILE_DAMAGED,
+                       "it is said to have %" PRId32 " bytes decompressed, all pages of the chunk %" PRId64,
+                       page->raw_bytes, c->chunk_raw_bytes);
+    c->lent = bytes_of(page);
+    rv_budget_lend(c->memory.budget, c->lent);
+    return RV_OK;
+}
+
+static void drop_body(rv_parquet_cursor *c)
+{
+    rvi_pqr_window_drop(&c->window);
+    rvi_pq_buf_free(&c->raw);
+}
+
+/* Encodings that share beginnings have put the values together elsewhere: what they were put together from can go. */
+static void leave_encoded(rv_parquet_cursor *c)
+{
+    if (c->is_huge && c->values.data != NULL && c->values.data == c->space.values.data)
+        drop_body(c);
+}
+
+/* What of it the page does not hold now must not become someone else's, who would have nothing to give back. */
+static void lend_no_more(rv_parquet_cursor *c)
+{
+    if (c->lent <= c->memory.used)
+        return;
+    rv_budget_take_back(c->memory.budget, c->lent - c->memory.used);
+    c->lent = c->memory.used;
+}
+
+static void leave_huge(rv_parquet_cursor *c)
+{
+    if (!c->is_huge)
+        return;
+    c->values = (rvi_pqr_values){0};
+    drop_body(c);
+    rvi_pqr_space_deinit(&c->space);
+    rv_budget_take_back(c->memory.budget, c->lent);
+    c->lent = 0;
+    c->is_huge = false;
 }
 
 /* The page's body as it was before compression: borrowed from the window where nothing was compressed, else in `raw`.
@@ -314,6 +384,8 @@ static rv_code load_data(rv_parquet_cursor *c, const uint8_t *stored, rv_error *
     if (page->n_levels == 0)
         return RV_OK;
     RV_TRY(decompress_body(c, page, stored, &c->raw, &body, err));
+    if (c->is_huge && body != stored)
+        rvi_pqr_window_drop(&c->window);
     RV_TRY_CTX(load_section(page, page->rep_encoding, page->rep_bytes, body, len, c->node.max_rep, &c->rep,
                             &rep_used, err),
                err, "repetition levels");
@@ -327,7 +399,9 @@ static rv_code load_data(rv_parquet_cursor *c, const uint8_t *stored, rv_error *
                              .len = len - rep_used - def_used,
                              .n_values = count_present(c),
                              .dictionary = c->has_dictionary ? &c->dictionary : NULL};
-    return rvi_pqr_decode(page->encoding, &in, &c->space, &c->values, err);
+    RV_TRY(rvi_pqr_decode(page->encoding, &in, &c->space, &c->values, err));
+    leave_encoded(c);
+    return RV_OK;
 }
 
 static rv_code load_page(rv_parquet_cursor *c, bool *shown, rv_error *err)
@@ -336,6 +410,7 @@ static rv_code load_page(rv_parquet_cursor *c, bool *shown, rv_error *err)
     rv_parquet_page *page = &c->page;
     RV_TRY(read_header(c, page, err));
     RV_TRY(check_header(c, page, err));
+    RV_TRY(enter_huge(c, page, err));
     uint64_t body_at = c->at + page->header_bytes;
     RV_TRY(rvi_pqr_window_get(&c->window, body_at, (size_t)page->stored_bytes, &stored, err));
     *shown = is_data(page) || page->type == RV_PARQUET_DICTIONARY_PAGE;
@@ -345,6 +420,7 @@ static rv_code load_page(rv_parquet_cursor *c, bool *shown, rv_error *err)
         RV_TRY(load_dictionary(c, stored, err));
     if (is_data(page)) {
         RV_TRY(load_data(c, stored, err));
+        lend_no_more(c);
         c->n_seen += page->n_levels;
         page->ordinal = c->n_data_pages++;
     }
@@ -355,6 +431,7 @@ static rv_code load_page(rv_parquet_cursor *c, bool *shown, rv_error *err)
 rv_code rv_parquet_cursor_page(rv_parquet_cursor *cursor, const rv_parquet_page **page, rv_error *err)
 {
     bool shown = false;
+    leave_huge(cursor);
     cursor->in_page = false;
     cursor->level_at = cursor->value_at = 0;
     while (!shown && cursor->n_seen < cursor->n_values) {

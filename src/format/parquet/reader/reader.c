@@ -58,6 +58,7 @@ rv_code rv_parquet_open(rv_parquet_reader **out, rv_input *input, const rv_parqu
     r->input = input;
     r->memory.budget = options->budget;
     r->limits = options->limits;
+    r->lends = options->lends;
     if (r->limits.footer_bytes == 0)
         r->limits.footer_bytes = RV_PARQUET_FOOTER_BYTES;
     if (r->limits.page_bytes == 0)

@@ -40,6 +40,7 @@ struct rv_parquet_reader {
     rv_input *input; /* borrowed */
     rvi_pq_memory memory;
     rv_parquet_limits limits;
+    bool lends;
     rvi_pq_buf footer_bytes;
     rvi_pqr_pool file_pool, group_pool;
     rvi_pqr_footer footer;

@@ -29,7 +29,9 @@ rv_code rvi_parquet_verify_written(rv_input *input, const rv_writer_options *opt
                                    rv_file_facts *out, rv_error *err)
 {
     rv_parquet_report report;
-    const rv_parquet_reader_options reading = {.budget = options->budget};
+    /* A value of 1 GiB is what sources can send, and its page has more than that: up to what the format can say. */
+    const rv_parquet_reader_options reading = {
+        .budget = options->budget, .limits = {.page_bytes = INT32_MAX}, .lends = true};
     RV_TRY(rv_parquet_verify(input, &reading, sums, options->schema->n_fields, &report, err));
     if (report.n_findings > 0)
         return fail_with(&report, options->schema, err);

@@ -33,8 +33,13 @@ rv_code rvi_pqr_window_get(rvi_pqr_window *window, uint64_t at, size_t len, cons
     return RV_OK;
 }
 
+void rvi_pqr_window_drop(rvi_pqr_window *window)
+{
+    rvi_pq_buf_free(&window->bytes);
+}
+
 void rvi_pqr_window_deinit(rvi_pqr_window *window)
 {
     if (window->bytes.memory != NULL)
-        rvi_pq_buf_free(&window->bytes);
+        rvi_pqr_window_drop(window);
 }

@@ -17,6 +17,7 @@ typedef struct rvi_pqr_window {
  * Fails IO, FILE_DAMAGED (beyond the end of the file), OUT_OF_MEMORY, MEMORY_BUDGET. */
 rv_code rvi_pqr_window_get(rvi_pqr_window *window, uint64_t at, size_t len, const uint8_t **out,
                            rv_error *err) RV_MUST_CHECK;
+void rvi_pqr_window_drop(rvi_pqr_window *window);   /* hold nothing; what is asked for next is read (again) */
 void rvi_pqr_window_deinit(rvi_pqr_window *window); /* zeroed memory is fine */
 
 #endif
