@@ -24,12 +24,28 @@ static rv_code read_file(rvi_inspection *in, rv_input *input, const rv_parquet_r
     return rvi_inspect_rows(in, n_rows, err);
 }
 
+/* The file is anybody's: what its pages claim to take is not lent, and the reader's own hint is for exports. */
+static rv_code verify(rvi_inspection *in, rv_input *input, const rv_parquet_reader_options *options,
+                      rv_error *err)
+{
+    enum { MIB = 1 << 20 };
+    rv_code rc = rv_parquet_verify(input, options, NULL, 0, in->report, err);
+    if (rc != RV_E_MEMORY_BUDGET && rc != RV_E_LIMIT_EXCEEDED)
+        return rc;
+    err->hint[0] = '\0';
+    rv_hint(err,
+            "at most %d MiB of a file are held; a larger page is proved by `rivet run --validate`, which "
+            "writes it",
+            (int)RVI_INSPECT_BUDGET_BYTES / MIB);
+    return rc;
+}
+
 /* What is wrong with the file does not keep the verification from being shown: it says the same in more words. */
 static rv_code describe(rvi_inspection *in, rv_input *input, const rv_parquet_reader_options *options,
                         int64_t n_rows, rv_error *err)
 {
     if (in->report != NULL)
-        RV_TRY(rv_parquet_verify(input, options, NULL, 0, in->report, err));
+        RV_TRY(verify(in, input, options, err));
     rv_code rc = read_file(in, input, options, n_rows, err);
     bool is_reported = rc == RV_E_FILE_DAMAGED && in->report != NULL && in->report->n_findings > 0;
     if (rc != RV_OK && !is_reported)

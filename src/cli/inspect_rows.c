@@ -7,6 +7,7 @@
  *
  * Spec: parquet-format, README, "Nested Encoding"; LogicalTypes.md, "Lists", "Maps". */
 #include "inspect.h"
+#include "table.h"
 
 #include "rivet/checked.h"
 
@@ -76,6 +77,21 @@ static rv_parquet_bytes value_of(const leaf_stream *s)
     return (rv_parquet_bytes){s->run.fixed + (size_t)s->value * width, width};
 }
 
+/* As much of a long text as a table can show of it, and a little more, so that the table sees that it goes on: a value of
+ * 200 MB need not become text. JSON has values whole. */
+static rv_parquet_bytes shown_part(const assembly *a, const leaf_stream *s)
+{
+    enum { CHARACTER = 4, MOST = (RVI_TABLE_CELL + 2) * CHARACTER };
+    rv_parquet_bytes value = value_of(s);
+    bool is_bytes = s->leaf->physical == RV_PARQUET_BYTE_ARRAY || s->leaf->physical == RV_PARQUET_FIXED;
+    if (a->as_json || !is_bytes || s->leaf->logical == RV_PARQUET_LOGICAL_DECIMAL || value.len <= MOST)
+        return value;
+    value.len = MOST;
+    for (int i = 1; i < CHARACTER && (value.data[value.len] & 0xC0) == 0x80; i++)
+        value.len--; /* to where a character begins */
+    return value;
+}
+
 /* The stream of the first leaf at or below a node; NULL: a group without any. */
 static leaf_stream *first_stream(const assembly *a, int32_t at)
 {
@@ -107,8 +123,8 @@ static rv_code render_leaf(assembly *a, int32_t at)
     if (def_of(s) != s->leaf->max_def)
         return rv_fail(a->err, RV_E_FILE_DAMAGED, "the columns of a row disagree about what is NULL");
     bool alone = a->metadata->nodes[at].parent == 0 && !a->as_json;
-    RV_TRY(
-        rvi_inspect_value(s->leaf, value_of(s), alone ? RVI_VALUE_PEOPLE : RVI_VALUE_JSON, a->out, a->err));
+    RV_TRY(rvi_inspect_value(s->leaf, shown_part(a, s), alone ? RVI_VALUE_PEOPLE : RVI_VALUE_JSON, a->out,
+                             a->err));
     take(s);
     return RV_OK;
 }
@@ -218,15 +234,24 @@ static rv_code check_row_start(const assembly *a)
     return RV_OK;
 }
 
+static rv_code render_cell(assembly *a, int32_t node)
+{
+    RV_TRY(check_row_start(a));
+    RV_TRY(render(a, node));
+    return rv_bytes_append(a->out, "", 1, a->err);
+}
+
 static rv_code render_field(rvi_inspection *in, assembly *a, int32_t node, int field, int64_t from, int64_t n)
 {
     rvi_inspect_sample *sample = &in->sample;
     RV_TRY(open_streams(a, in->reader));
     for (int64_t row = from; row < from + n; row++) {
-        RV_TRY(check_row_start(a));
         size_t begin = sample->text.len;
-        RV_TRY(render(a, node));
-        RV_TRY(rv_bytes_append(&sample->text, "", 1, a->err));
+        rv_code rc = render_cell(a, node);
+        if (rc != RV_OK) {
+            sample->text.len = begin; /* what there is of the cell is none */
+            return rv_wrap(a->err, rc, "row %lld", (long long)row);
+        }
         sample->cells[row * sample->n_fields + field] = begin;
     }
     return RV_OK;
@@ -238,6 +263,28 @@ static int32_t leaves_below(const rv_parquet_metadata *metadata, int32_t at)
     for (int32_t i = at; i < metadata->nodes[at].end; i++)
         n += metadata->nodes[i].leaf >= 0;
     return n;
+}
+
+/* What is wrong with a column, or too large about it, leaves the others to be shown. */
+static bool is_about_the_column(rv_code rc)
+{
+    return rc == RV_E_FILE_DAMAGED || rc == RV_E_FILE_UNSUPPORTED || rc == RV_E_LIMIT_EXCEEDED ||
+           rc == RV_E_MEMORY_BUDGET;
+}
+
+/* The reader's own hints are for exports. */
+static void advise(const rvi_inspection *in, rv_error *problem)
+{
+    enum { MIB = 1 << 20 };
+    if (problem->code != RV_E_LIMIT_EXCEEDED && problem->code != RV_E_MEMORY_BUDGET)
+        return;
+    problem->hint[0] = '\0';
+    if (problem->code == RV_E_MEMORY_BUDGET)
+        rv_hint(problem, "at most %d MiB of a file are held; --rows 0 shows it without rows",
+                (int)RVI_INSPECT_BUDGET_BYTES / MIB);
+    else
+        rv_hint(problem, "ask for fewer rows (--rows 0: none)%s",
+                in->as_json ? "; without --json long values are cut" : "");
 }
 
 /* Rows [from, from + n) of the sample are the first n of the row group read last. A column that cannot be read stays
@@ -257,13 +304,15 @@ static rv_code render_group_rows(rvi_inspection *in, int64_t from, int64_t n, rv
         rv_code rc = render_field(in, &a, node, field, from, n);
         close_streams(&a);
         first_leaf += a.n_leaves;
-        if (rc == RV_E_LIMIT_EXCEEDED)
-            rv_hint(&problem, "ask for fewer rows: --rows N");
-        if (rc != RV_OK && rc != RV_E_FILE_DAMAGED && rc != RV_E_FILE_UNSUPPORTED) {
+        if (rc == RV_OK)
+            continue;
+        (void)rv_wrap(&problem, rc, "column %s", metadata->nodes[node].name);
+        if (!is_about_the_column(rc)) {
             *err = problem;
-            return rv_wrap(err, rc, "column %s", metadata->nodes[node].name);
+            return rc;
         }
-        if (rc != RV_OK && in->sample.problem.code == RV_OK)
+        advise(in, &problem);
+        if (in->sample.problem.code == RV_OK)
             in->sample.problem = problem;
     }
     return RV_OK;

@@ -360,6 +360,22 @@ def test_a_damaged_column_does_not_hide_the_others(program, tmp_path):
     assert "ratio" in result.err
 
 
+def test_a_huge_value_is_shown_by_its_beginning(release: Program, tmp_path: Path):
+    """As any long value is. In JSON, which has values whole, its cell is left out, and the error names it."""
+    path = tmp_path / "a.parquet"
+    text = "größe" * 10_000_000
+    table = pa.table({"id": [1, 2], "v": ["small", text], "l": [["a"], ["b", text]]})
+    pq.write_table(table, path, use_dictionary=False)
+    shown = release.call("inspect", str(path), "--rows", "2").ok().out.decode()
+    row = shown.splitlines()[-1]
+    assert row.split("  ")[-2:] == [f'"{text[:38]}…', f'["b", "{text[:32]}…'], row
+    result = release.call("inspect", str(path), "--json")
+    assert result.rc == 1 and "RIVET_LIMIT_EXCEEDED" in result.err, result.err
+    assert "in row 1" in result.err and "column v" in result.err and "--json" in result.err, result.err
+    rows = json.loads(result.out)["first_rows"]
+    assert rows[0] == {"id": 1, "v": "small", "l": ["a"]} and rows[1] == {"id": 2}
+
+
 def test_mutations_of_the_footer_never_crash(program, tmp_path):
     data = by_pyarrow(tmp_path / "a.parquet").read_bytes()
     footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")

@@ -187,6 +187,33 @@ static void a_column_that_cannot_be_read_leaves_the_others(void **state)
     assert_int_equal(inspect(b, (const char *const[3]){"--rows=0"}, 0, FAULT_TRANSIENT, NULL), RV_OK);
 }
 
+/* Nobody knows who wrote the file: a page that claims to be huge is not given the memory, and the others are shown. */
+static void a_page_that_claims_too_much_is_named_and_leaves_the_others(void **state)
+{
+    bench *b = *state;
+    static const struct {
+        int claim;
+        rv_code rc;
+    } cases[] = {{(1 << 30) - 100, RV_E_MEMORY_BUDGET}, {INT32_MAX - 100, RV_E_LIMIT_EXCEEDED}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        made_file f = made_well();
+        f.chunks[0].codec = 6; /* ZSTD */
+        f.chunks[0].pages[0].raw_delta = cases[i].claim;
+        write_file(b, &f);
+        assert_int_equal(inspect(b, (const char *const[3]){0}, 0, FAULT_TRANSIENT, NULL), cases[i].rc);
+        assert_shows(b, "\n  ?     10\n");
+        assert_non_null(strstr(b->err.hint, "--rows 0"));
+        bool has_place = false;
+        for (int frame = 0; frame < b->err.n_frames; frame++)
+            has_place = has_place || strstr(b->err.frame[frame], "page at offset") != NULL;
+        assert_true(has_place);
+        assert_int_equal(inspect(b, (const char *const[3]){"--rows=0"}, 0, FAULT_TRANSIENT, NULL), RV_OK);
+        assert_int_equal(inspect(b, (const char *const[3]){"--verify"}, 0, FAULT_TRANSIENT, NULL),
+                         cases[i].rc);
+        assert_int_equal(rv_code_exit(cases[i].rc), RV_EXIT_FAILED);
+    }
+}
+
 static void a_bound_that_is_no_value_is_not_shown(void **state)
 {
     bench *b = *state;
@@ -256,6 +283,8 @@ int main(void)
                                         bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(a_column_that_cannot_be_read_leaves_the_others, bench_setup,
                                         bench_teardown),
+        cmocka_unit_test_setup_teardown(a_page_that_claims_too_much_is_named_and_leaves_the_others,
+                                        bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(a_bound_that_is_no_value_is_not_shown, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(a_lack_of_memory_anywhere_is_an_error_and_leaks_nothing, bench_setup,
                                         bench_teardown),
