@@ -1,6 +1,7 @@
 """Peak memory as the kernel counts it, of the program as users get it: one ceiling, whatever the table."""
 
 import csv
+import json
 import random
 from hashlib import md5
 from pathlib import Path
@@ -32,11 +33,11 @@ def sized(pg15: PostgresServer) -> dict:
         pg15.execute(f'DROP DATABASE "{name}"')
 
 
-def peak_kb(program: Program, source: str, export: dict) -> int:
+def peak_kb(program: Program, source: str, export: dict, *options: str) -> int:
     """Peak resident memory as GNU time reports it from the kernel."""
     report = program.folder / "peak"
     timed = Program(program.folder, program.binary, wrapper=("/usr/bin/time", "-f", "%M", "-o", report))
-    timed.configure(source, export).run().ok()
+    timed.configure(source, export).run(*options).ok()
     return int(report.read_text().split()[-1])
 
 
@@ -146,7 +147,7 @@ def rows_of_parquet(file: Path) -> list[tuple]:
 @pytest.mark.parametrize("form", ["parquet", "bytes", "csv", "query", "chunked"])
 def test_a_value_larger_than_the_account(release: Program, pg15: PostgresServer, database: str, form: str):
     """Among small ones. It passes alone, at three times its size: as two of libpq's and in the batch, or as one of
-    libpq's, as a page and compressed."""
+    libpq's, as a page and compressed. Reading it back takes no more: compressed and decompressed."""
     kind, giant = ("bytea", GIANT_BYTES) if form == "bytes" else ("text", GIANT)
     pg15.execute(
         f"CREATE TABLE t (id int PRIMARY KEY, v {kind}); ALTER TABLE t ALTER v SET STORAGE EXTERNAL;"
@@ -162,10 +163,26 @@ def test_a_value_larger_than_the_account(release: Program, pg15: PostgresServer,
         "chunked": {"mode": "chunked", "chunk_by_key": "id"},
     }[form]
     export = release.export("t", **keys)
-    assert peak_kb(release, pg15.url(database), export) <= CEILING_KB + 3 * GIANT_MB * 1024
+    assert peak_kb(release, pg15.url(database), export, "--validate") <= CEILING_KB + 3 * GIANT_MB * 1024
+    assert json.loads((release.out / "manifest.json").read_text())["validated"] is True
     [file] = release.out.glob(f"*.{export['format']}")
     rows = rows_of_csv(file) if form == "csv" else rows_of_parquet(file)
     assert sorted(rows) == pg15.query("SELECT id, md5(v) FROM t ORDER BY id", database)
+
+
+@pytest.mark.timeout(600)
+def test_a_list_with_such_a_value(release: Program, pg15: PostgresServer, database: str):
+    """Which is read back row by row: its elements are put together before they are compared."""
+    piece, n = "string_agg(md5(i::text), '') FROM generate_series(1, 163840) i", 20  # longer than a codec looks back
+    pg15.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, v text[]); ALTER TABLE t ALTER v SET STORAGE EXTERNAL;"
+        "INSERT INTO t SELECT i, ARRAY['small', NULL] FROM generate_series(1, 1000) i;"
+        f"UPDATE t SET v = (SELECT ARRAY['a', repeat(v, {n}), NULL, 'z'] FROM (SELECT {piece}) piece (v)) WHERE id = 500",
+        database,
+    )
+    peak = peak_kb(release, pg15.url(database), release.export("t"), "--validate")
+    assert peak <= CEILING_KB + 3 * n * 5 * 1024
+    assert json.loads((release.out / "manifest.json").read_text())["validated"] is True
 
 
 @pytest.mark.timeout(600)
@@ -268,7 +285,8 @@ def test_a_value_larger_than_the_account_for_mysql(release: Program, mariadb: My
         )
         keys = {"csv": {"format": "csv"}}.get(form, {})
         export = release.export("giant", **keys, **stream(form, "giant"))
-        assert peak_kb(release, mariadb.url(mysql_tables, USER), export) <= CEILING_KB + 3 * 200_000_000 // 1024
+        peak = peak_kb(release, mariadb.url(mysql_tables, USER), export, "--validate")
+        assert peak <= CEILING_KB + 3 * 200_000_000 // 1024
         if form != "csv":
             [file] = release.out.glob("*.parquet")
             rows = rows_of_parquet(file)
