@@ -19,7 +19,8 @@ typedef enum rvi_pq_content {
     RVI_PQ_CONTENT_ANY = 0,
     RVI_PQ_CONTENT_INTEGERS, /* PLAIN, 8 bytes each */
     RVI_PQ_CONTENT_DOUBLES,  /* PLAIN */
-    RVI_PQ_CONTENT_PROSE,    /* PLAIN texts or bytes, long ones */
+    RVI_PQ_CONTENT_TEXT,     /* DELTA_LENGTH_BYTE_ARRAY: texts one behind the other */
+    RVI_PQ_CONTENT_PROSE,    /* long texts or bytes, with their lengths between them */
     RVI_PQ_CONTENTS
 } rvi_pq_content;
 

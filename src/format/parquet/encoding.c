@@ -171,6 +171,8 @@ const rvi_pq_encoding_ops *rvi_pq_encoding_next(const rvi_pq_leaf *leaf, rv_parq
 
 rvi_pq_content rvi_pq_encoding_content(const rvi_pq_encoding_ops *encoding, const rvi_pq_page_values *values)
 {
+    if (encoding->number == RVI_PQ_DELTA_LENGTH_BYTE_ARRAY)
+        return RVI_PQ_CONTENT_TEXT;
     if (encoding->number != RVI_PQ_PLAIN)
         return RVI_PQ_CONTENT_ANY;
     return has_long_values(values) ? RVI_PQ_CONTENT_PROSE : values->leaf->content;
