@@ -21,7 +21,7 @@
 
 enum {
     ARENA_BYTES = 64 << 20,
-    BATCH_BYTES = 6 << 20,       /* as run/memory.c aims at for a page */
+    BATCH_BYTES = 4 << 20,       /* as run/memory.c aims at for a page */
     WRITER_BYTES = 24 << 20,     /* as run/memory.c gives the writer */
     BATCH_ROWS_MAX = 100 * 1000, /* of narrow tables */
     REPETITIONS_MAX = 100,

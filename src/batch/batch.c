@@ -20,9 +20,12 @@ enum {
     ROWS_AT_FIRST = 64,
     DATA_AT_FIRST = 1024,
     DATA_DOUBLES_UNTIL =
-        1 << 20,          /* bytes; above, a buffer grows by half, since the unused part is charged too */
+        64 << 10,         /* bytes; above, a buffer grows by half, since the unused part is charged too */
     DATA_STEP = 64 << 10, /* bytes; what is asked for when the budget refuses more */
     DATA_KEPT = 8 << 20,  /* bytes of variable data of a column that rv_batch_reset() keeps */
+    IDLE_SHARE = 4,       /* a buffer of which less than this part was used is not kept */
+    ROWS_KEPT = 8 << 10,  /* but so much is kept in any case */
+    IDLE_KEPT = 64 << 10, /* bytes */
 };
 
 /* What rv_batch_new() returns the first member of. */
@@ -206,12 +209,20 @@ static void drop_elements(rv_column *child)
     *child = (rv_column){.type = type, .batch = batch};
 }
 
+/* What a column held before, it may never need again: the next pages may have their bytes in other columns, and the
+ * account is for what is used. */
+static bool data_is_idle(const rv_column *column)
+{
+    return column->length > 0 && column->data_cap > IDLE_KEPT &&
+           column->data_len < column->data_cap / IDLE_SHARE;
+}
+
 /* Huge values must not hold their memory while the batch waits to be filled again: others may need it now. */
 static void column_reset(rv_column *column, bool was_lent)
 {
     if (column->validity != NULL)
         memset(column->validity, 0, validity_bytes(column->length));
-    if (column->data_cap > DATA_KEPT || was_lent) {
+    if (column->data_cap > DATA_KEPT || was_lent || data_is_idle(column)) {
         release(column->batch, column->data, column->data_cap);
         column->data = NULL;
         column->data_cap = 0;
@@ -227,10 +238,32 @@ static void column_reset(rv_column *column, bool was_lent)
         column_reset(column->child, false);
 }
 
+/* Room for rows that the last page did not have: few wide rows after many narrow ones. */
+static void drop_idle_rows(row_batch *batch)
+{
+    size_t bytes = 0;
+    if (batch->base.rows == 0 || batch->row_capacity <= ROWS_KEPT ||
+        batch->base.rows >= batch->row_capacity / IDLE_SHARE)
+        return;
+    for (int i = 0; i < batch->base.n_columns; i++) {
+        rv_column *column = &batch->columns[i];
+        if (!main_bytes(column, column->capacity, &bytes))
+            continue; /* cannot be: it was allocated */
+        release(&batch->base, main_block(column), bytes);
+        release(&batch->base, column->validity, validity_bytes(column->capacity));
+        column->values = NULL;
+        column->offsets = NULL;
+        column->validity = NULL;
+        column->capacity = 0;
+    }
+    batch->row_capacity = 0;
+}
+
 void rv_batch_reset(rv_batch *batch)
 {
     for (int i = 0; i < batch->n_columns; i++)
         column_reset(&batch->columns[i], batch->lent > 0);
+    drop_idle_rows((row_batch *)batch);
     take_back(batch);
     batch->rows = 0;
 }

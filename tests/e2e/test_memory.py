@@ -3,6 +3,8 @@
 import csv
 import json
 import random
+import subprocess
+from dataclasses import replace
 from hashlib import md5
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def sized(pg15: PostgresServer) -> dict:
 def peak_kb(program: Program, source: str, export: dict, *options: str) -> int:
     """Peak resident memory as GNU time reports it from the kernel."""
     report = program.folder / "peak"
-    timed = Program(program.folder, program.binary, wrapper=("/usr/bin/time", "-f", "%M", "-o", report))
+    timed = replace(program, wrapper=("/usr/bin/time", "-f", "%M", "-o", report))
     timed.configure(source, export).run(*options).ok()
     return int(report.read_text().split()[-1])
 
@@ -111,6 +113,45 @@ def test_a_thousand_columns(release: Program, pg15: PostgresServer, database: st
         database,
     )
     assert peak_kb(release, pg15.url(database), release.export("t")) <= CEILING_KB
+
+
+# The C library's answer to how many processors there are; the program starts threads by it.
+CORES_C = """#include <dlfcn.h>
+#include <unistd.h>
+long sysconf(int name)
+{
+    long (*real)(int) = (long (*)(int))dlsym(RTLD_NEXT, "sysconf");
+    return name == _SC_NPROCESSORS_ONLN ? 8 : real(name);
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def eight_cores(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("cores")
+    (folder / "cores.c").write_text(CORES_C)
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", "cores.so", "cores.c", "-ldl"], cwd=folder, check=True)
+    return folder / "cores.so"
+
+
+@pytest.mark.parametrize("cores", ["as they are", "eight"])
+@pytest.mark.parametrize("n_columns, width", [(20, 24), (40, 24), (40, 90), (400, 16)])
+def test_columns_of_short_texts(
+    release: Program, pg15: PostgresServer, database: str, eight_cores: Path, n_columns: int, width: int, cores: str
+):
+    """Hardly any of which repeat: batches, pages on their way through the threads, contexts and dictionaries are all there
+    at once. More cores must not take what the account does not have."""
+    rows = 50_000_000 // (n_columns * width)
+    values = ", ".join(
+        f"left(repeat(md5((i * {k})::text), {width // 32 + 1}), {width} - (i + {k}) % 3) AS c{k}"
+        for k in range(1, n_columns + 1)
+    )
+    pg15.execute(f"CREATE TABLE t AS SELECT i AS id, {values} FROM generate_series(1, {rows}) i", database)
+    program = replace(release, env={"LD_PRELOAD": str(eight_cores)} if cores == "eight" else {})
+    assert peak_kb(program, pg15.url(database), release.export("t")) <= CEILING_KB
+    files = [str(path) for path in (release.folder / "out").glob("*.parquet")]
+    found = duckdb.sql(f"SELECT count(*), sum(id)::bigint, count(DISTINCT c{n_columns}) FROM read_parquet({files})")
+    assert found.fetchall() == pg15.query(f"SELECT count(*), sum(id), count(DISTINCT c{n_columns}) FROM t", database)
 
 
 @pytest.mark.timeout(600)

@@ -97,11 +97,11 @@ static bool may_share(const rvi_pq_packing_options *options)
 rv_code rvi_pq_packing_init(rvi_pq_packing *packing, const rvi_pq_packing_options *options, rv_error *err)
 {
     rv_workers *workers = may_share(options) ? options->workers : NULL;
+    enum { THREADS = 3 }; /* more of them share what three have: the account is the same on every machine */
     int n_packers = 1 + rv_workers_count(workers); /* the writer's own thread as well */
-    *packing = (rvi_pq_packing){.workers = workers,
-                                .usual_bytes = (size_t)n_packers * options->thread_bytes,
-                                .most_bytes = (size_t)n_packers * options->thread_bytes,
-                                .memory = {.budget = options->budget}};
+    size_t usual = (size_t)(n_packers < THREADS ? n_packers : THREADS) * options->thread_bytes;
+    *packing = (rvi_pq_packing){
+        .workers = workers, .usual_bytes = usual, .most_bytes = usual, .memory = {.budget = options->budget}};
     for (int i = 0; i < RVI_PQ_SPARES; i++)
         packing->spares[i].memory = &packing->memory;
     RV_TRY(open_contexts(packing, options, n_packers, err));
@@ -113,12 +113,38 @@ static rvi_pq_flight *flight_at(rvi_pq_packing *packing, size_t i)
     return &packing->flights[(packing->first + i) % RVI_PQ_FLIGHTS];
 }
 
+/* What a page takes under way: its body, in a buffer that may have an eighth more than it holds (memory.c), and the room
+ * that it is compressed into, which codecs want as large; long texts are tried in half of it. */
+static size_t takes(size_t body)
+{
+    enum { LARGE_PAGE = 1 << 20 }; /* no page of other values is larger */
+    return body + body / 8 + (body > LARGE_PAGE ? body / 2 : body);
+}
+
 void rvi_pq_packing_expect(rvi_pq_packing *packing, size_t bytes)
 {
     enum { LARGE_PAGES = 2 }; /* more would be a good part of the account, however many cores there are */
     size_t n = packing->n_contexts < LARGE_PAGES ? (size_t)packing->n_contexts : LARGE_PAGES;
-    size_t large = n * (bytes + bytes / 8); /* a buffer may have an eighth more than it holds; see memory.c */
+    size_t large = n * takes(bytes);
     packing->most_bytes = large > packing->usual_bytes ? large : packing->usual_bytes;
+}
+
+void rvi_pq_packing_reserve(rvi_pq_packing *packing, size_t bytes)
+{
+    packing->reserved = bytes;
+}
+
+/* Room for `bytes` beside what is reserved, and what the pages under way have yet to ask for: they are being packed, so all
+ * of them are taken to be at their beginning. */
+static bool account_has(const rvi_pq_packing *packing, size_t bytes)
+{
+    size_t limit = rv_budget_limit(packing->memory.budget), used = rv_budget_used(packing->memory.budget);
+    bytes += packing->reserved;
+    for (size_t i = 0; i < packing->n; i++) {
+        const rvi_pq_flight *flight = &packing->flights[(packing->first + i) % RVI_PQ_FLIGHTS];
+        bytes += flight->takes > flight->body.cap ? flight->takes - flight->body.cap : 0;
+    }
+    return used <= limit && bytes <= limit - used;
 }
 
 bool rvi_pq_packing_has_room(const rvi_pq_packing *packing, size_t bytes)
@@ -126,7 +152,7 @@ bool rvi_pq_packing_has_room(const rvi_pq_packing *packing, size_t bytes)
     if (packing->n == 0)
         return true;
     return packing->n < RVI_PQ_FLIGHTS && packing->bytes <= packing->most_bytes &&
-           bytes <= packing->most_bytes - packing->bytes;
+           takes(bytes) <= packing->most_bytes - packing->bytes && account_has(packing, takes(bytes));
 }
 
 rvi_pq_flight *rvi_pq_packing_next(rvi_pq_packing *packing)
@@ -145,7 +171,8 @@ void rvi_pq_packing_send(rvi_pq_packing *packing)
 {
     rvi_pq_flight *flight = flight_at(packing, packing->n);
     packing->n++;
-    packing->bytes += flight->body.len;
+    flight->takes = takes(flight->body.len);
+    packing->bytes += flight->takes;
     if (!flight->is_packed)
         rv_workers_start(packing->workers, &flight->work);
 }
@@ -218,7 +245,7 @@ rv_code rvi_pq_packing_reuse(rvi_pq_packing *packing, rvi_pq_buf *buf, size_t ca
 void rvi_pq_packing_drop(rvi_pq_packing *packing)
 {
     rvi_pq_flight *flight = flight_at(packing, 0);
-    packing->bytes -= flight->body.len;
+    packing->bytes -= flight->takes;
     keep_spare(packing, &flight->body);
     rvi_pq_buf_free(&flight->body);
     rvi_pq_buf_free(&flight->packed);

@@ -35,6 +35,7 @@ typedef struct rvi_pq_flight {
     bool compress;
     rvi_pq_content content;
     bool is_packed; /* by the writer's thread, before it was sent */
+    size_t takes;   /* bytes that it is counted with while it is under way */
 
     rvi_pq_memory memory; /* of the two buffers; this thread's, so not the row group's */
     rvi_pq_buf body;      /* levels and encoded values */
@@ -53,9 +54,10 @@ typedef struct rvi_pq_context {
 
 struct rvi_pq_packing {
     rv_workers *workers; /* borrowed; NULL: the writer's thread does it all */
-    size_t usual_bytes;  /* of bodies under way, while no page is large */
+    size_t usual_bytes;  /* of pages under way, in both forms, while none is large */
     size_t most_bytes;   /* the same by now; one alone may be larger */
-    size_t bytes;
+    size_t bytes;        /* of those that are under way */
+    size_t reserved;     /* of the account: for the rest of the row group, not for pages under way */
     rvi_pq_context *contexts;
     int n_contexts;
     rvi_pq_memory memory; /* of contexts and flights */
@@ -71,8 +73,9 @@ typedef struct rvi_pq_packing_options {
     int level;
     rv_workers *workers; /* may be NULL */
     rv_budget *budget;   /* may be NULL */
-    size_t thread_bytes; /* of bodies under way, for each thread that packs */
-    size_t table_bytes;  /* most that a context may take for a wider search than the codec's own */
+    size_t
+        thread_bytes; /* of pages under way, raw and compressed, for each of the first three threads that pack */
+    size_t table_bytes; /* most that a context may take for a wider search than the codec's own */
 } rvi_pq_packing_options;
 
 /* On failure `packing` is fit for deinit. Fails as rvi_pq_codec_open(). */
@@ -90,7 +93,10 @@ rv_code rvi_pq_packing_compress(rvi_pq_packing *packing, const uint8_t *data, si
 /* Pages of up to `bytes` are to come: two of them may be under way, where more than one thread packs, if that is more
  * than what is usual. */
 void rvi_pq_packing_expect(rvi_pq_packing *packing, size_t bytes);
-/* Whether a body of `bytes` may be sent now; else take one back first. */
+/* So many bytes of the account are not for pages under way: the row group will need them. */
+void rvi_pq_packing_reserve(rvi_pq_packing *packing, size_t bytes);
+/* Whether a body of `bytes` may be sent now; else take one back first: too much is under way, or the account has no room
+ * for more. With nothing under way there is always room. */
 bool rvi_pq_packing_has_room(const rvi_pq_packing *packing, size_t bytes);
 /* The flight that the next send sends, with empty buffers. There must be room. */
 rvi_pq_flight *rvi_pq_packing_next(rvi_pq_packing *packing);

@@ -22,7 +22,7 @@ enum {
     BLOOM_SHARE = 4,  /* the Bloom filters of all columns together */
     DICT_SHARE = 8,   /* entries, tables and indices of all columns together take about twice this part */
     FLIGHT_SHARE =
-        16,           /* usual pages under way, for each thread: at most this part of the memory, beside it */
+        8, /* usual pages under way, in both forms, for each thread: at most this part of the memory, beside it */
     TABLE_SHARE = 32, /* what a codec's context may take for a wider search, beside it */
     SMALL_FILE = 16 * 1024 * KIB,
     PAGE_SEGMENT = 256 * KIB,
@@ -64,7 +64,7 @@ static uint64_t least(uint64_t a, uint64_t b)
  * threads, however many there are, since row groups follow from it. And the tables with which they are searched. */
 static uint64_t long_flights(const rvi_pq_group *group, uint64_t weight)
 {
-    uint64_t usual = 2 * (uint64_t)group->memory_bytes / FLIGHT_SHARE;
+    uint64_t usual = group->memory_bytes / FLIGHT_SHARE;
     uint64_t large = weight + weight / SLACK_SHARE + weight / 2, tables = group->memory_bytes / TABLE_SHARE;
     return LONG_THREADS * ((large > usual ? large - usual : 0) + tables);
 }
@@ -155,6 +155,17 @@ static rv_code alloc_columns(rvi_pq_group *group, const rv_schema *schema, rv_er
     return RV_OK;
 }
 
+/* What the open row group may still take by its plan, the last segment of the store beyond it, and the tables that codecs
+ * have not made yet are not for pages under way. */
+static void reserve_rest(rvi_pq_group *group)
+{
+    rvi_pq_packing *packing = &group->work.packing;
+    size_t used = group->held.used + group->pages_memory.used;
+    size_t rest = group->memory_bytes > used ? group->memory_bytes - used : 0;
+    size_t tables = (size_t)packing->n_contexts * (group->memory_bytes / TABLE_SHARE);
+    rvi_pq_packing_reserve(packing, rest + PAGE_SEGMENT + tables);
+}
+
 rv_code rvi_pq_group_init(rvi_pq_group *group, const rvi_pq_group_options *options, rv_error *err)
 {
     *group = (rvi_pq_group){.held = {.budget = options->budget},
@@ -180,6 +191,7 @@ rv_code rvi_pq_group_init(rvi_pq_group *group, const rvi_pq_group_options *optio
                                       .thread_bytes = group->memory_bytes / FLIGHT_SHARE,
                                       .table_bytes = group->memory_bytes / TABLE_SHARE};
     RV_TRY(rvi_pq_packing_init(&work->packing, &packing, err));
+    reserve_rest(group);
     group->target_bytes = group->limits.bytes;
     return alloc_columns(group, options->schema, err);
 }
@@ -284,6 +296,7 @@ static rv_code settle_all(rvi_pq_group *group, rv_error *err)
 static rv_code settle_slice(rvi_pq_group *group, rv_error *err)
 {
     rvi_pq_workspace *work = &group->work;
+    reserve_rest(group);
     if (group->limits.file_bytes > 0 && group->limits.file_bytes <= SMALL_FILE)
         RV_TRY(settle_all(group, err)); /* the last few slices are a good part of such a file */
     work->slice++;

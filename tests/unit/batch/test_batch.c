@@ -166,6 +166,36 @@ static void a_reset_batch_gives_back_a_buffer_that_one_huge_value_needed(void **
     assert_int_equal(rv_budget_used(&budget), 0);
 }
 
+static void a_reset_batch_gives_back_what_its_last_page_did_not_need(void **state)
+{
+    (void)state;
+    enum { ROWS = 40000, FEW = 100 };
+    rv_budget budget;
+    rv_budget_init(&budget, 8 << 20);
+    one_column one;
+    open_column(&one, scalar(RV_TYPE_STRING), &budget);
+    for (int i = 0; i < ROWS; i++)
+        add_bytes(&one, "thirty bytes, and so many rows", 30);
+    rv_batch_reset(one.batch);
+    size_t used = rv_budget_used(&budget);
+    assert_true(used > ROWS * 34); /* of a page like this one everything is kept, */
+    for (int i = 0; i < ROWS; i++)
+        add_null(&one);
+    rv_batch_reset(one.batch);
+    assert_true(rv_budget_used(&budget) < used - (ROWS * 30));
+    assert_null(one.batch->columns[0].data); /* but not the bytes, after NULLs alone, */
+    for (int i = 0; i < FEW; i++)
+        add_bytes(&one, "few", 3);
+    rv_batch_reset(one.batch);
+    assert_true(rv_budget_used(&budget) < 64 << 10); /* nor the room for rows, after few of them */
+    for (int i = 0; i < FEW; i++)
+        add_bytes(&one, "again", 5);
+    assert_int_equal(one.batch->columns[0].offsets[FEW], FEW * 5);
+    assert_false(rv_column_is_null(&one.batch->columns[0], 0));
+    close_column(&one);
+    assert_int_equal(rv_budget_used(&budget), 0);
+}
+
 static void a_first_row_is_let_through_whatever_it_weighs_and_gives_everything_back(void **state)
 {
     (void)state;
@@ -382,6 +412,7 @@ int main(void)
         cmocka_unit_test(lists_keep_their_boundaries_nulls_and_empties),
         cmocka_unit_test(a_reset_batch_keeps_its_memory_and_nothing_else),
         cmocka_unit_test(a_reset_batch_gives_back_a_buffer_that_one_huge_value_needed),
+        cmocka_unit_test(a_reset_batch_gives_back_what_its_last_page_did_not_need),
         cmocka_unit_test(a_first_row_is_let_through_whatever_it_weighs_and_gives_everything_back),
         cmocka_unit_test(a_batch_stops_at_the_budget_and_names_the_limit),
         cmocka_unit_test(variable_data_ends_at_what_an_offset_can_say),

@@ -160,6 +160,35 @@ static void what_is_held_stays_within_the_memory_and_is_given_back(void **state)
     free_batches(&rows);
 }
 
+/* The most that three threads and the writer's own hold when nothing keeps them from it. */
+static size_t peak_of(const batches *rows, rv_workers *workers, size_t limit, uint64_t *hash)
+{
+    rv_budget budget;
+    rv_budget_init(&budget, limit);
+    memory_sink sink = memory_sink_open(8 * MIB);
+    rv_writer_stats stats = {0};
+    rv_writer_options options = options_of(&budget, 4 * MIB);
+    options.workers = workers;
+    assert_int_equal(write_file(rows, &sink.base, &options, &stats, NULL), RV_OK);
+    *hash = rv_xxh3(sink.data, sink.len, 0);
+    free(sink.data);
+    return rv_budget_peak(&budget);
+}
+
+static void threads_do_with_what_the_account_has_left(void **state)
+{
+    (void)state;
+    enum { THREADS = 3, LESS = 256 << 10 };
+    batches rows = make_batches(60000, 0);
+    RV_AUTO(rv_workers_free) rv_workers *workers = NULL;
+    assert_int_equal(rv_workers_new(&workers, THREADS, NULL), RV_OK);
+    uint64_t free_hash = 0, short_hash = 0;
+    size_t wanted = peak_of(&rows, workers, 64 * MIB, &free_hash);
+    assert_true(peak_of(&rows, workers, wanted - LESS, &short_hash) <= wanted - LESS);
+    assert_true(short_hash == free_hash);
+    free_batches(&rows);
+}
+
 static void a_null_in_a_required_column_is_refused_by_name(void **state)
 {
     (void)state;
@@ -705,6 +734,7 @@ int main(void)
         cmocka_unit_test(the_same_rows_give_the_same_bytes_however_they_were_split_and_threaded),
         cmocka_unit_test(no_rows_make_a_file_without_row_groups),
         cmocka_unit_test(what_is_held_stays_within_the_memory_and_is_given_back),
+        cmocka_unit_test(threads_do_with_what_the_account_has_left),
         cmocka_unit_test(a_null_in_a_required_column_is_refused_by_name),
         cmocka_unit_test(closing_without_finish_writes_no_more),
         cmocka_unit_test(a_level_that_the_codec_does_not_have_is_refused),
