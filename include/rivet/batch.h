@@ -55,7 +55,8 @@ typedef struct rv_batch {
 rv_code rv_batch_new(rv_batch **out, const rv_schema *schema, rv_budget *budget, rv_error *err) RV_MUST_CHECK;
 void rv_batch_free(rv_batch *batch);
 RV_DEFINE_AUTO(rv_batch, rv_batch_free)
-/* Zero rows, policy counters cleared. Keeps its memory, but for what huge values needed. */
+/* Zero rows, policy counters cleared. Keeps its memory, but for what huge values needed, and what the rows so far left
+ * unused to three quarters. */
 void rv_batch_reset(rv_batch *batch);
 size_t rv_batch_bytes(const rv_batch *batch); /* bytes of content: what limits and queues weigh */
 

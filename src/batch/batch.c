@@ -200,13 +200,12 @@ void rv_batch_free(rv_batch *batch)
     rv_budget_release(budget, bytes);
 }
 
-/* A list's elements, all of them. */
-static void drop_elements(rv_column *child)
+/* The column is as it was made. A list's elements stay. */
+static void drop_buffers(rv_column *column)
 {
-    const rv_type type = child->type;
-    rv_batch *batch = child->batch;
-    column_free_buffers(child);
-    *child = (rv_column){.type = type, .batch = batch};
+    const rv_column made = {.type = column->type, .batch = column->batch, .child = column->child};
+    column_free_buffers(column);
+    *column = made;
 }
 
 /* What a column held before, it may never need again: the next pages may have their bytes in other columns, and the
@@ -233,7 +232,7 @@ static void column_reset(rv_column *column, bool was_lent)
     memset(column->policy_uses, 0, sizeof column->policy_uses);
     column->n_uses = 0;
     if (column->child != NULL && was_lent)
-        drop_elements(column->child);
+        drop_buffers(column->child);
     else if (column->child != NULL)
         column_reset(column->child, false);
 }
@@ -241,20 +240,13 @@ static void column_reset(rv_column *column, bool was_lent)
 /* Room for rows that the last page did not have: few wide rows after many narrow ones. */
 static void drop_idle_rows(row_batch *batch)
 {
-    size_t bytes = 0;
     if (batch->base.rows == 0 || batch->row_capacity <= ROWS_KEPT ||
         batch->base.rows >= batch->row_capacity / IDLE_SHARE)
         return;
     for (int i = 0; i < batch->base.n_columns; i++) {
-        rv_column *column = &batch->columns[i];
-        if (!main_bytes(column, column->capacity, &bytes))
-            continue; /* cannot be: it was allocated */
-        release(&batch->base, main_block(column), bytes);
-        release(&batch->base, column->validity, validity_bytes(column->capacity));
-        column->values = NULL;
-        column->offsets = NULL;
-        column->validity = NULL;
-        column->capacity = 0;
+        drop_buffers(&batch->columns[i]);
+        if (batch->columns[i].child != NULL)
+            drop_buffers(batch->columns[i].child);
     }
     batch->row_capacity = 0;
 }

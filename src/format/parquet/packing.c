@@ -108,7 +108,7 @@ rv_code rvi_pq_packing_init(rvi_pq_packing *packing, const rvi_pq_packing_option
     return make_flights(packing, options->budget, err);
 }
 
-static rvi_pq_flight *flight_at(rvi_pq_packing *packing, size_t i)
+static rvi_pq_flight *flight_at(const rvi_pq_packing *packing, size_t i)
 {
     return &packing->flights[(packing->first + i) % RVI_PQ_FLIGHTS];
 }
@@ -141,7 +141,7 @@ static bool account_has(const rvi_pq_packing *packing, size_t bytes)
     size_t limit = rv_budget_limit(packing->memory.budget), used = rv_budget_used(packing->memory.budget);
     bytes += packing->reserved;
     for (size_t i = 0; i < packing->n; i++) {
-        const rvi_pq_flight *flight = &packing->flights[(packing->first + i) % RVI_PQ_FLIGHTS];
+        const rvi_pq_flight *flight = flight_at(packing, i);
         bytes += flight->takes > flight->body.cap ? flight->takes - flight->body.cap : 0;
     }
     return used <= limit && bytes <= limit - used;

@@ -196,6 +196,36 @@ static void a_reset_batch_gives_back_what_its_last_page_did_not_need(void **stat
     assert_int_equal(rv_budget_used(&budget), 0);
 }
 
+static void add_list(one_column *one, int64_t n_elements)
+{
+    rv_column *list = begin(one);
+    assert_int_equal(rv_column_reserve(list->child, n_elements, &one->err), RV_OK);
+    for (int64_t i = 0; i < n_elements; i++)
+        rv_column_append_i64(list->child, i);
+    assert_int_equal(rv_column_close_list(list, &one->err), RV_OK);
+    end(one);
+}
+
+static void what_is_given_back_of_a_list_are_its_elements_too(void **state)
+{
+    (void)state;
+    enum { ROWS = 20000 };
+    rv_budget budget;
+    rv_budget_init(&budget, 8 << 20);
+    one_column one;
+    open_column(&one, list_of(scalar(RV_TYPE_INT64)), &budget);
+    for (int i = 0; i < ROWS; i++)
+        add_list(&one, 3);
+    rv_batch_reset(one.batch);
+    add_list(&one, 1);
+    rv_batch_reset(one.batch);
+    assert_true(rv_budget_used(&budget) < 16 << 10);
+    add_list(&one, 2);
+    assert_int_equal(one.batch->columns[0].offsets[1], 2);
+    close_column(&one);
+    assert_int_equal(rv_budget_used(&budget), 0);
+}
+
 static void a_first_row_is_let_through_whatever_it_weighs_and_gives_everything_back(void **state)
 {
     (void)state;
@@ -413,6 +443,7 @@ int main(void)
         cmocka_unit_test(a_reset_batch_keeps_its_memory_and_nothing_else),
         cmocka_unit_test(a_reset_batch_gives_back_a_buffer_that_one_huge_value_needed),
         cmocka_unit_test(a_reset_batch_gives_back_what_its_last_page_did_not_need),
+        cmocka_unit_test(what_is_given_back_of_a_list_are_its_elements_too),
         cmocka_unit_test(a_first_row_is_let_through_whatever_it_weighs_and_gives_everything_back),
         cmocka_unit_test(a_batch_stops_at_the_budget_and_names_the_limit),
         cmocka_unit_test(variable_data_ends_at_what_an_offset_can_say),
